@@ -1,0 +1,88 @@
+# Everything a person runs by hand: `make` alone lists it. Every target sets up what it needs.
+
+PYTHON ?= python3
+# In the activated conda environment of environment.yml everything goes into that; otherwise into .venv.
+VENV ?= $(if $(filter sru-repro,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),.venv)
+DATA ?= data
+PROFILE ?=
+SEEDS ?=
+ROWS ?=
+ARGS ?=
+
+TORCH := torch==2.13.0
+PEERS := 2.6.0 3.0.0.dev6
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SUITE := $(BIN)/sru-repro
+# Tests look at real data only where someone gave DATA.
+GIVEN := $(filter-out file,$(origin DATA))
+# An empty variable is left out, so that the command's own default holds.
+STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'seeds=$(SEEDS)') \
+	$(if $(ROWS),'rows=$(ROWS)') $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences list report dashboard sweep-example clean
+
+help: ## this list
+	@echo "make TARGET [NAME=value ...]"; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-20s %s\n", $$1, $$2}' Makefile
+	@echo; echo "  DATA=folder          where data lies or is put (default: data)"
+	@echo "  PROFILE=name         paper, short or smoke"
+	@echo "  SEEDS=1,2,3          one run of every row per seed"
+	@echo "  ROWS=a,b             only these rows of the table"
+	@echo "  ARGS='key=value'     handed on to the command as it is"
+	@echo "  PYTHON=python3.12    the Python to set up with (3.11 to 3.13)"
+
+setup: $(STAMP) ## create .venv (done by every target when needed)
+
+# The stamp comes last: a set-up that was interrupted starts again, and pip skips what it finds done.
+$(STAMP): pyproject.toml requirements.lock $(PEERS:%=tests/peers/requirements-%.lock)
+	@rm -f $@
+	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit("make: PYTHON=$(PYTHON) is \
+	Python %d.%d; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..." % v[:2])'
+	[ -d $(VENV)/conda-meta ] || $(PYTHON) -m venv $(VENV)
+	$(PIP) install $(TORCH)
+	$(PIP) install --no-deps --require-hashes -r requirements.lock
+	@# --no-build-isolation: setuptools comes from the lock, not from another download
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@# The authors' package, for the parity tests: both versions, each in a folder of its own.
+	for version in $(PEERS); do $(PIP) install --quiet --no-deps --require-hashes --upgrade \
+		--target $(VENV)/peers/$$version -r tests/peers/requirements-$$version.lock || exit 1; done
+	$(PIP) check
+	@touch $@
+
+quickstart: $(STAMP) ## LSTM, GRU, QRNN and SRU side by side, without downloads: a table and a picture in 3 minutes
+	$(SUITE) reproduce table=quickstart profile=short $(ARGS)
+
+test: lint ## lint, then all tests (DATA=folder: on real data too; ARGS: handed to pytest)
+	$(if $(GIVEN),@test -d '$(DATA)' || { echo 'make: DATA=$(DATA): no such folder' >&2; exit 2; })
+	$(if $(GIVEN),SRU_REPRO_DATA='$(abspath $(DATA))') $(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## ruff and the type check
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+reproduce-sst: $(STAMP) ## Table 1 of the SRU paper on SST: results/sst.md
+	$(SUITE) reproduce table=sst $(STEER)
+
+reproduce-sentences: $(STAMP) ## the other five sets of that table: results/sentences.md
+	$(SUITE) reproduce table=sentences $(STEER)
+
+list: $(STAMP) ## models, tasks and rows of all tables, with their parameters
+	$(SUITE) list $(ARGS)
+
+report: $(STAMP) ## write the tables and figures of results/ again from the run records
+	$(SUITE) report $(ARGS)
+
+sweep-example: $(STAMP) ## three models x two seeds in one command (see ARGS)
+	$(SUITE) train -m model=sru,lstm,qrnn seed=1,2 'data_dir=$(DATA)' 'profile=$(or $(PROFILE),smoke)' $(ARGS)
+
+dashboard: ## how to send the offline runs to wandb
+	@echo "Runs are kept offline under runs/. To see them in wandb:"
+	@echo "  $(BIN)/wandb login"
+	@echo "  find runs -type d -name 'offline-run-*' -exec $(BIN)/wandb sync {} +"
+
+clean: ## remove .venv and the caches; runs, data and results stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache src/*.egg-info
+	find src tests scripts -type d -name __pycache__ -exec rm -rf {} +

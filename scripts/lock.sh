@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Writes requirements.lock and tests/peers/*.lock: exact versions with the hashes of all their files.
+#
+#   scripts/lock.sh                    keep the versions locked now, add and remove what pyproject.toml asks for
+#   scripts/lock.sh --upgrade          take the newest of everything that pyproject.toml allows
+#   scripts/lock.sh -P pandas          take the newest pandas
+#
+# One lock serves Python 3.11 to 3.13 on every platform, development tools included. torch is not in it: it is
+# installed first, from whichever index the user's pip is set to, so that a CPU or a CUDA build can be chosen; it
+# brings its own Linux libraries (CUDA, triton). What torch shares with other packages is in the lock.
+# uv is used only here, from a throw-away environment; setting up needs nothing but pip.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tool=$(mktemp -d)
+trap 'rm -rf "$tool"' EXIT
+"${PYTHON:-python3}" -m venv "$tool"
+"$tool/bin/pip" install --quiet uv
+uv() { "$tool/bin/uv" --quiet pip compile --universal --python-version 3.11 --generate-hashes --no-header "$@"; }
+
+heading() { # heading FILE WHAT: uv's own heading would repeat the command line
+    { printf '# %s\n# Written by scripts/lock.sh; do not edit.\n' "$2"; cat "$1"; } >"$tool/headed"
+    cp "$tool/headed" "$1"
+}
+
+torch=$(sed -n 's/^TORCH := //p' Makefile)
+# torch's Linux libraries, by name, as the resolver lists them
+libraries=(torch triton cuda-bindings cuda-pathfinder cuda-toolkit)
+for name in cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse \
+    cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx; do libraries+=("nvidia-$name"); done
+
+uv pyproject.toml --extra dev --constraints <(echo "$torch") "${libraries[@]/#/--no-emit-package=}" \
+    --output-file requirements.lock "$@"
+if grep -nE '^(torch|triton|nvidia-|cuda-)' requirements.lock | grep -vE '^[0-9]+:torch(text|metrics)=='; then
+    echo "scripts/lock.sh: requirements.lock: a library of torch's own is in it (above): name it in this script" >&2
+    exit 1
+fi
+heading requirements.lock "Everything but $torch, for Python 3.11, 3.12 and 3.13: pip install --no-deps --require-hashes -r"
+
+for version in 2.6.0 3.0.0.dev6; do
+    lock=tests/peers/requirements-$version.lock
+    uv --no-deps <(echo "sru==$version") --no-annotate --output-file "$lock"
+    heading "$lock" "The authors' own package, which the parity tests compare with."
+done

@@ -1,0 +1,268 @@
+"""Carries out many runs one after the other: the plan with its expected time, one bar for all, a process for each run.
+
+A process of its own for every run keeps memory figures honest and a crash from taking the others along. The parent
+learns how far a run is from its run.json.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..record import Record, read_record
+from ..reporting.figure import write_figure
+from ..reporting.publish import publish
+from ..reporting.records import load_records
+from ..reporting.table import write_table
+from ..tasks import task_class
+from ..training.config import RunConfig
+from ..training.record import is_done
+
+STARTUP_S = 12.0
+"""What a run costs besides training, when nothing better is known: start, data, test set."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: its folder, the overrides that make it, and its checked configuration."""
+
+    folder: Path
+    overrides: tuple[str, ...]
+    config: RunConfig
+
+
+@dataclass
+class Outcome:
+    """What came of a campaign: the records of its finished runs, and the jobs that failed."""
+
+    records: list[Record] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+
+
+def carry_out(table: str, jobs: Sequence[Job], results: Path, rows: Sequence[dict[str, Any]]) -> Outcome:
+    """Runs what is not done yet; after each run the record is published and table and figure are written again.
+
+    `results` is the folder of the table; records go to `results/runs` unless that is the runs' own folder.
+    Raises KeyboardInterrupt after stopping the run in progress.
+    """
+    fingerprint = _fingerprints(jobs)
+    open_jobs = [job for job in jobs if not is_done(job.folder, job.config.plain, fingerprint(job))]
+    history = _history(results)
+    expected = {job.folder: _expected(job, history) for job in open_jobs}
+    _plan(jobs, open_jobs, expected, table)
+    outcome = Outcome()
+    for job in jobs:
+        if job not in open_jobs:
+            _publish(job, results)
+    with _Bar(f"{table} ({len(open_jobs)} runs)", expected) as bar:
+        for job in open_jobs:
+            if _run(job, bar.at) == 0:
+                _publish(job, results)
+                _write(table, results, rows, jobs)
+            else:
+                outcome.failed.append(job)
+                bar.say(f"failed: {_error(job)}")
+            bar.done(job, _wall_s(job))
+    outcome.records = _write(table, results, rows, jobs)
+    return outcome
+
+
+def _fingerprints(jobs: Sequence[Job]) -> Callable[[Job], str]:
+    """The fingerprint of a job's data as they are now; data shared by several rows are loaded once.
+
+    The first job's data are loaded in any case, so that a missing file shows before the plan does.
+    """
+    known: dict[str, str] = {}
+
+    def of(job: Job) -> str:
+        key = repr((job.config.task, job.config.top.data_dir))
+        if key not in known:
+            data = task_class(job.config.task.kind).load(
+                job.config.task, Path(job.config.top.data_dir), job.config.top.seed
+            )
+            known[key] = data.fingerprint
+        return known[key]
+
+    of(jobs[0])
+    return of
+
+
+def _history(results: Path) -> list[Record]:
+    """Finished runs of which the duration is known."""
+    places = [place for place in (Path("runs"), results / "runs") if place.is_dir()]
+    return [record for record in load_records(*places) if record["state"] == "finished"]
+
+
+def _expected(job: Job, history: Sequence[Record]) -> float | None:
+    """Seconds the job will take: as the same row took before, or its time limit; None when nothing is known."""
+    config = job.config
+    same = [
+        record["wall_s"]
+        for record in history
+        if (record["task"], record["row"], record["profile"])
+        == (config.task.name, config.top.row, config.top.profile)
+        and record["config"]["trainer"]["max_epochs"] == config.trainer.max_epochs
+    ]
+    if same:
+        return float(sum(same) / len(same))
+    return config.trainer.max_seconds + STARTUP_S if config.trainer.max_seconds else None
+
+
+def _plan(
+    jobs: Sequence[Job], open_jobs: Sequence[Job], expected: dict[Path, float | None], table: str
+) -> None:
+    first = jobs[0].config
+    known = [value for value in expected.values() if value is not None]
+    total = sum(known) + (len(expected) - len(known)) * (sum(known) / len(known) if known else 0)
+    duration = _duration(total) if known else "not known before the first run is through"
+    rows = ", ".join(dict.fromkeys(job.config.top.row for job in jobs))
+    print(f"table    {table}: {rows}")
+    print(f"runs     {len(jobs)}, {len(jobs) - len(open_jobs)} of them done; profile {first.top.profile}")
+    print(f"data     {first.top.data_dir}")
+    print(f"expected {duration}" if open_jobs else "expected nothing to run", flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(1, minutes)} min"
+
+
+def _run(job: Job, watch: Callable[[Job, float, float | None], None]) -> int:
+    """Runs a job as `sru-repro train` in a process of its own, its output in the run's log.txt."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    words = [sys.executable, "-m", "sru_repro", "train", *job.overrides]
+    words += [f"hydra.run.dir={job.folder}", "resume=true"]
+    with (job.folder / "log.txt").open("a") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        try:
+            started = time.time()
+            while process.poll() is None:
+                time.sleep(0.5)
+                fraction, left_s = _progress(job, started)
+                watch(job, fraction, left_s)
+        except BaseException:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+            raise
+    return process.returncode
+
+
+def _progress(job: Job, since: float) -> tuple[float, float | None]:
+    path = job.folder / "run.json"
+    try:
+        if os.path.getmtime(path) < since:
+            return 0.0, None
+        progress = read_record(path).get("progress") or {}
+    except (OSError, DataError):
+        return 0.0, None
+    return progress.get("fraction", 0.0), progress.get("left_s")
+
+
+def _publish(job: Job, results: Path) -> None:
+    if results.parts[0] == "results":
+        publish(job.folder, results)
+
+
+def _write(table: str, results: Path, rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[Record]:
+    """Writes table and figure from the records of all runs of the table; returns those of these jobs."""
+    folders = [job.folder for job in jobs if (job.folder / "run.json").is_file()]
+    own = [record for record in map(read_record, folders) if record["state"] == "finished"]
+    shown = load_records(results / "runs") if results.parts[0] == "results" else own
+    shown = [record for record in shown if record["table"] == table]
+    if shown:
+        results.mkdir(parents=True, exist_ok=True)
+        write_table(table, shown, rows, results / f"{table}.md", f"{table}.png")
+        write_figure(table, shown, rows, results / f"{table}.png")
+    return own
+
+
+def _error(job: Job) -> str:
+    try:
+        error = read_record(job.folder)["error"]
+    except DataError:
+        error = None
+    if error:
+        return f"{job.folder}: {error}"
+    log = (job.folder / "log.txt").read_text(errors="replace").strip().splitlines()
+    return f"{job.folder}: {log[-1] if log else 'no word from it'}"
+
+
+def _wall_s(job: Job) -> float | None:
+    try:
+        return float(read_record(job.folder)["wall_s"])
+    except DataError:
+        return None
+
+
+class _Bar:
+    """Progress of the whole campaign; on a terminal a bar with time left, elsewhere a line a run."""
+
+    def __init__(self, title: str, expected: dict[Path, float | None]) -> None:
+        self.title, self.expected = title, dict(expected)
+        self._spent: dict[Path, float] = {}
+        self._bar: Any = None
+
+    def __enter__(self) -> "_Bar":
+        if sys.stderr.isatty() and self.expected:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
+            self._bar = Progress(*columns, console=Console(stderr=True))
+            self._task = self._bar.add_task(self.title, total=1.0, left="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """One line."""
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def _left(self, job: Job | None, left_s: float | None) -> float | None:
+        """Seconds left for the whole campaign, rows never run before taken as the mean of the others."""
+        waiting = [
+            folder
+            for folder in self.expected
+            if folder not in self._spent and (job is None or folder != job.folder)
+        ]
+        known = [*self._spent.values(), *(value for value in self.expected.values() if value is not None)]
+        if job is not None and left_s is None:
+            left_s = self.expected[job.folder]
+        if not known and left_s is None:
+            return None
+        usual = sum(known) / len(known) if known else left_s or 0.0
+        return (left_s or 0.0) + sum(self.expected[folder] or usual for folder in waiting)
+
+    def at(self, job: Job, fraction: float, left_s: float | None) -> None:
+        """The job in progress is that far."""
+        if self._bar is not None:
+            left = self._left(job, left_s)
+            share = (len(self._spent) + fraction) / len(self.expected)
+            note = f"{job.config.top.row} {fraction:.0%}" + (
+                f", {_duration(left)} left" if left is not None else ""
+            )
+            self._bar.update(self._task, completed=share, left=note)
+
+    def done(self, job: Job, wall_s: float | None) -> None:
+        """The job is through."""
+        self._spent[job.folder] = wall_s or 0.0
+        left = self._left(None, None)
+        note = f", {_duration(left)} left" if left else ""
+        self.say(f"{len(self._spent)}/{len(self.expected)} {job.folder} {wall_s or 0:.0f} s{note}")

@@ -1,0 +1,40 @@
+"""sru-repro evaluate run=FOLDER [data_dir=FOLDER] [trainer.accelerator=cpu] [task.KEY=VALUE ...]
+
+Measures a run's best checkpoint again and sets the figures beside the recorded ones.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from ..errors import ConfigError
+from .compose import one_line
+from .words import need, split
+
+
+def run(words: Sequence[str]) -> int:
+    """Prints a line per figure: recorded, now, identical or not."""
+    found, rest = split(words, ("run",))
+    folder = Path(need(found, "run", "runs/TASK/ROW/PROFILE/seedN"))
+    from ..training.load import evaluate, run_config
+
+    config, record = run_config(folder, _changes(rest))
+    now = evaluate(config, folder)
+    for name, value in now.items():
+        before = record["metrics"].get(name)
+        verdict = (
+            "not recorded" if before is None else "identical" if before == value else f"recorded {before!r}"
+        )
+        print(f"{name:<16} {value!r:<24} {verdict}")
+    return 0
+
+
+def _changes(words: Sequence[str]) -> dict[str, Any]:
+    for word in words:
+        if "=" not in word:
+            raise ConfigError(f"{word}: expected key=value")
+    with one_line():
+        changes = OmegaConf.from_dotlist(list(words))
+        return {word.split("=")[0]: OmegaConf.select(changes, word.split("=")[0]) for word in words}

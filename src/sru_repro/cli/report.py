@@ -1,0 +1,23 @@
+"""sru-repro report        writes the tables and figures of results/ again, from the run records committed there"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .list import describe
+from .tables import load_table, table_names
+from .words import only
+
+
+def run(words: Sequence[str]) -> int:
+    """Prints the files written."""
+    only(words, ())
+    from ..reporting.report import report
+
+    rows = {}
+    for name in table_names():
+        table = load_table(name)
+        if table.results:
+            rows[name] = [describe(table.rows, row) for row in table.row_names()]
+    for path in report(Path("results"), rows):
+        print(path)
+    return 0

@@ -1,0 +1,117 @@
+"""Files of word vectors, read for the wanted rows only: word2vec binary, word2vec text, GloVe text."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from sru_repro.errors import DataError
+
+FloatArray = npt.NDArray[np.float32]
+Rows = dict[str, FloatArray]
+
+BINARY_SUFFIXES = (".bin", ".bin.gz", "-300.gz")
+TEXT_SUFFIXES = (".txt", ".txt.gz", ".vec", ".zip")
+SUFFIXES = BINARY_SUFFIXES + TEXT_SUFFIXES
+
+
+def read_rows(path: Path, wanted: Set[str], dim: int) -> Rows:
+    """The vectors of the wanted words that the file has.
+
+    Raises DataError, naming the file, for another dimension, an unknown kind of file, or one that is cut.
+    """
+    if not path.name.endswith(SUFFIXES):
+        raise DataError(f"{path}: expected word vectors in a file whose name ends in {', '.join(SUFFIXES)}")
+    try:
+        return (_read_binary if path.name.endswith(BINARY_SUFFIXES) else _read_text)(path, wanted, dim)
+    except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path}: expected whole word vectors, found a cut or damaged file ({error})"
+        ) from error
+
+
+def _read_binary(path: Path, wanted: Set[str], dim: int) -> Rows:
+    """word2vec's binary format by way of gensim, which is told to forget the other words.
+
+    gensim makes room for every word of the file, but memory that is never written to is never taken: the
+    three million vectors of Google News (3.6 GB) pass through a small machine.
+    """
+    from gensim.models import KeyedVectors
+
+    class WantedVectors(KeyedVectors):
+        """Gives rows to the wanted words only."""
+
+        def add_vector(self, key: str, vector: FloatArray) -> int:
+            return int(super().add_vector(key, vector)) if key in wanted else int(self.next_index)
+
+        def set_vecattr(self, key: str, attr: str, val: object) -> None:
+            """Leave out the word frequencies, which gensim makes up for this format."""
+
+    with _opened(path, dim) as file:
+        header = file.readline(100).split()
+    if len(header) != 2 or not all(number.isdigit() for number in header):
+        raise DataError(f"{path}: expected a line '<words> <dimensions>' at the start of word2vec's format")
+    _check_dimension(path, int(header[1]), dim)
+    vectors = WantedVectors.load_word2vec_format(str(path), binary=True, unicode_errors="replace")
+    return {word: vectors.vectors[row] for word, row in vectors.key_to_index.items()}
+
+
+def _read_text(path: Path, wanted: Set[str], dim: int) -> Rows:
+    """Lines of a word and its numbers, with or without word2vec's line `<words> <dimensions>` before them.
+
+    Some words of GloVe 840B hold spaces, so the numbers are split off from the right. Lines of no interest,
+    nearly all of 5.6 GB, cost no more than the search for their first space.
+    """
+    words = {word.encode(): word for word in wanted}
+    rows: Rows = {}
+    number = expected = 0
+    with _opened(path, dim) as file:
+        for number, line in enumerate(file, 1):
+            if number == 1:
+                first = line.split()
+                expected = int(first[0]) if len(first) == 2 else 0
+                _check_dimension(path, int(first[1]) if expected else len(first) - 1, dim)
+                if expected:
+                    continue
+            start = line[: line.find(b" ")]
+            if start not in words and line.endswith(b"\n"):
+                continue
+            word, *numbers = line.rstrip().rsplit(b" ", dim)
+            if len(numbers) != dim:
+                raise DataError(f"{path}:{number}: expected a word and {dim} numbers, found {len(numbers)}")
+            if word in words:
+                rows.setdefault(words[word], np.array(numbers).astype(np.float32))
+    if number == 0 or (expected and number - 1 != expected):
+        raise DataError(f"{path}: expected {expected or 'some'} word vectors, found {max(0, number - 1)}")
+    return rows
+
+
+@contextmanager
+def _opened(path: Path, dim: int) -> Iterator[IO[bytes]]:
+    """The bytes of a plain, gzipped or zipped file; an archive of several files holds one per dimension."""
+    if path.suffix == ".gz":
+        with gzip.open(path) as file:
+            yield file  # type: ignore[misc]
+    elif path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            fitting = [name for name in names if f".{dim}d." in name] or names
+            if len(fitting) != 1:
+                raise DataError(f"{path}: expected one file of {dim} dimensions, found {', '.join(names)}")
+            with archive.open(fitting[0]) as file:
+                yield file
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def _check_dimension(path: Path, found: int, expected: int) -> None:
+    if found != expected:
+        raise DataError(f"{path}: expected word vectors of {expected} dimensions, found {found}")

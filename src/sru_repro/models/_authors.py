@@ -1,0 +1,94 @@
+"""Weights of the authors' `sru` package (2.x and 3.0.0.dev6) in this suite's layout.
+
+Theirs is (inputs, directions, features, matrices), the matrices interleaved; ours is gate-major,
+(matrices, directions, features, inputs), so that U is read and written in whole lines.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .sru import SRU, SRULayer
+
+KNOWN = r"weight(_proj|_c)?|bias|scale_x|layer_norm\.(weight|bias)|transform_module\..*"
+"""What a layer of theirs may hold; weight normalisation and modules of the user's own are not among it."""
+
+
+def convert(state_dict: dict[str, Tensor], sru: "SRU") -> dict[str, Tensor]:
+    """A state dict for `sru` from one of the authors' module.
+
+    Raises:
+        ValueError: the weights belong to a module with other options; the line says which and what to set.
+    """
+    layers = {int(key.split(".")[1]) for key in state_dict if key.startswith("rnn_lst.")}
+    if len(layers) != len(sru.layers):
+        raise ValueError(f"num_layers: the weights have {len(layers)}, this model has {len(sru.layers)}")
+    strange = [key for key in state_dict if not key.startswith("rnn_lst.")]
+    if strange:
+        raise ValueError(f"{strange[0]}: this option of the authors' package has no counterpart here")
+    result: dict[str, Tensor] = {}
+    for i, layer in enumerate(sru.layers):
+        prefix = f"rnn_lst.{i}."
+        theirs = {key[len(prefix) :]: value for key, value in state_dict.items() if key.startswith(prefix)}
+        result |= {f"layers.{i}.{key}": value for key, value in _layer(theirs, layer, f"layer {i}").items()}  # type: ignore[arg-type]
+    for key, value in sru.state_dict().items():
+        wanted, found = tuple(value.shape), tuple(result[key].shape)
+        if wanted != found:
+            raise ValueError(f"{key}: this model's options make it {wanted}, the weights' {found}")
+    return result
+
+
+def _layer(theirs: dict[str, Tensor], ours: "SRULayer", where: str) -> dict[str, Tensor]:
+    strange = [key for key in theirs if not re.fullmatch(KNOWN, key)]
+    if strange:
+        raise ValueError(
+            f"{where}: {strange[0]}: this option of the authors' package has no counterpart here"
+        )
+    first, second = _products(theirs, where)
+    size = ours.columns // (2 if ours.bidirectional else 1)
+    matrices = second.size(0) // ours.columns
+    if second.size(0) != ours.matrices * ours.columns:
+        raise ValueError(
+            f"{where}: expected {ours.matrices} matrices of {ours.columns} columns, found {second.size(0)} "
+            "rows (hidden_size, bidirectional or has_skip_term differ)"
+        )
+    if first is not None and ours.projection is None:
+        second, first = second @ first, None  # the same map in one matrix
+    if (first is None) != (ours.projection is None):
+        raise ValueError(f"{where}: projection_size: the weights are not factorised, this model is")
+    # (directions, features, matrices, inputs) -> (matrices, directions, features, inputs)
+    weight = second.view(-1, size, matrices, second.size(1)).permute(2, 0, 1, 3).reshape(second.shape)
+    result = {"weight": weight, "bias": theirs["bias"].view(2, -1)}
+    if first is not None:
+        result["projection"] = first
+    if ours.weight_c is not None:
+        result["weight_c"] = theirs["weight_c"].view(2, -1)
+    elif theirs["weight_c"].abs().max() > 0:
+        raise ValueError(f"{where}: v1: the weights use c in the gates, this model was built with v1=True")
+    scale = theirs["scale_x"].item()
+    if ours.matrices == 3 and ours.has_skip_term and abs(scale - ours.alpha) > 1e-4:
+        raise ValueError(
+            f"{where}: alpha: the weights have {scale:.4f}, this model {ours.alpha:.4f} "
+            "(set rescale, highway_bias)"
+        )
+    for name in ("weight", "bias"):
+        key = f"layer_norm.{name}"
+        if (key in theirs) != (ours.layer_norm is not None):
+            raise ValueError(f"{where}: layer_norm: the weights have {'one' if key in theirs else 'none'}")
+        if key in theirs:
+            result[key] = theirs[key]
+    return result
+
+
+def _products(theirs: dict[str, Tensor], where: str) -> tuple[Tensor | None, Tensor]:
+    """The inner (or None) and the outer matrix of a layer's product, as (outputs, inputs)."""
+    if "weight" in theirs:  # 2.x: matrices are (inputs, outputs)
+        inner = theirs.get("weight_proj")
+        return (None if inner is None else inner.t()), theirs["weight"].t()
+    linears = [theirs[key] for key in sorted(theirs) if key.startswith("transform_module.")]
+    if not 1 <= len(linears) <= 2 or any(not isinstance(w, torch.Tensor) or w.dim() != 2 for w in linears):
+        raise ValueError(f"{where}: transform_module: expected one or two bias-free linear maps")
+    return (linears[0] if len(linears) == 2 else None), linears[-1]

@@ -1,0 +1,70 @@
+"""What every sequence encoder of the suite promises, and the checked settings it is built from.
+
+Shapes: L time, B batch, D input features, H output features.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+from torch.utils import _pytree
+
+State = Any
+"""What an encoder hands from one segment to the next: opaque, a tree of tensors, detachable by `detach`."""
+
+
+class Settings(BaseModel):
+    """Settings of a model, a task or another part: typed, range-checked, no unknown keys, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ModelSettings(Settings):
+    """What all models share. `name` is the file in models/ that holds the class."""
+
+    name: str
+
+
+class Encoder(nn.Module):
+    """A map from a sequence of vectors to a sequence of vectors, with a state that carries over segments.
+
+    causal       output t depends on inputs 0..t only
+    streams      calls on consecutive pieces, the state handed on, equal one call on the whole
+    output_size  H
+    bidirectional  whether the second half of H was computed backwards in time
+    """
+
+    Config: ClassVar[type[ModelSettings]]
+    causal: bool
+    streams: bool
+    output_size: int
+    bidirectional: bool = False
+
+    def forward(
+        self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Returns (h_LBH, state). `padding_LB` is True at padded steps: output zero, state unchanged."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, input_size: int, config: ModelSettings) -> "Encoder":
+        """Builds the encoder from its settings; the constructor's keywords are the settings' fields."""
+        return cls(input_size, **config.model_dump(exclude={"name"}))
+
+
+def detach(state: State) -> State:
+    """The same state, cut off from the graph: truncated back-propagation ends here."""
+    return _pytree.tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, state)
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises ValueError with a line that names the argument, what was expected and what was found."""
+    if not condition:
+        raise ValueError(message)
+
+
+def sequence_mask(batch: int, columns: int, dropout: float, like: Tensor) -> Tensor:
+    """A dropout mask (B, columns) that is the same over a whole sequence, divided by the keep probability."""
+    keep = 1.0 - dropout
+    return torch.empty(batch, columns, device=like.device, dtype=like.dtype).bernoulli_(keep).div_(keep)

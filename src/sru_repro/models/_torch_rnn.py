@@ -1,0 +1,72 @@
+"""What the wrappers of torch.nn's own recurrent modules share.
+
+Shapes: L time, B batch, D input, H output features.
+"""
+
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ._contract import Encoder, ModelSettings, State, require
+
+
+class TorchRNNConfig(ModelSettings):
+    """Settings of the LSTM and GRU baselines, as torch.nn names them."""
+
+    hidden_size: int = Field(ge=1)
+    num_layers: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    bidirectional: bool
+
+
+class TorchRNN(Encoder):
+    """An encoder around `torch.nn.LSTM` or `torch.nn.GRU` (oneDNN on the CPU, cuDNN on CUDA)."""
+
+    Config = TorchRNNConfig
+    kind: type[nn.LSTM] | type[nn.GRU]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 2,
+        *,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+    ) -> None:
+        super().__init__()
+        require(0 <= dropout < 1, f"dropout: expected 0 <= dropout < 1, found {dropout}")
+        self.input_size = input_size
+        self.output_size = hidden_size * (2 if bidirectional else 1)
+        self.bidirectional = bidirectional
+        self.causal = self.streams = not bidirectional
+        # torch.nn warns about dropout in a single layer, which has no "between".
+        between = dropout if num_layers > 1 else 0.0
+        self.rnn: Any = self.kind(
+            input_size, hidden_size, num_layers, dropout=between, bidirectional=bidirectional
+        )
+
+    def forward(
+        self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Returns (h_LBH, state). Padding must come after each sequence (it is packed away), no row be empty.
+
+        Raises:
+            ValueError: padding anywhere else.
+        """
+        if padding_LB is None:
+            h, last = self.rnn(x_LBD, state)
+            return h, last
+        lengths_B = (~padding_LB).sum(0)
+        steps_L1 = torch.arange(x_LBD.size(0), device=x_LBD.device).unsqueeze(1)
+        trailing = bool((padding_LB == (steps_L1 >= lengths_B)).all()) and int(lengths_B.min()) > 0
+        require(
+            trailing,
+            "padding: torch.nn's recurrent modules take it only behind sequences of at least one step",
+        )
+        packed = pack_padded_sequence(x_LBD, lengths_B.cpu(), enforce_sorted=False)
+        h, last = self.rnn(packed, state)
+        return pad_packed_sequence(h, total_length=x_LBD.size(0))[0], last

@@ -1,0 +1,66 @@
+"""Kim's convolutional sentence encoder (EMNLP 2014): filters of several widths, each maximum taken over time.
+
+Shapes: L time, B batch, D input features, H = widths * filters.
+"""
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._contract import Encoder, ModelSettings, State
+
+
+class CNNConfig(ModelSettings):
+    """Settings of `CNN`; the constructor documents them."""
+
+    filters: int = Field(ge=1)
+    widths: list[PositiveInt] = Field(min_length=1)
+    dropout: float = Field(ge=0, lt=1)
+
+
+class CNN(Encoder):
+    """One convolution per width, ReLU, maximum over time. Encodes a whole sentence into a single step.
+
+    Args:
+        input_size: D.
+        filters: filters of each width.
+        widths: words that a filter covers.
+        dropout: accepted as every model's setting; there are no layers to put it between.
+    """
+
+    Config = CNNConfig
+    causal = False
+    streams = False
+
+    def __init__(
+        self, input_size: int, *, filters: int = 100, widths: list[int] | None = None, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.widths = widths or [3, 4, 5]
+        self.output_size = filters * len(self.widths)
+        self.convolutions = nn.ModuleList(nn.Conv1d(input_size, filters, width) for width in self.widths)
+
+    def forward(
+        self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Returns (h (1, B, H), None); a sentence shorter than the widest filter is filled up with zeros.
+
+        The result for a sentence does not depend on its padding, and so not on the batch it is in.
+        """
+        widest, lengths_B1 = max(self.widths), None
+        if padding_LB is not None:
+            # The words move to the front, so that no filter sees padding between or before them.
+            order_LB1 = padding_LB.byte().argsort(stable=True, dim=0).unsqueeze(-1)
+            x_LBD = x_LBD.masked_fill(padding_LB.unsqueeze(-1), 0.0).gather(0, order_LB1.expand_as(x_LBD))
+            lengths_B1 = (~padding_LB).sum(0).clamp(min=widest).unsqueeze(-1)
+        x_BDL = F.pad(x_LBD.permute(1, 2, 0), (0, max(0, widest - len(x_LBD))))
+        pooled = []
+        for width, convolution in zip(self.widths, self.convolutions, strict=True):
+            y_BHL = F.relu(convolution(x_BDL))
+            if lengths_B1 is not None:
+                end_L = torch.arange(width, width + y_BHL.size(-1), device=y_BHL.device)
+                # Zero never wins against the ReLU's of the sentence itself.
+                y_BHL = y_BHL.masked_fill((end_L > lengths_B1).unsqueeze(1), 0.0)
+            pooled.append(y_BHL.amax(-1))
+        return torch.cat(pooled, -1).unsqueeze(0), None

@@ -1,0 +1,186 @@
+"""The quasi-recurrent network (Bradbury et al., ICLR 2017, section 2) and the SRU paper's "QRNN+highway".
+
+    z_t = tanh(W_z * x),  f_t = sigmoid(W_f * x),  o_t = sigmoid(W_o * x),  i_t = sigmoid(W_i * x)
+    f pooling    h_t = f_t h_{t-1} + (1 - f_t) z_t
+    fo pooling   c_t = f_t c_{t-1} + (1 - f_t) z_t,   h_t = o_t c_t
+    ifo pooling  c_t = f_t c_{t-1} + i_t z_t,         h_t = o_t c_t
+    highway      fo pooling's c_t,   h_t = r_t c_t + (1 - r_t) x_t   (r_t in the place of o_t)
+
+W * x is a causal convolution over the last `window` inputs. Shapes: L time, B batch, D input features,
+H = directions * hidden_size columns, k matrices.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .. import ops
+from ._contract import Encoder, ModelSettings, require
+
+GATES = {"f": 2, "fo": 3, "ifo": 4}
+
+
+class QRNNConfig(ModelSettings):
+    """Settings of `QRNN`; the constructor documents them."""
+
+    hidden_size: int = Field(ge=1)
+    num_layers: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    window: Literal[1, 2]
+    pooling: Literal["f", "fo", "ifo"]
+    highway: bool
+    zoneout: float = Field(ge=0, lt=1)
+    bidirectional: bool
+
+    @model_validator(mode="after")
+    def _clashes(self) -> "QRNNConfig":
+        if self.highway and self.pooling != "fo":
+            raise ValueError(f"highway=true needs pooling=fo, found pooling={self.pooling}")
+        if self.bidirectional and self.window != 1:
+            raise ValueError(
+                "bidirectional=true needs window=1: a window of 2 looks back in one direction only"
+            )
+        return self
+
+
+class QRNNLayer(nn.Module):
+    """One QRNN layer: one product (with biases) for all gates, then pooling.
+
+    `linear.weight` is (gates * H, window * D), rows ordered [gate][direction][feature], columns
+    [x_{t-1}, x_t] for a window of 2; `skip` (H, D) carries the highway where input and output sizes differ.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        columns: int,
+        window: int,
+        pooling: str,
+        highway: bool,
+        zoneout: float,
+        bidirectional: bool,
+    ) -> None:
+        super().__init__()
+        self.columns, self.window, self.zoneout, self.bidirectional = columns, window, zoneout, bidirectional
+        self.highway, self.cell = highway, "qrnn_highway" if highway else f"qrnn_{pooling}"
+        self.linear = nn.Linear(window * input_size, GATES[pooling] * columns)
+        self.skip = nn.Linear(input_size, columns, bias=False) if highway and input_size != columns else None
+
+    def forward(
+        self, x_LBD: Tensor, state: tuple[Tensor, Tensor] | None, padding_LB: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Returns (h_LBH, (c_n (B, H), last input (B, D), which only a window of 2 reads))."""
+        length, batch, _ = x_LBD.shape
+        c0, last_BD = (None, torch.zeros_like(x_LBD[0])) if state is None else state
+        inputs = x_LBD
+        if self.window == 2:
+            before_LBD, last_BD = _previous(x_LBD, last_BD, padding_LB)
+            inputs = torch.cat([before_LBD, x_LBD], -1)
+        u = self.linear(inputs).view(length, batch, -1, self.columns)
+        if self.zoneout > 0:
+            u = self._zone_out(u)
+        if self.skip is not None:
+            u = torch.cat([u, self.skip(x_LBD).unsqueeze(2)], 2)
+        h_LBH, c_n = ops.recurrence(
+            self.cell,
+            u,
+            x_LBD if self.highway and self.skip is None else None,
+            c0_BD=c0,
+            padding_LB=padding_LB,
+            bidirectional=self.bidirectional,
+        )
+        return h_LBH, (c_n, last_BD)
+
+    def _zone_out(self, u_LBkH: Tensor) -> Tensor:
+        """Zoneout (section 2.1): in training f is 1 at random steps, in evaluation 1 - f shrinks by its mean.
+
+        Both are done on the logit: f' = 1 - (1 - p) sigmoid(-u) has the logit log((e^u + p) / (1 - p)).
+        """
+        z, logit, *rest = u_LBkH.unbind(2)
+        if self.training:
+            logit = logit.masked_fill(torch.rand_like(logit) < self.zoneout, torch.inf)
+        else:
+            floor = logit.new_tensor(math.log(self.zoneout))
+            logit = torch.logaddexp(logit, floor) - math.log(1 - self.zoneout)
+        return torch.stack([z, logit, *rest], 2)
+
+
+def _previous(x_LBD: Tensor, first_BD: Tensor, padding_LB: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The input before each step (L, B, D), and before the step to come (B, D); padded steps do not count."""
+    inputs = torch.cat([first_BD.unsqueeze(0), x_LBD])
+    if padding_LB is not None:
+        step_L1 = torch.arange(1, len(inputs), device=x_LBD.device).unsqueeze(1)
+        newest_LB = step_L1.masked_fill(padding_LB, 0).cummax(0).values
+        newest_LB = torch.cat([torch.zeros_like(newest_LB[:1]), newest_LB])
+        inputs = inputs.gather(0, newest_LB.unsqueeze(-1).expand_as(inputs))
+    return inputs[:-1], inputs[-1]
+
+
+class QRNN(Encoder):
+    """A stack of QRNN layers.
+
+    Args:
+        input_size: D.
+        hidden_size: features of the state, each direction.
+        num_layers: layers in the stack.
+        dropout: probability of dropout between layers.
+        window: inputs the product sees, 1 or 2.
+        pooling: "f", "fo" or "ifo".
+        highway: the output gate mixes in the layer's input (SRU paper, Table 1); fo pooling only.
+        zoneout: probability that a state is kept in training.
+        bidirectional: half of the columns run backwards in time; window 1 only.
+    """
+
+    Config = QRNNConfig
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 2,
+        *,
+        dropout: float = 0.0,
+        window: int = 1,
+        pooling: str = "fo",
+        highway: bool = False,
+        zoneout: float = 0.0,
+        bidirectional: bool = False,
+    ) -> None:
+        super().__init__()
+        require(window in (1, 2), f"window: expected 1 or 2, found {window}")
+        require(pooling in GATES, f"pooling: expected f, fo or ifo, found {pooling!r}")
+        require(not highway or pooling == "fo", f"highway: expected pooling=fo, found {pooling!r}")
+        require(not bidirectional or window == 1, "bidirectional: expected window=1, found 2")
+        require(0 <= dropout < 1 and 0 <= zoneout < 1, "dropout, zoneout: expected 0 <= p < 1")
+        self.input_size, self.dropout = input_size, dropout
+        self.output_size = hidden_size * (2 if bidirectional else 1)
+        self.bidirectional = bidirectional
+        self.causal = self.streams = not bidirectional
+        sizes = [input_size] + [self.output_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(
+            QRNNLayer(size, self.output_size, window, pooling, highway, zoneout, bidirectional)
+            for size in sizes
+        )
+
+    def forward(
+        self,
+        x_LBD: Tensor,
+        state: list[tuple[Tensor, Tensor]] | None = None,
+        padding_LB: Tensor | None = None,
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Returns (h_LBH, state): the last c and the last input of every layer."""
+        require(
+            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
+            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
+        )
+        h, last = x_LBD, []
+        for i, layer in enumerate(self.layers):
+            if i > 0:
+                h = F.dropout(h, self.dropout, self.training)
+            h, after = layer(h, None if state is None else state[i], padding_LB)
+            last.append(after)
+        return h, last

@@ -1,0 +1,257 @@
+"""The Simple Recurrent Unit (Lei et al., EMNLP 2018, section 3), and its version of 2017 (`v1`).
+
+    f_t = sigmoid(W_f x_t + v_f * c_{t-1} + b_f)            forget gate
+    c_t = f_t * c_{t-1} + (1 - f_t) * W x_t                 state
+    r_t = sigmoid(W_r x_t + v_r * c_{t-1} + b_r)            reset gate
+    h_t = r_t * c_t + (1 - r_t) * alpha x_t                 highway output
+
+All products of a layer are one; what is left is elementwise and runs in `sru_repro.ops`.
+
+Shapes: L time, B batch, D input features, H = directions * hidden_size columns, k matrices.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
+
+from .. import ops
+from . import _authors, _packed
+from ._contract import Encoder, ModelSettings, require, sequence_mask
+from ._lstm_convention import LSTMConvention
+
+
+class SRUConfig(ModelSettings):
+    """Settings of `SRU`; the constructor documents them."""
+
+    hidden_size: int = Field(ge=1)
+    num_layers: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    bidirectional: bool
+    projection_size: int = Field(ge=0)
+    highway_bias: float = Field(ge=-100, le=100)
+    layer_norm: Literal["pre", "post"] | None
+    has_skip_term: bool
+    rescale: bool
+    activation: Literal["identity", "tanh"]
+    v1: bool
+
+
+class SRULayer(nn.Module):
+    """One SRU layer: one product for all gates, then the elementwise recurrence.
+
+    `weight` is (k * H, n) with rows ordered [gate][direction][feature], gates W, W_f, W_r and, where input
+    and output sizes differ, W_s of the skip; n is the input size, or `projection_size` when factorised.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        dropout: float,
+        bidirectional: bool,
+        projection_size: int,
+        highway_bias: float,
+        layer_norm: str | None,
+        has_skip_term: bool,
+        rescale: bool,
+        activation: str,
+        v1: bool,
+    ) -> None:
+        super().__init__()
+        columns = hidden_size * (2 if bidirectional else 1)
+        self.input_size, self.columns, self.bidirectional = input_size, columns, bidirectional
+        self.dropout, self.activation, self.v1 = dropout, activation, v1
+        self.has_skip_term, self.highway_bias, self.norm_place = has_skip_term, highway_bias, layer_norm
+        self.matrices = 4 if has_skip_term and input_size != columns else 3
+        # Section 3.3: alpha keeps the variance of the highway branch at initialisation; it is a constant.
+        self.alpha = math.sqrt(1 + 2 * math.exp(highway_bias)) if rescale and has_skip_term else 1.0
+        # Factorising pays only when the inner size is below both outer ones (the authors' rule for enwik8).
+        factorised = 0 < projection_size < min(input_size, columns)
+        inner = projection_size if factorised else input_size
+        self.projection = nn.Parameter(torch.empty(inner, input_size)) if factorised else None
+        self.weight = nn.Parameter(torch.empty(self.matrices * columns, inner))
+        self.weight_c = None if v1 else nn.Parameter(torch.empty(2, columns))
+        self.bias = nn.Parameter(torch.empty(2, columns))
+        size = {"pre": input_size, "post": columns}.get(layer_norm or "")
+        self.layer_norm = nn.LayerNorm(size) if size else None
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Uniform weights of variance 1/n, gates at half of it, skip at alpha^2 (SRU paper, section 3.3)."""
+        for matrix in (self.weight, self.projection):
+            if matrix is not None:
+                matrix.uniform_(-1, 1).mul_(math.sqrt(3 / matrix.size(1)))
+        gates = self.weight.view(self.matrices, self.columns, -1)
+        gates[0].mul_(math.sqrt(1 - self.dropout))
+        if self.weight_c is not None:
+            gates[1:3].mul_(math.sqrt(0.5))  # the other half of a gate's variance comes from v * c
+        if self.matrices == 4:
+            gates[3].mul_(self.alpha)
+        if self.layer_norm is not None:
+            self.weight.mul_(0.1)
+            self.layer_norm.reset_parameters()
+        if self.weight_c is not None:
+            self.weight_c.uniform_(-1, 1).mul_(math.sqrt(3 * 0.5))
+        self.bias[0] = 0
+        self.bias[1] = self.highway_bias
+
+    def forward(
+        self, x_LBD: Tensor, c0_BH: Tensor | None, padding_LB: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Returns (h_LBH, c_n (B, H))."""
+        length, batch, _ = x_LBD.shape
+        pre = self.layer_norm is not None and self.norm_place == "pre"
+        product_input = self.layer_norm(x_LBD) if self.layer_norm is not None and pre else x_LBD
+        if self.projection is not None:
+            product_input = F.linear(product_input, self.projection)
+        u_LBkH = F.linear(product_input, self.weight).view(length, batch, self.matrices, self.columns)
+        mask_BH = None
+        if self.training and self.dropout > 0:
+            mask_BH = sequence_mask(batch, self.columns, self.dropout, self.bias)
+        skip_is_input = self.has_skip_term and self.matrices == 3
+        h_LBH, c_n = ops.recurrence(
+            "sru_v1" if self.v1 else "sru",
+            u_LBkH,
+            x_LBD if skip_is_input else None,
+            self.weight_c,
+            self.bias,
+            c0_BH,
+            mask_BD=mask_BH,
+            padding_LB=padding_LB,
+            activation=self.activation,
+            skip_scale=self.alpha if skip_is_input else 1.0,
+            bidirectional=self.bidirectional,
+        )
+        if self.layer_norm is not None and not pre:
+            h_LBH = self.layer_norm(h_LBH)
+            if padding_LB is not None:
+                h_LBH = h_LBH.masked_fill(padding_LB.unsqueeze(-1), 0.0)
+        return h_LBH, c_n
+
+
+class SRU(Encoder):
+    """A stack of SRU layers.
+
+    Args:
+        input_size: D, features of the input.
+        hidden_size: features of the state, each direction.
+        num_layers: layers in the stack.
+        dropout: probability of a mask on the highway branch, one per sequence and layer; not in the last.
+        bidirectional: half of the columns of every layer run backwards in time; H = 2 * hidden_size.
+        projection_size: inner size of the factorised product W = W2 W1; none if 0 or not below both others.
+        highway_bias: initial value of b_r.
+        layer_norm: "pre" normalises what goes into the product (not the skip), "post" the output.
+        has_skip_term: False: h = r * c.
+        rescale: the paper's alpha = sqrt(1 + 2 exp(highway_bias)) on the skip input. Releases of the authors'
+            package differ in its default; here it is always written out.
+        activation: g in h = r * g(c) + ...
+        v1: the gates do not see c_{t-1} (arXiv v1 of 2017), and dropout masks g(c) alone.
+        batch_first: inputs and outputs are (B, L, ...) and padding (B, L).
+    """
+
+    Config = SRUConfig
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 2,
+        *,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        projection_size: int = 0,
+        highway_bias: float = 0.0,
+        layer_norm: Literal["pre", "post"] | None = None,
+        has_skip_term: bool = True,
+        rescale: bool = True,
+        activation: Literal["identity", "tanh"] = "identity",
+        v1: bool = False,
+        batch_first: bool = False,
+    ) -> None:
+        super().__init__()
+        require(
+            min(input_size, hidden_size, num_layers) >= 1,
+            "input_size, hidden_size, num_layers: expected >= 1",
+        )
+        require(0 <= dropout < 1, f"dropout: expected 0 <= dropout < 1, found {dropout}")
+        require(
+            layer_norm in (None, "pre", "post"),
+            f"layer_norm: expected None, pre or post, found {layer_norm!r}",
+        )
+        require(
+            activation in ("identity", "tanh"), f"activation: expected identity or tanh, found {activation!r}"
+        )
+        self.input_size, self.hidden_size, self.batch_first = input_size, hidden_size, batch_first
+        self.output_size = hidden_size * (2 if bidirectional else 1)
+        self.bidirectional = bidirectional
+        self.causal = self.streams = not bidirectional
+        self.layers = nn.ModuleList(
+            SRULayer(
+                input_size if i == 0 else self.output_size,
+                hidden_size,
+                dropout=dropout if i + 1 < num_layers else 0.0,
+                bidirectional=bidirectional,
+                projection_size=projection_size,
+                highway_bias=highway_bias,
+                layer_norm=layer_norm,
+                has_skip_term=has_skip_term,
+                rescale=rescale,
+                activation=activation,
+                v1=v1,
+            )
+            for i in range(num_layers)
+        )
+
+    def forward(  # type: ignore[override]
+        self,
+        x_LBD: Tensor | PackedSequence,
+        state: Tensor | None = None,
+        padding_LB: Tensor | None = None,
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """Returns (h_LBH, c_n), c_n being (num_layers, B, H), the last states and the next call's `state`.
+
+        A `PackedSequence` comes back packed in the same order.
+
+        Raises:
+            ValueError: a shape that does not fit, with what was expected and found.
+        """
+        if isinstance(x_LBD, PackedSequence):
+            return _packed.run(self.forward, x_LBD, state, self.batch_first)
+        if self.batch_first:
+            x_LBD = x_LBD.transpose(0, 1)
+            padding_LB = None if padding_LB is None else padding_LB.transpose(0, 1)
+        outputs, c_n = self.run_layers(x_LBD, state, padding_LB)
+        return outputs[-1].transpose(0, 1) if self.batch_first else outputs[-1], c_n
+
+    def run_layers(
+        self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None
+    ) -> tuple[list[Tensor], Tensor]:
+        """The output of every layer, and the last states (num_layers, B, H)."""
+        require(
+            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
+            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
+        )
+        wanted = (len(self.layers), x_LBD.size(1), self.output_size)
+        if state is not None:
+            require(tuple(state.shape) == wanted, f"state: expected {wanted}, found {tuple(state.shape)}")
+        outputs, last = [x_LBD], []
+        for i, layer in enumerate(self.layers):
+            h_LBH, c_n = layer(outputs[-1], None if state is None else state[i], padding_LB)
+            outputs.append(h_LBH)
+            last.append(c_n)
+        return outputs[1:], torch.stack(last)
+
+    def lstm_convention(self) -> LSTMConvention:
+        """The same stack behind `torch.nn.LSTM`'s calling convention, see `LSTMConvention`."""
+        return LSTMConvention(self)
+
+    def load_authors_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Loads weights saved by the authors' `sru` package (2.x or 3.0.0.dev6); see `_authors.convert`."""
+        self.load_state_dict(_authors.convert(state_dict, self))

@@ -1,0 +1,99 @@
+"""The recurrence as an operator of PyTorch (`torch.ops.sru_repro.recurrence`), its fake and its derivative.
+
+Autograd, `torch.compile` and FakeTensor see one opaque operator; which code runs inside is the dispatcher's
+business.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import eager
+
+
+@torch.library.custom_op("sru_repro::recurrence", mutates_args=())
+def forward_op(
+    cell: str,
+    u: Tensor,
+    x: Tensor | None,
+    v: Tensor | None,
+    b: Tensor | None,
+    c0: Tensor,
+    mask: Tensor | None,
+    padding: Tensor | None,
+    tanh: bool,
+    skip_scale: float,
+    bidirectional: bool,
+    keep_states: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Outputs (L, B, D), last states (B, D), and all states for backward (empty unless `keep_states`)."""
+    h, c_n, states = eager.forward(cell, u, x, v, b, c0, mask, padding, tanh, skip_scale, bidirectional)
+    return h, c_n, states if keep_states else states.new_empty(0)
+
+
+@forward_op.register_fake
+def _(cell, u, x, v, b, c0, mask, padding, tanh, skip_scale, bidirectional, keep_states):  # type: ignore[no-untyped-def]
+    length, batch, _, columns = u.shape
+    work = torch.promote_types(u.dtype, torch.float32)
+    states = (length + 1, batch, columns) if keep_states else (0,)
+    return (
+        u.new_empty(length, batch, columns),
+        u.new_empty(batch, columns, dtype=work),
+        u.new_empty(states, dtype=work),
+    )
+
+
+@torch.library.custom_op("sru_repro::recurrence_backward", mutates_args=())
+def backward_op(
+    grad_h: Tensor,
+    grad_c_n: Tensor,
+    cell: str,
+    u: Tensor,
+    x: Tensor | None,
+    v: Tensor | None,
+    b: Tensor | None,
+    mask: Tensor | None,
+    padding: Tensor | None,
+    states: Tensor,
+    tanh: bool,
+    skip_scale: float,
+    bidirectional: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of U, x, v, b and c0; empty where the argument was not given."""
+    return eager.backward(
+        grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scale, bidirectional
+    )
+
+
+@backward_op.register_fake
+def _(grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scale, bidirectional):  # type: ignore[no-untyped-def]
+    given = [states.new_empty(0) if value is None else value.new_empty(value.shape) for value in (x, v, b)]
+    return (u.new_empty(u.shape), *given, states.new_empty(states.shape[1:]))
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    cell, u, x, v, b, _, mask, padding, *options, _ = inputs
+    ctx.save_for_backward(u, x, v, b, mask, padding, output[2])
+    ctx.cell, ctx.options = cell, options
+    ctx.mark_non_differentiable(output[2])
+
+
+def _differentiate(ctx: Any, grad_h: Tensor, grad_c_n: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    u, x, v, b, mask, padding, states = ctx.saved_tensors
+    gu, gx, gv, gb, gc0 = backward_op(
+        grad_h, grad_c_n, ctx.cell, u, x, v, b, mask, padding, states, *ctx.options
+    )
+    given = [None if value is None else grad for value, grad in ((x, gx), (v, gv), (b, gb))]
+    return (None, gu, *given, gc0, None, None, None, None, None, None)
+
+
+def _refuse(ctx: Any, *_: Tensor) -> None:
+    raise RuntimeError(
+        "second derivatives are not implemented by this back end: run the recurrence inside "
+        "`with sru_repro.ops.use('reference'):`, which autograd differentiates any number of times"
+    )
+
+
+forward_op.register_autograd(_differentiate, setup_context=_save)
+backward_op.register_autograd(_refuse, setup_context=lambda ctx, inputs, output: None)

@@ -1,0 +1,28 @@
+"""All tables and pictures of `results/`, made again from the committed run records."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sru_repro.reporting.figure import write_figure
+from sru_repro.reporting.records import load_records
+from sru_repro.reporting.sections import Row, sections
+from sru_repro.reporting.table import write_table
+
+PROFILES = ("paper", "short")
+"""What may be quoted; smoke runs only show that the parts fit together."""
+
+
+def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Path]:
+    """Write `<table>.md` and `<table>.png` for each table with runs in `results/runs`; the files written."""
+    records = [run for run in load_records(results / "runs") if run["profile"] in PROFILES]
+    written = []
+    for table in sorted({run["table"] for run in records if run["table"]}):
+        own = [run for run in records if run["table"] == table]
+        rows = rows_by_table.get(table, ())
+        picture = f"{table}.png" if sections(table, own, rows) else ""
+        write_table(table, own, rows, results / f"{table}.md", picture)
+        written.append(results / f"{table}.md")
+        if picture:
+            write_figure(table, own, rows, results / picture)
+            written.append(results / picture)
+    return written

@@ -1,0 +1,217 @@
+"""Sentence classification as in the SRU paper, Table 1: embed, encode, last step, dropout, linear, softmax.
+
+Shapes: L time, B batch, D word vector, H encoding, C classes.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..data.batches import ClassificationBatches, TextBatch, make_batch
+from ..data.examples import Example, Splits
+from ..data.sentences import clean
+from ..data.vectors import Vectors, load_vectors, plain_form
+from ..data.vocabulary import Vocabulary
+from ..errors import DataError
+from ..models import ModelSettings, State, encoder_class
+from ._contract import Step, Task, TaskData, TaskSettings
+
+BRACKETS = {"(": "-lrb-", ")": "-rrb-"}
+
+ABOUT_VECTORS = {
+    "wiki2015.300d.bin": "skip-gram on 79 M words of Wikipedia, a corpus 1/1000 of Google News'",
+}
+"""What is known of vector files that may stand in for Google News'."""
+
+
+class ClassificationConfig(TaskSettings):
+    """Settings of the protocol; conf/task/_classification.yaml says which value the authors used."""
+
+    vectors: str = Field(min_length=1)
+    vector_size: int = Field(ge=1)
+    tune_vectors: bool
+    normalize_vectors: bool
+    vocabulary: Literal["all", "train"]
+    dropout: float = Field(ge=0, lt=1)
+    batch_size: int = Field(ge=1)
+    reshuffle: bool
+    padding: Literal["left", "masked"]
+    limit: int = Field(ge=0)
+
+
+class Classification(Task):
+    """A classifier of sentences. Subclasses say where the examples come from.
+
+    Args:
+        config: settings of the protocol.
+        model: settings of the encoder.
+        classes: names of the C classes.
+        words: the vocabulary, padding first, unknown second; empty leaves the embedding out (for counting).
+        weight_VD: word vectors; needed to train, not to load a checkpoint.
+    """
+
+    headline = "accuracy"
+    higher_is_better = True
+    uncounted = ("embedding",)
+
+    def __init__(
+        self,
+        config: ClassificationConfig,
+        model: ModelSettings,
+        classes: tuple[str, ...],
+        words: tuple[str, ...],
+        weight_VD: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.config, self.classes, self.vocabulary = config, classes, Vocabulary(words)
+        self.encoder = encoder_class(model.name).from_config(config.vector_size, model)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(self.encoder.output_size, len(classes))
+        if words:
+            weight = torch.empty(len(words), config.vector_size) if weight_VD is None else weight_VD.clone()
+            self.embedding = nn.Embedding.from_pretrained(weight, freeze=not config.tune_vectors)
+
+    @staticmethod
+    def examples(config: Any, data_dir: Path) -> Splits:
+        """The examples of this data set."""
+        raise NotImplementedError
+
+    @staticmethod
+    def number_of_classes(config: Any) -> int:
+        """C, known without data."""
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, config: ClassificationConfig, data_dir: Path, seed: int) -> TaskData:
+        splits = cls.examples(config, data_dir)
+        words = splits.tokens(*(("train",) if config.vocabulary == "train" else ()))
+        vectors = load_vectors(
+            config.vectors,
+            words,
+            data_dir,
+            seed=seed,
+            dim=config.vector_size,
+            normalize=config.normalize_vectors,
+        )
+        train, val, test = (
+            ClassificationBatches(
+                part,
+                vectors.vocabulary,
+                config.batch_size,
+                shuffle_seed=order,
+                padding="left" if config.padding == "left" else "right",
+            )
+            for part, order in ((splits.train, seed), (splits.val, None), (splits.test, None))
+        )
+        why_not = _why_not_comparable(config, vectors)
+        return TaskData(
+            train=train,
+            val=val,
+            test=test,
+            fingerprint=f"{splits.fingerprint}-{vectors.fingerprint}",
+            description=f"{config.name.upper()}, {len(splits.classes)} classes",
+            source=f"{splits.source}; word vectors {vectors.source}",
+            build={
+                "classes": splits.classes,
+                "words": vectors.vocabulary.words,
+                "weight_VD": vectors.weight_VD,
+            },
+            reshuffle=config.reshuffle,
+            comparable=not why_not,
+            why_not=why_not,
+            vectors=vectors.source,
+            notes=(*splits.notes, _coverage(vectors)),
+            counts={"train": len(splits.train), "val": len(splits.val), "test": len(splits.test)},
+        )
+
+    @classmethod
+    def create(cls, config: ClassificationConfig, model: ModelSettings, **build: Any) -> "Classification":
+        if not build:
+            classes = tuple(str(i) for i in range(cls.number_of_classes(config)))
+            return cls(config, model, classes, ())
+        return cls(config, model, **build)
+
+    @classmethod
+    def rebuild(cls, extra: dict[str, list[str]]) -> dict[str, Any]:
+        return {"words": tuple(extra["words"]), "classes": tuple(extra["classes"])}
+
+    def logits(self, ids_LB: Tensor, padding_LB: Tensor) -> Tensor:
+        """(B, C). With left padding the encoder reads the padding as words, as the authors' code does."""
+        masked = self.config.padding == "masked"
+        x_LBD = self.dropout(self.embedding(ids_LB))
+        h_LBH, _ = self.encoder(x_LBD, None, padding_LB if masked else None)
+        last_B = (~padding_LB).sum(0).clamp(1, h_LBH.size(0)) - 1 if masked else None
+        end_BH = (
+            h_LBH[-1] if last_B is None else h_LBH[last_B, torch.arange(h_LBH.size(1), device=h_LBH.device)]
+        )
+        if self.encoder.bidirectional:  # the backward columns end at the first step
+            half = end_BH.size(-1) // 2
+            end_BH = torch.cat([end_BH[:, :half], h_LBH[0, :, half:]], -1)
+        return self.output(self.dropout(end_BH))
+
+    def step(self, batch: TextBatch, carry: State) -> Step:
+        logits_BC = self.logits(batch.ids_LB, batch.padding_LB).float()
+        losses_B = F.cross_entropy(logits_BC, batch.labels_B, reduction="none")
+        totals = {
+            "nats": losses_B.detach().double().sum(),
+            "correct": (logits_BC.argmax(-1) == batch.labels_B).double().sum(),
+            "examples": losses_B.new_tensor(len(losses_B), dtype=torch.float64),
+        }
+        return Step(losses_B.mean(), totals, batch.ids_LB.numel())
+
+    @staticmethod
+    def metrics(totals: Mapping[str, float]) -> dict[str, float]:
+        count = totals["examples"]
+        return {"loss": totals["nats"] / count, "accuracy": totals["correct"] / count}
+
+    @torch.no_grad()
+    def predict(self, text: str) -> dict[str, Any]:
+        """The most probable class of a sentence, all probabilities, and the words that have no vector."""
+        tokens = [self._known_form(token) for token in clean(text)]
+        if not tokens:
+            raise DataError("text: expected a sentence, found no word in it")
+        batch = make_batch([Example(tuple(tokens), 0)], self.vocabulary)
+        device = self.output.weight.device
+        p_C = (
+            self.logits(batch.ids_LB.to(device), batch.padding_LB.to(device))[0].float().softmax(-1).tolist()
+        )
+        return {
+            "label": self.classes[max(range(len(p_C)), key=p_C.__getitem__)],
+            "probabilities": dict(zip(self.classes, p_C, strict=True)),
+            "unknown_words": [token for token in tokens if token not in self.vocabulary],
+        }
+
+    def _known_form(self, token: str) -> str:
+        """A token as the data set writes it: brackets, for one, are words of several forms."""
+        forms = (token, plain_form(token), BRACKETS.get(plain_form(token), token))
+        return next((form for form in forms if form in self.vocabulary), token)
+
+    def get_extra_state(self) -> dict[str, list[str]]:
+        """Vocabulary and classes travel in the checkpoint, so that it can be used without the data."""
+        return {"words": list(self.vocabulary.words), "classes": list(self.classes)}
+
+    def set_extra_state(self, state: dict[str, list[str]]) -> None:
+        """Takes vocabulary and classes from a checkpoint."""
+        self.vocabulary, self.classes = Vocabulary(tuple(state["words"])), tuple(state["classes"])
+
+
+def _why_not_comparable(config: ClassificationConfig, vectors: Vectors) -> str:
+    """Why accuracies cannot stand beside the paper's, whose word vectors are Google News'; empty when they can."""
+    if config.limit:
+        return f"only the first {config.limit} examples of each split"
+    if vectors.source.startswith("GoogleNews"):
+        return ""
+    about = ABOUT_VECTORS.get(vectors.source)
+    return f"word vectors {vectors.source}" + (f" ({about})" if about else "")
+
+
+def _coverage(vectors: Vectors) -> str:
+    return (
+        f"word vectors cover {vectors.coverage:.1%} of the words ({vectors.token_coverage:.1%} of their occurrences), "
+        f"{vectors.coverage_mapped:.1%} ({vectors.token_coverage_mapped:.1%}) after mapping escapes such as -lrb-"
+    )

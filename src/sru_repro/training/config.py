@@ -1,0 +1,152 @@
+"""The whole configuration of a run, checked before any data is touched: types, ranges, clashes, unknown keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from ..errors import ConfigError
+from ..models import ModelSettings, Settings, encoder_class
+from ..tasks import TaskSettings, task_class
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class OptimConfig(Settings):
+    """The optimiser. `weight_decay` is what torch's class of that name makes of it; `clip_norm` 0 means none."""
+
+    name: Literal["adam", "adamw", "adamax", "radam", "sgd"]
+    lr: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    clip_norm: float = Field(ge=0)
+
+
+class TrainerConfig(Settings):
+    """Device, precision and budget. 0 means no limit (`max_seconds` counts training alone, in seconds)."""
+
+    name: str
+    accelerator: Literal["auto", "cpu", "cuda"]
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed", "64-true"]
+    max_epochs: int = Field(ge=0)
+    max_steps: int = Field(ge=0)
+    max_seconds: float = Field(ge=0)
+    validate_every: int = Field(ge=0)
+    log_every: int = Field(ge=1)
+    threads: int = Field(ge=0)
+
+
+class WandbConfig(Settings):
+    """Weights & Biases; `auto` is online when the user is logged in, else offline."""
+
+    name: Literal["wandb"]
+    project: str = Field(min_length=1)
+    mode: Literal["auto", "online", "offline"]
+    tags: list[str]
+
+
+class CSVConfig(Settings):
+    """No dashboard."""
+
+    name: Literal["csv"]
+
+
+class TopConfig(Settings):
+    """What stands outside the groups."""
+
+    row: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    seed: int = Field(ge=0, lt=2**32)
+    profile: Literal["paper", "short", "smoke"]
+    data_dir: str = Field(min_length=1)
+    paper: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A checked configuration; `plain` is the same as nested dictionaries, for records."""
+
+    top: TopConfig
+    model: ModelSettings
+    task: TaskSettings
+    optim: OptimConfig
+    trainer: TrainerConfig
+    logger: WandbConfig | CSVConfig
+    plain: dict[str, Any]
+
+
+def check(config: Mapping[str, Any]) -> RunConfig:
+    """Checks a resolved configuration.
+
+    Raises:
+        ConfigError: one line that names the key, what is allowed and what was found.
+    """
+    rest = {key: value for key, value in config.items() if key != "budgets"}
+    groups = {name: _group(rest, name) for name in ("model", "task", "optim", "trainer", "logger")}
+    model_class = _named(encoder_class, groups["model"].get("name"), "model.name").Config
+    task_type = _named(task_class, groups["task"].get("kind"), "task.kind").Config
+    logger_type: Any = {"wandb": WandbConfig, "csv": CSVConfig}.get(str(groups["logger"].get("name")))
+    if logger_type is None:
+        raise ConfigError(f"logger.name: expected wandb or csv, found {groups['logger'].get('name')!r}")
+    top = {key: value for key, value in rest.items() if key not in groups}
+    checked = RunConfig(
+        top=_checked(TopConfig, top, ""),
+        model=_checked(model_class, groups["model"], "model."),
+        task=_checked(task_type, groups["task"], "task."),
+        optim=_checked(OptimConfig, groups["optim"], "optim."),
+        trainer=_checked(TrainerConfig, groups["trainer"], "trainer."),
+        logger=_checked(logger_type, groups["logger"], "logger."),
+        plain=rest,
+    )
+    _clashes(checked)
+    return checked
+
+
+def _clashes(config: RunConfig) -> None:
+    trainer = config.trainer
+    if not (trainer.max_epochs or trainer.max_steps or trainer.max_seconds):
+        raise ConfigError(
+            "trainer: expected a limit in max_epochs, max_steps or max_seconds, found 0 in all three"
+        )
+    if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
+        raise ConfigError("trainer.precision=16-mixed needs trainer.accelerator=cuda, found cpu")
+    two_ways = getattr(config.model, "bidirectional", False)
+    streams = getattr(encoder_class(config.model.name), "streams", not two_ways)
+    if task_class(config.task.kind).needs_stream and not streams:
+        found = f"model={config.model.name}" + (" with model.bidirectional=true" if two_ways else "")
+        raise ConfigError(
+            f"task={config.task.name} carries a state from batch to batch: expected a causal model, found {found}"
+        )
+
+
+def _group(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    group = config.get(name)
+    if not isinstance(group, dict):
+        raise ConfigError(f"{name}: expected a group of settings, found {group!r}")
+    return group
+
+
+def _named(find: Any, name: Any, key: str) -> Any:
+    try:
+        return find(str(name))
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from None
+
+
+def _checked(kind: type[T], values: dict[str, Any], prefix: str) -> T:
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_line(kind, prefix, item) for item in error.errors()[:3])) from None
+
+
+def _line(kind: type[BaseModel], prefix: str, item: Any) -> str:
+    """One of pydantic's findings in the suite's form: key, what was expected, what was found."""
+    key = prefix + ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{key}: no such key; expected one of {', '.join(kind.model_fields)}"
+    if item["type"] == "missing":
+        return f"{key}: missing; expected a value"
+    if item["type"] == "value_error":  # two options that clash: the validator's own words
+        return f"{prefix.rstrip('.')}: {item['ctx']['error']}"
+    message = item["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    return f"{key}: expected {message}, found {item['input']!r}"

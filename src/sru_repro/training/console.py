@@ -1,0 +1,64 @@
+"""What a person sees of a run: a bar with time left on a terminal, a line per validation anywhere else."""
+
+import sys
+from types import TracebackType
+from typing import Any
+
+
+class Console:
+    """Use as a context manager. `title` names the run."""
+
+    def __init__(self, title: str, headline: str) -> None:
+        self.title, self.headline = title, headline
+        self._bar: Any = None
+
+    def __enter__(self) -> "Console":
+        if sys.stderr.isatty():
+            from rich.console import Console as Terminal
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:3.0f}%"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=Terminal(stderr=True),
+            )
+            self._task = self._bar.add_task(self.title, total=1.0, note="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """One line."""
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def progress(self, fraction: float, left_s: float | None) -> None:
+        """Moves the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=fraction)
+
+    def validated(self, entry: dict[str, Any]) -> None:
+        """The figures of a validation."""
+        parts = [f"epoch {entry['epoch'] + 1}", f"{entry['wall_s']:.0f} s"]
+        parts += [
+            f"{key} {entry[key]:.4f}"
+            for key in ("train/loss", "val/loss", f"val/{self.headline}")
+            if key in entry
+        ]
+        note = "  ".join(dict.fromkeys(parts))
+        if self._bar is not None:
+            self._bar.update(self._task, note=note)
+        else:
+            self.say(f"{self.title}: {note}")

@@ -1,0 +1,68 @@
+"""The dashboard: a wandb run, offline unless the user is logged in, never asking anything."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .config import CSVConfig, RunConfig, WandbConfig
+
+
+class Dashboard:
+    """A wandb run, or nothing when `logger=csv`. Points carry their own x axes: step, tokens, wall_s."""
+
+    def __init__(self, config: RunConfig, folder: Path, content: dict[str, Any]) -> None:
+        self._run: Any = None
+        if isinstance(config.logger, CSVConfig):
+            return
+        try:
+            import wandb
+        except ImportError:
+            content["notes"].append("wandb is not installed: no dashboard, curves are in metrics.csv")
+            return
+        offline = _offline(config.logger)
+        fold = content.get("fold")
+        self._run = wandb.init(
+            project=config.logger.project,
+            name=f"{config.top.row} {config.top.profile} seed {config.top.seed}"
+            + ("" if fold is None else f" fold {fold}"),
+            dir=folder,
+            mode="offline" if offline else "online",
+            group=config.task.name,
+            job_type="train",
+            tags=[config.model.name, config.top.profile, *config.logger.tags],
+            id=content.setdefault("wandb_id", os.urandom(4).hex()),
+            resume=None if offline else "allow",
+            config={**config.plain, "data_fingerprint": content["data"]["fingerprint"]},
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+        for axis in ("step", "tokens", "wall_s"):
+            self._run.define_metric(axis, hidden=True)
+        self._run.define_metric("*", step_metric="step")
+
+    def log(self, point: dict[str, Any]) -> None:
+        """Adds a point to the curves."""
+        if self._run is not None:
+            self._run.log(point)
+
+    def finish(self, summary: dict[str, Any], failed: bool) -> None:
+        """Writes the final figures and closes the run."""
+        if self._run is not None:
+            self._run.summary.update(summary)
+            self._run.finish(exit_code=int(failed))
+            self._run = None
+
+
+def _offline(config: WandbConfig) -> bool:
+    if config.mode != "auto":
+        return config.mode == "offline"
+    asked = os.environ.get("WANDB_MODE", "")
+    if asked:
+        return asked != "online"
+    if os.environ.get("WANDB_API_KEY"):
+        return False
+    from netrc import NetrcParseError, netrc
+
+    try:
+        return not any("wandb" in host for host in netrc().hosts)
+    except (OSError, NetrcParseError):
+        return True

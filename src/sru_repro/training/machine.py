@@ -1,0 +1,98 @@
+"""What a number depends on besides the configuration: hardware, code revision, package versions, memory."""
+
+import os
+import platform
+import re
+import subprocess
+from contextlib import suppress
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[3]
+"""The checkout: conf/, results/ and the package's sources live below it."""
+
+RECORDED = (
+    "torch",
+    "pytorch-lightning",
+    "hydra-core",
+    "torchtext",
+    "torchmetrics",
+    "datasets",
+    "gensim",
+    "wandb",
+    "numpy",
+)
+
+
+def hardware(device: str) -> dict[str, Any]:
+    """Name, short name for files, cores and memory (bytes) of the machine; `device` is "cpu" or "cuda"."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    chip, flags = _processor()
+    wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
+    name = f"{cores}-core {chip}" + (f" ({wide})" if wide else "") + f", {memory / 2**30:.0f} GB"
+    slug = f"cpu-{chip}-{cores}c"
+    if device == "cuda":
+        properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+        name = f"{properties.name}, {properties.total_memory / 2**30:.0f} GB; {name}"
+        slug = properties.name
+    slug = re.sub(r"[^a-z0-9]+", "-", slug.lower()).strip("-")
+    return {"name": name, "slug": slug, "device": device, "cores": cores, "memory_bytes": memory}
+
+
+def _processor() -> tuple[str, str]:
+    info = Path("/proc/cpuinfo")
+    text = info.read_text() if info.exists() else ""
+    model = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
+    flags = re.search(r"^flags\s*:\s*(.+)$", text, re.M)
+    return (model[1] if model else platform.processor() or platform.machine()), (flags[1] if flags else "")
+
+
+@cache
+def code_revision() -> dict[str, Any]:
+    """Commit of the checkout, and whether sources or configuration differ from it."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        revision = git("rev-parse", "--short=12", "HEAD")
+        dirty = bool(git("status", "--porcelain", "--", "src", "conf"))
+    except (OSError, subprocess.TimeoutExpired):
+        revision, dirty = "", False
+    return {"revision": revision or "unknown", "dirty": dirty}
+
+
+@cache
+def packages() -> dict[str, str]:
+    """Versions of Python and of the packages a number depends on."""
+    found = {"python": platform.python_version()}
+    for name in RECORDED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Starts a new measurement of the peak."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: forget this process's high-water mark
+
+
+def peak_memory(device: torch.device) -> dict[str, int]:
+    """Bytes: the process's resident peak, and the card's allocated peak where there is one."""
+    status = Path("/proc/self/status")
+    match = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.M) if status.exists() else None
+    found = {"peak_bytes": int(match[1]) * 1024} if match else {}
+    if device.type == "cuda":
+        found["gpu/peak_bytes"] = torch.cuda.max_memory_allocated(device)
+    return found

@@ -1,0 +1,28 @@
+"""The optimisers, by the names of the configuration."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from .config import OptimConfig
+
+CLASSES: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "adamax": torch.optim.Adamax,
+    "radam": torch.optim.RAdam,
+    "sgd": torch.optim.SGD,
+}
+FUSED = frozenset({"adam", "adamw", "sgd"})
+"""Those whose whole step torch runs in one kernel; the arithmetic is the same."""
+
+
+def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> torch.optim.Optimizer:
+    """The optimiser over the parameters that are trained at all."""
+    trained = [p for p in parameters if p.requires_grad]
+    options: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
+    if config.name in FUSED:
+        options["fused"] = True
+    return CLASSES[config.name](trained, **options)

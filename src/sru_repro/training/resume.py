@@ -1,0 +1,62 @@
+"""Bit-exact resume: a run that was stopped and taken up again ends with the weights of one that never stopped.
+
+Lightning restores weights, optimiser and counters. What it leaves out is kept here: the random state, the place in the
+order of the batches, and the state that a language model carries from segment to segment.
+"""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+
+from ..data.batches import BatchOrder
+from .module import TaskModule
+
+
+class ExactResume(Callback):
+    """Saves and restores what Lightning does not. `order` is the sampler of the training batches."""
+
+    def __init__(self, order: BatchOrder) -> None:
+        self.order = order
+        self._pending: dict[str, Any] | None = None
+        self._module: TaskModule | None = None
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        assert isinstance(pl_module, TaskModule)
+        self._module = pl_module
+
+    def state_dict(self) -> dict[str, Any]:
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return {
+            "cpu": torch.get_rng_state(),
+            "cuda": cuda,
+            "carry": self._module.carry if self._module else None,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._pending = state_dict
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        loop = checkpoint["loops"]["fit_loop"]
+        progress = loop["epoch_loop.batch_progress"]
+        # "completed" lags by one when the checkpoint is written at the end of a batch; "processed" does not.
+        self.order.skip = 0 if progress["is_last_batch"] else progress["current"]["processed"]
+        self.order.set_epoch(loop["epoch_progress"]["current"]["processed"])
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.order.set_epoch(trainer.current_epoch)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self._pending is None:
+            return
+        state, self._pending = self._pending, None
+        torch.set_rng_state(state["cpu"].cpu())
+        if state["cuda"]:
+            torch.cuda.set_rng_state_all([value.cpu() for value in state["cuda"]])
+        if batch_idx > 0 and isinstance(pl_module, TaskModule):
+            pl_module.carry = state["carry"]

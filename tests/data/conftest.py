@@ -1,0 +1,79 @@
+"""Data folders for the tests: a treebank of the true size made on the spot, and real data if any."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TREES = {"train": 8544, "dev": 1101, "test": 2210}
+NON_NEUTRAL = {"train": 6920, "dev": 872, "test": 1821}
+
+
+@pytest.fixture(autouse=True)
+def private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cache of an earlier run, and no download: the only server is a port where nothing listens."""
+    monkeypatch.setenv("SRU_REPRO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SRU_REPRO_MIRROR", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture(scope="session")
+def treebank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with made-up trees that pass every count: sentences, phrases, and the paper's phrases."""
+    folder = tmp_path_factory.mktemp("treebank")
+    (folder / "sst/trees").mkdir(parents=True)
+    for split in TREES:
+        (folder / f"sst/trees/{split}.txt").write_text("\n".join(_trees(split)) + "\n")
+    return folder
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data files that SRU_REPRO_DATA names."""
+    folder = os.environ.get("SRU_REPRO_DATA")
+    if not folder:
+        pytest.skip("SRU_REPRO_DATA names no folder of real data")
+    return Path(folder)
+
+
+def _trees(split: str) -> Iterator[str]:
+    """Right-branching trees whose first word tells the label, and whose other words are all different.
+
+    The training trees have 156,817 distinct phrases. 234 words are neutral where they come first and positive
+    later; these and 76,961 other phrases are non-neutral.
+    """
+    changing = 234 if split == "train" else 0
+    marked = (
+        76_961 - 6920 - 2 if split == "train" else 0
+    )  # without whole sentences and the two labelling words
+    # Each tree of n words has 2n - 1 phrases. The labelling word of all but three trees, and the second
+    # occurrence of each changing word, repeat a phrase.
+    surplus = 156_817 + (8544 - 3) + changing - 19 * 8544
+    for i in range(TREES[split]):
+        value = (4 if i % 2 else 0) if i < NON_NEUTRAL[split] else 2
+        words = [{0: "awful", 2: "plain", 4: "Superb"}[value], *(f"{split}{i}-{j}" for j in range(9))]
+        values = [value] + [2] * 9
+        if split == "train":
+            longer = 2 * i < surplus
+            if longer:
+                words.append(f"longer{i}")
+                values.append(2)
+            if i < changing:
+                words[1] = f"changing{i}"
+            elif i < 2 * changing:
+                words[1], values[1] = f"changing{i - changing}", 3
+        inner = [2] * (len(words) - 2)
+        start = 2 if split == "train" and i < 2 * changing else 1
+        for j in range(start, len(words)):
+            if marked:
+                values[j], marked = 3, marked - 1
+        for j in range(len(inner)):
+            if marked:
+                inner[j], marked = 1, marked - 1
+        tree = f"({values[-1]} {words[-1]})"
+        for j in range(len(words) - 2, 0, -1):
+            tree = f"({inner[j - 1]} ({values[j]} {words[j]}) {tree})"
+        yield f"({value} ({values[0]} {words[0]}) {tree})"

@@ -1,0 +1,47 @@
+"""The quickstart's text: real on every machine, in a fixed order, without tests and foreign packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sru_repro.data.stdlib_text import load_stdlib_text
+from sru_repro.errors import ConfigError, DataError
+
+
+def test_the_library_of_this_python() -> None:
+    splits = load_stdlib_text(max_bytes=500_000)
+    assert [len(splits.train), len(splits.val), len(splits.test)] == [450_000, 25_000, 25_000]
+    assert splits.train.dtype == np.uint8
+    assert b"import" in splits.train.tobytes()
+    assert splits.fingerprint == load_stdlib_text(max_bytes=500_000).fingerprint
+    assert splits.fingerprint != load_stdlib_text(max_bytes=600_000).fingerprint
+    assert "500,000 bytes" in splits.notes[0]
+
+
+def test_order_and_what_is_left_out(tmp_path: Path) -> None:
+    names = [
+        "b.py",
+        "a/z.py",
+        "a.py",
+        "test/t.py",
+        "a/tests/t.py",
+        "site-packages/s.py",
+        "_sysconfigdata_x.py",
+    ]
+    for i, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes([65 + i]) * 10_000)
+    splits = load_stdlib_text(25_000, tmp_path)
+    text = np.concatenate([splits.train, splits.val, splits.test]).tobytes()
+    assert text == b"C" * 10_000 + b"B" * 10_000 + b"A" * 5_000  # a.py, a/z.py, b.py
+
+
+def test_too_little(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    with pytest.raises(DataError, match="expected at least 20000 bytes of Python sources, found 6"):
+        load_stdlib_text(folder=tmp_path)
+    with pytest.raises(ConfigError, match="max_bytes=10: expected at least 20000"):
+        load_stdlib_text(10)
