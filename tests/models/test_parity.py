@@ -70,7 +70,7 @@ def case(options: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     """Arguments of both sides: options, x (L, B, D), the gradients of h and c_n, padding, lengths, c0."""
     options = {"num_layers": 2, "rescale": False} | options
     layers, size = options["num_layers"], options["hidden_size"] * (2 if options.get("bidirectional") else 1)
-    found = {"options": options, "x": normal(0, L, B, options["input_size"])} | more
+    found: dict[str, Any] = {"options": options, "x": normal(0, L, B, options["input_size"])} | more
     found |= {"grad_h": normal(1, L, B, size), "grad_c_n": normal(2, layers, B, size)}
     if "padding" in found:  # a norm of theirs after the layer puts out its bias at padded steps
         found["grad_h"] = found["grad_h"].masked_fill(found["padding"].unsqueeze(-1), 0.0)
@@ -201,11 +201,4 @@ def test_peephole_weights_per_step(answers: Any, name: str, version: str) -> Non
         if key == "x" and k == 4:
             assert grad is None
         else:
-            assert_close(grad, theirs["grads"][names[key]], msg=lambda text, key=key: f"{key}: {text}")
-
-
-def test_versions_agree_on_the_layout(answers: Any) -> None:
-    """The same weights reach our module from the format of either version."""
-    for version in ("2.6.0", "3.0.0.dev6"):
-        model = ours(case(*OPTIONS["projection"])["options"], answers[version]["projection"]["weights"])
-        assert [layer.projection.shape for layer in model.layers] == [(3, 6), (3, 8)]
+            assert_close(grad, theirs["grads"][names[key]])

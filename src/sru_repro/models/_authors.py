@@ -47,6 +47,9 @@ def _layer(theirs: dict[str, Tensor], ours: "SRULayer", where: str) -> dict[str,
         raise ValueError(
             f"{where}: {strange[0]}: this option of the authors' package has no counterpart here"
         )
+    missing = {"weight_c", "bias", "scale_x"} - theirs.keys()
+    if missing:
+        raise ValueError(f"{where}: {min(missing)}: missing in the weights")
     first, second = _products(theirs, where)
     size = ours.columns // (2 if ours.bidirectional else 1)
     matrices = second.size(0) // ours.columns

@@ -60,11 +60,9 @@ def _prepare(
     padding = None
     if padding_LB is not None:
         padding = scan_order(padding_LB.unsqueeze(-1).expand(-1, -1, u_LBkD.size(-1)), bidirectional)
-        # A padded step keeps its state because its forget gate is exactly one, whatever U held there.
+        # A padded step keeps its state: its forget gate is exactly one and its candidate zero, whatever U held there.
         gates = {name: value.masked_fill(padding, 0.0) for name, value in gates.items()}
         gates["forget"] = gates["forget"].masked_fill(padding, torch.inf)
-        if spec.input_gate:
-            gates["input"] = gates["input"].masked_fill(padding, -torch.inf)
     skip = gates.get("skip")
     if x_LBD is not None:
         skip = scan_order(x_LBD.to(work), bidirectional) * skip_scale

@@ -157,6 +157,9 @@ def _fit(
         content["backend"] = ops.choose().label if _uses_recurrence(module) else "torch.nn"
         content["throughput"] = recorder.throughput(trainer.global_step, len(data.train))
         content |= machine.peak_memory(module.device)
+        if not content["epochs"]:
+            steps = f"{trainer.global_step} steps of the run"
+            raise RunError(f"trainer.validate_every={trainer_config.validate_every}: expected at most the {steps}")
         chosen = max if task_type.higher_is_better else min
         content["best"] = chosen(content["epochs"], key=lambda entry: entry[headline])
         trainer.test(module, loader(data.test), ckpt_path=folder / BEST, verbose=False, weights_only=True)
@@ -252,4 +255,4 @@ def _close(record: RunRecord, error: BaseException) -> None:
     record.save()
 
 
-__all__ = ["BEST", "LAST", "RunError", "build_task", "build_trainer", "loader", "resolve_device", "train"]
+__all__ = ["BEST", "LAST", "build_task", "build_trainer", "loader", "resolve_device", "train"]
