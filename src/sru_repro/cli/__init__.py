@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import ConfigError, SuiteError
+from ..training.interrupt import Interrupted
 
 VERBS = {
     "train": "train one model on one task, or sweep with -m",
@@ -21,7 +22,7 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs a verb and exits: 0 done, 1 a run failed, 2 the call cannot be carried out, 130 Ctrl-C, 143 SIGTERM."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = [*(sys.argv[1:] if argv is None else argv)]  # `list` is a verb in this folder
     if not words or words[0] in ("-h", "--help", "help"):
         print("usage: sru-repro VERB [key=value ...]      sru-repro VERB --help tells more\n")
         print("\n".join(f"  {name:<10} {text}" for name, text in VERBS.items()))
@@ -31,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except SuiteError as error:
         print(f"sru-repro: {error}", file=sys.stderr)
         sys.exit(error.status)
+    except Interrupted as stop:
+        print(f"sru-repro: {stop}", file=sys.stderr)
+        sys.exit(stop.status)
     except KeyboardInterrupt:
         print("sru-repro: interrupted", file=sys.stderr)
         sys.exit(130)
@@ -42,7 +46,8 @@ def _run(verb: str, words: list[str]) -> int:
     if verb not in VERBS:
         raise ConfigError(f"unknown verb {verb!r}: expected one of {', '.join(VERBS)}")
     module = importlib.import_module(f"{__name__}.{verb}")
-    if verb != "train" and any(word in ("-h", "--help") for word in words):
+    if any(word in ("-h", "--help") for word in words):
         print((module.__doc__ or "").strip())
-        return 0
+        if verb != "train":  # whose help Hydra completes: groups and keys
+            return 0
     return int(module.run(words))

@@ -49,7 +49,7 @@ def carry_out(table: str, jobs: Sequence[Job], results: Path, rows: Sequence[dic
     """Runs what is not done yet; after each run the record is published and table and figure are written again.
 
     `results` is the folder of the table; records go to `results/runs` unless that is the runs' own folder.
-    Raises KeyboardInterrupt after stopping the run in progress.
+    An exception such as `Interrupted` stops the run in progress first.
     """
     fingerprint = _fingerprints(jobs)
     open_jobs = [job for job in jobs if not is_done(job.folder, job.config.plain, fingerprint(job))]

@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from ..errors import ConfigError
 from ..training.config import RunConfig, check
@@ -26,7 +27,7 @@ def one_line() -> Iterator[None]:
     """Turns what Hydra and OmegaConf raise into a `ConfigError` of one line."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise ConfigError(_shorten(error)) from None
 
 
@@ -59,6 +60,8 @@ def resolve(config: DictConfig) -> RunConfig:
         )
     with one_line():
         plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    if not isinstance(plain.get("resume"), bool):
+        raise ConfigError(f"resume: expected true or false, found {plain.get('resume')!r}")
     return check({key: value for key, value in plain.items() if key not in ("hydra", "resume")})
 
 

@@ -5,11 +5,9 @@ Measures a run's best checkpoint again and sets the figures beside the recorded 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from omegaconf import OmegaConf
 
 from ..errors import ConfigError
+from ..training.interrupt import signals
 from .compose import one_line
 from .words import need, split
 
@@ -20,8 +18,13 @@ def run(words: Sequence[str]) -> int:
     folder = Path(need(found, "run", "runs/TASK/ROW/PROFILE/seedN"))
     from ..training.load import evaluate, run_config
 
-    config, record = run_config(folder, _changes(rest))
-    now = evaluate(config, folder)
+    for word in rest:
+        if "=" not in word:
+            raise ConfigError(f"{word}: expected key=value")
+    with one_line():
+        config, record = run_config(folder, rest)
+    with signals():
+        now = evaluate(config, folder)
     for name, value in now.items():
         before = record["metrics"].get(name)
         verdict = (
@@ -29,12 +32,3 @@ def run(words: Sequence[str]) -> int:
         )
         print(f"{name:<16} {value!r:<24} {verdict}")
     return 0
-
-
-def _changes(words: Sequence[str]) -> dict[str, Any]:
-    for word in words:
-        if "=" not in word:
-            raise ConfigError(f"{word}: expected key=value")
-    with one_line():
-        changes = OmegaConf.from_dotlist(list(words))
-        return {word.split("=")[0]: OmegaConf.select(changes, word.split("=")[0]) for word in words}

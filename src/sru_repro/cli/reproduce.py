@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..training.interrupt import signals
 from .campaign import Job, Outcome, carry_out
 from .compose import composed
 from .list import describe
@@ -40,7 +41,8 @@ def run(words: Sequence[str]) -> int:
     ]
     results = Path("results") if table.results and profile != "smoke" else Path("runs") / table.name
     described = [describe(table.rows, row) for row in table.row_names()]
-    outcome = carry_out(table.name, jobs, results, described)
+    with signals():  # SIGTERM, too, must stop the run in progress
+        outcome = carry_out(table.name, jobs, results, described)
     _show(table, profile, jobs, results, described, outcome)
     return 1 if outcome.failed else 0
 

@@ -8,7 +8,6 @@ Hydra's own words work: -m, --cfg job, --info defaults, hydra.run.dir=..., shell
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,66 +16,68 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from ..errors import RunError, SuiteError
+from ..errors import ConfigError, RunError, SuiteError
 from .compose import CONF, composed, one_line, resolve
 
-INFORMATIVE = (
-    "-h",
-    "--help",
-    "--hydra-help",
-    "--version",
-    "-c",
-    "--cfg",
-    "-i",
-    "--info",
-    "-sc",
-    "--shell-completion",
-)
 SWEEPING = ("-m", "--multirun")
 
 
 def run(words: Sequence[str]) -> int:
     """Trains, or whatever Hydra's flags ask for."""
-    flags = {word.split("=")[0] for word in words if word.startswith("-")}
-    if not flags & {*INFORMATIVE, *SWEEPING}:
-        # Before Hydra makes the run's folder: a wrong key must leave nothing behind.
-        composed([word for word in words if not word.startswith(("-", "hydra."))])
-    failed: list[str] = []
-    done: list[str] = []
+    sweeping = not set(words).isdisjoint(SWEEPING)
+    if not any(word.startswith("-") for word in words):
+        composed(words)  # before Hydra makes the run's folder: a wrong key must leave nothing behind
+    failed: list[tuple[str, Exception]] = []
+    done: list[Path] = []
 
     def member(config: DictConfig) -> None:
         folder = Path(HydraConfig.get().runtime.output_dir)
         overrides = list(HydraConfig.get().overrides.task)
         try:
             _train(config, folder, overrides)
-            done.append(str(folder))
-        except Exception as error:
-            failed.append(" ".join(overrides))
-            if not any(folder.iterdir()):
-                os.removedirs(folder)
-            if not flags & set(SWEEPING):
-                raise
-            kind = "" if isinstance(error, SuiteError) else f"{type(error).__name__}: "
-            print(f"sru-repro: {' '.join(overrides)}: {kind}{error}", file=sys.stderr)
+            done.append(folder)
+        except Exception as error:  # raised below: Hydra would add a line of its own, and end the sweep
+            failed.append((" ".join(overrides), error))
+            _remove_empty(folder)
+            if sweeping:
+                kind = "" if isinstance(error, SuiteError) else f"{type(error).__name__}: "
+                print(f"sru-repro: {' '.join(overrides)}: {kind}{error}", file=sys.stderr)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # we print Hydra's errors ourselves
     sys.argv = ["sru-repro train", *words]
-    with one_line():
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(member)()
+    try:
+        with one_line():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(member)()
+    except OSError as error:
+        place = f"{error.filename}: expected a folder that can be made, found: {error.strerror}"
+        raise ConfigError(f"{place}; name another by hydra.run.dir=") from None
+    if failed and not sweeping:
+        raise failed[0][1]
     if failed:
-        raise RunError(f"{len(failed)} of {len(failed) + len(done)} runs failed: {'; '.join(failed)}")
+        names = "; ".join(name for name, _ in failed)
+        raise RunError(f"{len(failed)} of {len(failed) + len(done)} runs failed: {names}")
     return 0
+
+
+def _remove_empty(folder: Path) -> None:
+    """Removes the folder that Hydra made for a run that never began, and empty ones around it in the working
+    directory."""
+    here = Path.cwd()
+    around = [place for place in folder.parents if here in place.parents]
+    for place in (folder, *around):
+        if place == here or any(place.iterdir()):
+            return
+        place.rmdir()
 
 
 def _train(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     checked = resolve(config)
     from ..training.interrupt import Interrupted
-    from ..training.run import train  # imports Lightning: only now that the configuration is sound
+    from ..training.run import train
 
     try:
         train(checked, folder, overrides, resume=bool(config.resume))
     except Interrupted as stop:
-        if not (folder / "run.json").exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove_empty(folder)
         print(f"sru-repro: {stop}; go on with resume=true hydra.run.dir={folder}", file=sys.stderr)
         sys.exit(stop.status)

@@ -19,7 +19,7 @@ from ..data.vectors import Vectors, load_vectors, plain_form
 from ..data.vocabulary import Vocabulary
 from ..errors import DataError
 from ..models import ModelSettings, State, encoder_class
-from ._contract import Step, Task, TaskData, TaskSettings
+from ._contract import Step, Task, TaskData, TaskSettings, full_precision
 
 BRACKETS = {"(": "-lrb-", ")": "-rrb-"}
 
@@ -155,7 +155,7 @@ class Classification(Task):
         return self.output(self.dropout(end_BH))
 
     def step(self, batch: TextBatch, carry: State) -> Step:
-        logits_BC = self.logits(batch.ids_LB, batch.padding_LB).float()
+        logits_BC = full_precision(self.logits(batch.ids_LB, batch.padding_LB))
         losses_B = F.cross_entropy(logits_BC, batch.labels_B, reduction="none")
         totals = {
             "nats": losses_B.detach().double().sum(),

@@ -8,9 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from ..models import ModelSettings, Settings, State
+
+
+def full_precision(logits: Tensor) -> Tensor:
+    """In float32 at least, in which the loss is computed also where the model runs in half precision."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 class TaskSettings(Settings):

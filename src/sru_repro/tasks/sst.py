@@ -14,6 +14,7 @@ from ._classification import Classification, ClassificationConfig
 class SSTConfig(ClassificationConfig):
     """Binary drops neutral phrases; fine keeps five classes. `paper_phrases` are the 76,961 of the authors' file."""
 
+    name: Literal["sst"]
     labels: Literal["binary", "fine"]
     train_on: Literal["phrases", "paper_phrases", "sentences"]
 

@@ -9,7 +9,7 @@ target  m p o r t _ o s
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from ..data.stdlib_text import load_stdlib_text
 from ..data.streams import StreamBatches
 from ..models import ModelSettings, State, encoder_class
-from ._contract import Step, Task, TaskData, TaskSettings
+from ._contract import Step, Task, TaskData, TaskSettings, full_precision
 
 BYTES = 256
 
@@ -27,6 +27,7 @@ BYTES = 256
 class StdlibLMConfig(TaskSettings):
     """Sizes of the model around the encoder, and of the batches."""
 
+    name: Literal["quickstart"]
     max_bytes: int = Field(ge=20_000)
     embedding_size: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
@@ -76,7 +77,7 @@ class StdlibLM(Task):
     def step(self, batch: tuple[Tensor, Tensor], carry: State) -> Step:
         inputs_LB, targets_LB = batch
         h_LBH, carry = self.encoder(self.dropout(self.embedding(inputs_LB)), carry)
-        logits = self.output(self.dropout(h_LBH)).float()
+        logits = full_precision(self.output(self.dropout(h_LBH)))
         nats = F.cross_entropy(logits.flatten(0, 1), targets_LB.flatten(), reduction="sum")
         totals = {
             "nats": nats.detach().double(),

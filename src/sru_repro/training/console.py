@@ -1,15 +1,17 @@
 """What a person sees of a run: a bar with time left on a terminal, a line per validation anywhere else."""
 
+import os
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 
 class Console:
-    """Use as a context manager. `title` names the run."""
+    """Use as a context manager. `title` names the run; its lines go to the file `log`, too."""
 
-    def __init__(self, title: str, headline: str) -> None:
-        self.title, self.headline = title, headline
+    def __init__(self, title: str, headline: str, log: Path) -> None:
+        self.title, self.headline, self.log = title, headline, log
         self._bar: Any = None
 
     def __enter__(self) -> "Console":
@@ -39,10 +41,16 @@ class Console:
 
     def say(self, text: str) -> None:
         """One line."""
+        self._keep(text)
         if self._bar is not None:
             self._bar.console.print(text, highlight=False)
         else:
             print(text, file=sys.stderr, flush=True)
+
+    def _keep(self, text: str) -> None:
+        with self.log.open("a") as file:
+            if not _is_standard_error(file.fileno()):  # as it is when `sru-repro reproduce` started the run
+                print(text, file=file)
 
     def progress(self, fraction: float, left_s: float | None) -> None:
         """Moves the bar."""
@@ -59,6 +67,14 @@ class Console:
         ]
         note = "  ".join(dict.fromkeys(parts))
         if self._bar is not None:
+            self._keep(f"{self.title}: {note}")
             self._bar.update(self._task, note=note)
         else:
             self.say(f"{self.title}: {note}")
+
+
+def _is_standard_error(file: int) -> bool:
+    try:
+        return os.path.sameopenfile(file, sys.stderr.fileno())
+    except (OSError, ValueError):  # standard error is no file, in a notebook for one
+        return False

@@ -8,7 +8,10 @@ from .config import CSVConfig, RunConfig, WandbConfig
 
 
 class Dashboard:
-    """A wandb run, or nothing when `logger=csv`. Points carry their own x axes: step, tokens, wall_s."""
+    """A wandb run, or nothing when `logger=csv`. Points carry their own x axes: step, tokens, wall_s.
+
+    Use as a context manager: a run that fails is closed as failed, and the next one of a sweep gets its own.
+    """
 
     def __init__(self, config: RunConfig, folder: Path, content: dict[str, Any]) -> None:
         self._run: Any = None
@@ -38,6 +41,12 @@ class Dashboard:
         for axis in ("step", "tokens", "wall_s"):
             self._run.define_metric(axis, hidden=True)
         self._run.define_metric("*", step_metric="step")
+
+    def __enter__(self) -> "Dashboard":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.finish({}, failed=kind is not None)
 
     def log(self, point: dict[str, Any]) -> None:
         """Adds a point to the curves."""

@@ -17,17 +17,25 @@ class Interrupted(BaseException):
 
 
 class Signals:
-    """Remembers the first signal until `raise_if_any` is called at a safe point; a second one stops at once."""
+    """Remembers the first signal until `raise_if_any` is called at a safe point; the same again stops at once.
+
+    Not another one: Ctrl-C reaches a run in a campaign directly, and again as SIGTERM from the campaign.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
         self.deferred = False
 
+    def install(self) -> None:
+        """Handles the signals from now on."""
+        for number in STATUS:
+            signal.signal(number, self.handle)
+
     def handle(self, signum: int, frame: FrameType | None) -> None:
         """The handler."""
-        if self.received is not None or not self.deferred:
+        if not self.deferred or signum == self.received:
             raise Interrupted(signum)
-        self.received = signum
+        self.received = self.received or signum
 
     def raise_if_any(self) -> None:
         """Raises `Interrupted` if a signal came."""
@@ -39,7 +47,8 @@ class Signals:
 def signals() -> Iterator[Signals]:
     """Handles SIGTERM and SIGINT inside the block; at first at once, after `deferred = True` at safe points."""
     state = Signals()
-    before = {number: signal.signal(number, state.handle) for number in STATUS}
+    before = {number: signal.getsignal(number) for number in STATUS}
+    state.install()
     try:
         yield state
     finally:

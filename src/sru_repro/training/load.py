@@ -1,60 +1,66 @@
 """A finished run brought back: its configuration, its task with the best weights, its figures measured again."""
 
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
+from omegaconf import OmegaConf
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..record import read_record
 from ..tasks import Task, task_class
 from .config import RunConfig, check
-from .module import TaskModule
-from .run import BEST, build_task, build_trainer, loader, resolve_device
+from .run import BEST, build_task, load_data, resolve_device
 
 
-def run_config(folder: Path, changes: dict[str, Any] | None = None) -> tuple[RunConfig, dict[str, Any]]:
-    """The configuration of a run (with dotted keys changed), and its record."""
+def run_config(folder: Path, changes: Sequence[str] = ()) -> tuple[RunConfig, dict[str, Any]]:
+    """The configuration of a run, changed by words like `task.batch_size=1`, and its record."""
     record = read_record(folder)
-    config = record["config"]
-    for dotted, value in (changes or {}).items():
-        *groups, key = dotted.split(".")
-        node = config
-        for group in groups:
-            node = node.setdefault(group, {})
-        node[key] = value
-    return check(config), record
+    changed: Any = OmegaConf.merge(record["config"], OmegaConf.from_dotlist(list(changes)))
+    return check(OmegaConf.to_container(changed)), record  # type: ignore[arg-type]
 
 
 def evaluate(config: RunConfig, folder: Path) -> dict[str, float]:
     """Validation and test figures of the best checkpoint, on the data as they are now."""
-    task_type = task_class(config.task.kind)
     device = resolve_device(config)
-    weights = _checkpoint(folder)
-    data = task_type.load(config.task, Path(config.top.data_dir), config.top.seed)
-    module = TaskModule(build_task(config, task_type, data), config.optim)
-    trainer: pl.Trainer = build_trainer(config, device)
-    figures: dict[str, float] = {}
-    for split, batches, measure in (("val", data.val, trainer.validate), ("test", data.test, trainer.test)):
-        measure(module, loader(batches), ckpt_path=weights, verbose=False, weights_only=True)
-        figures |= {f"{split}/{name}": value for name, value in module.results[split].items()}
-    return figures
+    weights = best_weights(folder)
+    data = load_data(config)
+    from .fit import TaskModule, build_trainer, measure  # imports Lightning
+
+    module = TaskModule(build_task(config, data), config.optim)
+    take_weights(module.task, weights, folder)
+    trainer = build_trainer(config, device)
+    return {**measure(trainer, module, "val", data.val), **measure(trainer, module, "test", data.test)}
 
 
 def trained_task(config: RunConfig, folder: Path) -> Task:
     """The task of a run with its best weights, built from the checkpoint alone."""
-    task_type = task_class(config.task.kind)
-    state = torch.load(_checkpoint(folder), map_location="cpu", weights_only=True)["state_dict"]
-    weights = {key.removeprefix("task."): value for key, value in state.items()}
-    extra = weights.get("_extra_state")
+    weights = best_weights(folder)
+    task_type, extra = task_class(config.task.kind), weights.get("_extra_state")
     task = task_type.create(config.task, config.model, **(task_type.rebuild(extra) if extra else {}))
-    task.load_state_dict(weights)
+    take_weights(task, weights, folder)
     return task.eval()
 
 
-def _checkpoint(folder: Path) -> Path:
+def best_weights(folder: Path) -> dict[str, Any]:
+    """The state of a run's task at its best validation."""
     path = folder / BEST
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected the run's best checkpoint (was the run finished?)")
-    return path
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: expected a checkpoint, found a cut or broken file; train the run again")
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    return {key.removeprefix("task."): value for key, value in state.items()}
+
+
+def take_weights(task: Task, weights: dict[str, Any], folder: Path) -> None:
+    """Loads the weights of the run in `folder`."""
+    try:
+        task.load_state_dict(weights)
+    except RuntimeError as error:  # torch's list of what is missing or of another size
+        found = str(error).splitlines()[1].strip()
+        raise ConfigError(
+            f"{folder / BEST}: expected weights of this configuration, found: {found}"
+        ) from None

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ class RunRecord:
     def __init__(self, folder: Path, content: Record) -> None:
         self.folder = folder
         self.content = {"schema": SCHEMA, **content}
+        self._started = time.perf_counter() - self.content["wall_s"]  # of a resumed run: what it took before
 
     def save(self) -> None:
         """Writes run.json in one piece: a reader sees the old record or the new one."""
+        self.content["wall_s"] = time.perf_counter() - self._started
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / "run.json.part"
         part.write_text(json.dumps(self.content, indent=1, sort_keys=True) + "\n")

@@ -1,21 +1,30 @@
 """Follows a run: curves, throughput, time left, record on disk, dashboard; ends it when its time is up."""
 
+import math
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
+from ..errors import RunError
 from .config import TrainerConfig
 from .console import Console
 from .dashboard import Dashboard
-from .interrupt import Signals
 from .module import TaskModule, Totals
 from .record import RunRecord
 
 SAVE_EVERY_S = 2.0
+
+
+def require_finite(where: str, figures: Mapping[str, float]) -> None:
+    """Raises RunError when a figure is infinite or not a number: what follows would be wasted time."""
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            advice = "lower optim.lr or set optim.clip_norm"
+            raise RunError(f"{where}: {name} is {value}, expected a finite number; {advice}")
 
 
 class Recorder(Callback):
@@ -31,14 +40,13 @@ class Recorder(Callback):
         config: TrainerConfig,
         console: Console,
         dashboard: Dashboard,
-        signals: Signals,
-        last: Path,
     ) -> None:
-        self.record, self.config, self.console = record, config, console
-        self.dashboard, self.signals, self.last = dashboard, signals, last
+        self.record, self.config, self.console, self.dashboard = record, config, console, dashboard
         self.train_s = 0.0
         self.tokens = 0
         self.points: list[dict[str, Any]] = []
+        self._sums: dict[str, float] = {}  # since the last validation
+        self._finished = False
         self._started: float | None = None
         self._window: tuple[float, int, int] = (0.0, 0, 0)
         self._saved = 0.0
@@ -51,11 +59,17 @@ class Recorder(Callback):
             "tokens": self.tokens,
             "points": self.points,
             "epochs": content["epochs"],
+            "sums": self._sums,
+            "finished": self._finished,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.train_s, self.tokens = state_dict["train_s"], state_dict["tokens"]
         self.points, self.record.content["epochs"] = state_dict["points"], state_dict["epochs"]
+        self._sums, self._finished = state_dict["sums"], state_dict["finished"]
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        trainer.should_stop = self._finished  # a run that was stopped in its test has no step left to do
 
     def _seconds(self) -> float:
         return self.train_s + (time.perf_counter() - self._started if self._started is not None else 0.0)
@@ -78,14 +92,10 @@ class Recorder(Callback):
         assert isinstance(module, TaskModule)
         self.tokens, module.train_tokens = self.tokens + module.train_tokens, 0
         seconds = self._seconds()
-        if self.signals.received is not None:
-            self._pause(module)
-            trainer.save_checkpoint(self.last)
-            self.signals.raise_if_any()
         if trainer.global_step % self.config.log_every == 0:
             self._point(trainer, module)
-        if self.config.max_seconds and seconds >= self.config.max_seconds:
-            trainer.should_stop = True
+        if self.fraction(trainer, seconds) == 1.0:
+            trainer.should_stop = self._finished = True
         if time.perf_counter() - self._saved > SAVE_EVERY_S:
             self._saved = time.perf_counter()
             self._progress(trainer, seconds)
@@ -104,21 +114,24 @@ class Recorder(Callback):
         used = ((epochs, c.max_epochs), (trainer.global_step, c.max_steps), (seconds, c.max_seconds))
         return min(1.0, max(value / limit for value, limit in used if limit))
 
-    def _point(self, trainer: pl.Trainer, module: TaskModule) -> dict[str, Any]:
+    def _point(self, trainer: pl.Trainer, module: TaskModule) -> None:
         """A point of the training curve since the last one."""
         sums = module.train_sums.values()  # waits for the device
         module.train_sums = Totals()
+        for name, value in sums.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
         seconds = self._seconds()
         since_s, since_tokens, since_step = self._window
         self._window = (seconds, self.tokens, trainer.global_step)
         point = self._axes(trainer, seconds)
         if sums:
-            point |= {f"train/{name}": value for name, value in module.task.metrics(sums).items()}
+            figures = {f"train/{name}": value for name, value in module.task.metrics(sums).items()}
+            require_finite(f"step {trainer.global_step}", figures)
+            point |= figures
         if trainer.global_step > since_step:
             point["throughput/tokens_per_s"] = (self.tokens - since_tokens) / (seconds - since_s)
             point["throughput/step_ms"] = 1e3 * (seconds - since_s) / (trainer.global_step - since_step)
         self._log(point)
-        return point
 
     def _axes(self, trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
         return {"step": trainer.global_step, "tokens": self.tokens, "wall_s": seconds}
@@ -133,16 +146,18 @@ class Recorder(Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, TaskModule)
-        train = self._point(trainer, module) if module.train_sums.sums else {}
+        if module.train_sums.sums:
+            self._point(trainer, module)
         figures = {f"val/{name}": value for name, value in module.results["val"].items()}
-        entry = {"epoch": trainer.current_epoch, **self._axes(trainer, self.train_s), **figures}
-        entry |= {key: value for key, value in train.items() if key.startswith("train/")}
+        require_finite(f"step {trainer.global_step}", figures)
+        train = {f"train/{name}": value for name, value in module.task.metrics(self._sums).items()}
+        self._sums = {}
+        entry = {"epoch": trainer.current_epoch, **self._axes(trainer, self.train_s), **figures, **train}
         self.record.content["epochs"].append(entry)
         self._log({**self._axes(trainer, self.train_s), **figures})
         self.record.curve(self.points)
         self._progress(trainer, self.train_s)
         self.console.validated(entry)
-        self.signals.raise_if_any()
 
     def throughput(self, steps: int, steps_per_epoch: int) -> dict[str, float]:
         """Over all training so far: tokens a second, milliseconds a step, seconds an epoch."""

@@ -1,7 +1,7 @@
 """Bit-exact resume: a run that was stopped and taken up again ends with the weights of one that never stopped.
 
 Lightning restores weights, optimiser and counters. What it leaves out is kept here: the random state, the place in the
-order of the batches, and the state that a language model carries from segment to segment.
+order of the batches, the state that a language model carries from segment to segment, and sums not yet reported.
 """
 
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from torch.utils import _pytree
 
 from ..data.batches import BatchOrder
 from .module import TaskModule
@@ -27,11 +28,13 @@ class ExactResume(Callback):
         self._module = pl_module
 
     def state_dict(self) -> dict[str, Any]:
+        assert self._module is not None
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         return {
             "cpu": torch.get_rng_state(),
             "cuda": cuda,
-            "carry": self._module.carry if self._module else None,
+            "carry": self._module.carry,
+            "sums": self._module.train_sums.sums,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -54,9 +57,13 @@ class ExactResume(Callback):
     ) -> None:
         if self._pending is None:
             return
+        assert isinstance(pl_module, TaskModule)
         state, self._pending = self._pending, None
         torch.set_rng_state(state["cpu"].cpu())
         if state["cuda"]:
             torch.cuda.set_rng_state_all([value.cpu() for value in state["cuda"]])
-        if batch_idx > 0 and isinstance(pl_module, TaskModule):
-            pl_module.carry = state["carry"]
+        carry, sums = _pytree.tree_map_only(
+            torch.Tensor, lambda value: value.to(pl_module.device), (state["carry"], state["sums"])
+        )
+        pl_module.train_sums.sums = sums
+        pl_module.carry = carry if batch_idx > 0 else None

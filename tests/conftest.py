@@ -1,9 +1,13 @@
-"""Data folders for the tests: a treebank of the true size made on the spot, and real data if any."""
+"""What tests of all floors share: a treebank of the true size made on the spot, real data if any, the command."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,36 @@ def treebank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split in TREES:
         (folder / f"sst/trees/{split}.txt").write_text("\n".join(_trees(split)) + "\n")
     return folder
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a call of the command left: exit status, standard output, standard error."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def sru_repro() -> Callable[..., Called]:
+    """The command, called in this process: `sru_repro("train", "seed=1", cwd=folder, stdin="")`."""
+    from sru_repro.cli import main
+
+    def call(*words: str, cwd: Path, stdin: str = "") -> Called:
+        out, err, status = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            patch.setattr(sys, "argv", ["sru-repro", *words])
+            patch.setenv("HYDRA_FULL_ERROR", "0")
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    main(words)
+                except SystemExit as stop:
+                    status = int(stop.code or 0)
+        return Called(status, out.getvalue(), err.getvalue())
+
+    return call
 
 
 @pytest.fixture

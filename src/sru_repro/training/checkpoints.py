@@ -1,0 +1,60 @@
+"""The two checkpoints of a run: best.ckpt, the weights of its best validation, and last.ckpt, from which it goes on.
+
+Lightning's own callback writes `last` before `best` has taken the newest figure into account, so that a run resumed
+from there could overwrite a better checkpoint; and it leaves the signals to chance.
+"""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from ..record import Record
+from .interrupt import Signals
+from .record import RunRecord
+from .run import BEST, LAST
+
+
+def best_entry(content: Record) -> dict[str, Any]:
+    """The validation that decides: the best by the headline metric, the first of equals."""
+    choose = max if content["higher_is_better"] else min
+    key = content["headline"].replace("test/", "val/")
+    return choose(content["epochs"], key=lambda entry: entry[key])
+
+
+class Checkpoints(Callback):
+    """Comes behind the recorder in the list, which has counted a step or a validation by then.
+
+    After a signal the run stops where Lightning can go on exactly: after a step, unless a validation or the end of the
+    epoch comes next; then after that. `validate_every` is 0 when validation comes at the end of an epoch.
+    """
+
+    def __init__(self, record: RunRecord, signals: Signals, validate_every: int) -> None:
+        self.record, self.signals, self.validate_every = record, signals, validate_every
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.signals.install()  # Lightning has put its own handler in front, which ends a run with status 0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        validates = self.validate_every and trainer.global_step % self.validate_every == 0
+        if self.signals.received is not None and not validates and not _ends_epoch(trainer):
+            self._save_last(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if best_entry(self.record.content) is self.record.content["epochs"][-1]:
+            trainer.save_checkpoint(self.record.folder / BEST, weights_only=True)
+        if not _ends_epoch(trainer):
+            self._save_last(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._save_last(trainer)
+
+    def _save_last(self, trainer: pl.Trainer) -> None:
+        trainer.save_checkpoint(self.record.folder / LAST)
+        self.signals.raise_if_any()
+
+
+def _ends_epoch(trainer: pl.Trainer) -> bool:
+    return trainer.is_last_batch or trainer.should_stop

@@ -1,0 +1,135 @@
+"""The training of one run by Lightning, and the measuring of a checkpoint."""
+
+import logging
+import os
+import warnings
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from .. import ops
+from ..data.batches import BatchOrder
+from ..tasks import Batches, TaskData
+from . import machine
+from .checkpoints import Checkpoints, best_entry
+from .config import RunConfig
+from .console import Console
+from .dashboard import Dashboard
+from .interrupt import Signals
+from .load import best_weights, take_weights
+from .module import TaskModule
+from .record import RunRecord, now
+from .recorder import Recorder, require_finite
+from .resume import ExactResume
+from .run import LAST, build_task
+
+
+def fit(
+    config: RunConfig, record: RunRecord, data: TaskData, device: str, caught: Signals, resumable: bool
+) -> None:
+    """Trains, goes back to the best checkpoint, tests, and completes the record."""
+    content, folder = record.content, record.folder
+    module = TaskModule(build_task(config, data), config.optim)
+    task = module.task
+    content["parameters"] = task.published_parameters()
+    title = f"{config.task.name}/{config.top.row} seed {config.top.seed}"
+    with (
+        Dashboard(config, folder, content) as dashboard,
+        Console(title, task.headline, folder / "log.txt") as console,
+    ):
+        order = BatchOrder(len(data.train), config.top.seed, reshuffle=data.reshuffle)
+        recorder = Recorder(record, config.trainer, console, dashboard)
+        every = config.trainer.validate_every
+        trainer = build_trainer(
+            config,
+            device,
+            max_epochs=-1,  # the recorder ends the training, whichever limit is reached first
+            gradient_clip_val=config.optim.clip_norm or None,
+            val_check_interval=every or 1.0,
+            check_val_every_n_epoch=None if every else 1,
+            callbacks=[recorder, ExactResume(order), Checkpoints(record, caught, every)],
+        )
+        machine.reset_peak_memory(torch.device(device))
+        caught.deferred = True
+        trainer.fit(
+            module,
+            loader(data.train, order),
+            loader(data.val),
+            ckpt_path=folder / LAST if resumable else None,
+            weights_only=True,
+        )
+        content["backend"] = ops.choose().label if _uses_recurrence(module) else "torch.nn"
+        content["throughput"] = recorder.throughput(trainer.global_step, len(data.train))
+        peak = machine.peak_memory(module.device)
+        content |= peak
+        content["best"] = best_entry(content)
+        caught.deferred = False  # nothing to save any more: a signal ends the test at once
+        caught.raise_if_any()
+        take_weights(task, best_weights(folder), folder)
+        figures = measure(build_trainer(config, device), module, "test", data.test)
+        require_finite("test set", figures)
+        content["metrics"] = {k: v for k, v in content["best"].items() if k.startswith("val/")} | figures
+        for name in ("tokens_per_s", "step_ms"):
+            content["metrics"][f"throughput/{name}"] = content["throughput"][name]
+        content |= {"state": "finished", "ended": now(), "progress": {"fraction": 1.0, "left_s": 0.0}}
+        record.save()
+        summary = {**content["metrics"], **peak, "parameters": content["parameters"]}
+        dashboard.finish(summary, failed=False)
+        test = f"{content['headline']} {figures[content['headline']]:.4f}"
+        console.say(f"{title}: {test}  {content['wall_s']:.0f} s  {os.path.relpath(folder)}")
+
+
+def measure(
+    trainer: pl.Trainer, module: TaskModule, split: Literal["val", "test"], batches: Batches
+) -> dict[str, float]:
+    """The figures on a split, by their names in records."""
+    run = trainer.validate if split == "val" else trainer.test
+    run(module, loader(batches), verbose=False)
+    return {f"{split}/{name}": value for name, value in module.results[split].items()}
+
+
+def build_trainer(config: RunConfig, device: str, **options: Any) -> pl.Trainer:
+    """A Lightning trainer with nothing of its own on the screen or on disk."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    # Every batch is ready in memory: workers would only copy it between processes.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # One step an epoch is a legitimate smoke run; Lightning's advice concerns its own logger.
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    # Lightning 2.6 asks torch for a class that torch renamed.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    # Resuming in the middle of an epoch is exact here, see resume.py.
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
+    precision = config.trainer.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if device == "cuda" else "32-true"
+    return pl.Trainer(
+        accelerator="gpu" if device == "cuda" else "cpu",
+        devices=1,
+        precision=precision,
+        logger=False,
+        enable_checkpointing=False,  # see checkpoints.py
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **options,
+    )
+
+
+def loader(batches: Batches, order: BatchOrder | None = None) -> DataLoader[Any]:
+    """Hands out ready-made batches; a generator of its own leaves the global random state alone."""
+    return DataLoader(
+        batches,  # type: ignore[arg-type]
+        sampler=order if order is not None else BatchOrder(len(batches), 0),
+        batch_size=None,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def _uses_recurrence(module: TaskModule) -> bool:
+    """Whether the encoder runs on the suite's own recurrences."""
+    return any(
+        type(part).__module__.startswith("sru_repro.models") and hasattr(part, "layers")
+        for part in module.modules()
+    )

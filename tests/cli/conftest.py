@@ -1,0 +1,72 @@
+"""Calls of the command on small data."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+SMALL = ("profile=smoke", "trainer=cpu", "logger=csv", "task.train_on=sentences", "task.batch_size=8")
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def data(treebank: Path) -> Path:
+    """A data folder with the treebank and a word vector file of three words."""
+    (treebank / "vectors").mkdir(exist_ok=True)
+    rows = [
+        f"{word} {' '.join(f'{(i * 7 + j) % 11 - 5}.25' for j in range(300))}" for i, word in enumerate(WORDS)
+    ]
+    (treebank / "vectors/three.300d.txt").write_text("\n".join(rows) + "\n")
+    return treebank
+
+
+WORDS = ("awful", "superb", "plain")
+
+
+@pytest.fixture(scope="session")
+def small(data: Path) -> tuple[str, ...]:
+    """Words that make a run on SST last half a second."""
+    return (*SMALL, f"data_dir={data}", "model.hidden_size=8", "model.num_layers=1")
+
+
+@pytest.fixture(scope="session")
+def sst_run(sru_repro: Callable[..., Any], small: tuple[str, ...], tmp_path_factory: Any) -> Path:
+    """The folder of a finished run on SST."""
+    folder: Path = tmp_path_factory.mktemp("sst")
+    words = (*small, "trainer.max_epochs=4", "optim.lr=0.01", "task.limit=200", "hydra.run.dir=run")
+    called = sru_repro("train", *words, cwd=folder)
+    assert called.status == 0, called.err
+    return folder / "run"
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """`process("train", ...)`: the command in a process of its own, in `tmp_path`, with nothing of the user's."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "work").mkdir()
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        surroundings = {**os.environ, "HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "sru_repro", *words],
+            cwd=tmp_path / "work",
+            env=surroundings,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start

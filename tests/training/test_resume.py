@@ -1,0 +1,206 @@
+"""A run that was stopped and taken up again ends, bit by bit, like one that was not, wherever it was stopped."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sru_repro.errors import RunError
+from sru_repro.record import read_record
+from sru_repro.training.config import RunConfig
+from sru_repro.training.interrupt import Interrupted
+from sru_repro.training.module import TaskModule
+from sru_repro.training.run import BEST, LAST, train
+
+Configured = Callable[..., RunConfig]
+Happening = Callable[..., AbstractContextManager[None]]
+
+TRAIN, VAL, TEST = "training_step", "validation_step", "test_step"
+CLOCK = {"wall_s", "throughput/tokens_per_s", "throughput/step_ms"}
+
+RUNS = {
+    "sst, dropout": ("sst",),
+    "sst, reshuffled, LSTM": ("sst", "task.reshuffle=true", "model=lstm", "model.hidden_size=8"),
+    "sst, validated inside epochs": ("sst", "task.reshuffle=true", "trainer.validate_every=2"),
+    "sst, limited by steps": (
+        "sst",
+        "trainer.max_epochs=0",
+        "trainer.max_steps=14",
+        "trainer.validate_every=7",
+    ),
+    "carried state, SRU": ("lm",),
+    "carried state, LSTM": ("lm", "model=lstm", "model.hidden_size=8", "model.dropout=0.3"),
+    "carried state, validated inside epochs": ("lm", "trainer.validate_every=3"),
+}
+STOPS = {
+    "first step": [(TRAIN, 1)],
+    "middle of an epoch": [(TRAIN, 7)],
+    "last step before a validation": [(TRAIN, 6)],
+    "last step of an epoch": [(TRAIN, 5)],
+    "first validation": [(VAL, 1)],
+    "last step": [(TRAIN, 14)],
+    "test": [(TEST, 1)],
+    "again and again": [(TRAIN, 2), (TRAIN, 1), (TRAIN, 4)],
+}
+
+
+@dataclass
+class Ended:
+    """What a run leaves, without what a clock had to do with."""
+
+    last: dict[str, Any]
+    best: dict[str, Any]
+    epochs: list[dict[str, Any]]
+    metrics: dict[str, float]
+    curve: list[dict[str, float]]
+
+
+def timeless(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in CLOCK}
+
+
+def ended(folder: Path) -> Ended:
+    record = read_record(folder)
+    assert record["state"] == "finished"
+    clock = [entry["wall_s"] for entry in record["epochs"]]
+    assert clock == sorted(clock) and clock[0] > 0
+    last, best = (torch.load(folder / name, weights_only=True) for name in (LAST, BEST))
+    curve = last["callbacks"]["Recorder"]["points"]
+    assert [point["wall_s"] for point in curve] == sorted(point["wall_s"] for point in curve)
+    return Ended(
+        {key: last[key] for key in ("state_dict", "optimizer_states", "epoch", "global_step")},
+        best["state_dict"],
+        [timeless(entry) for entry in record["epochs"]],
+        timeless(record["metrics"]),
+        [timeless(point) for point in curve],
+    )
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal to the last bit, tensors included."""
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)
+
+
+def assert_same(found: Ended, expected: Ended) -> None:
+    assert found.epochs == expected.epochs
+    assert found.metrics == expected.metrics
+    assert found.curve == expected.curve
+    assert same(found.last, expected.last), "weights, optimiser or counters differ"
+    assert same(found.best, expected.best), "the best weights differ"
+
+
+@pytest.fixture(scope="module", params=RUNS)
+def uninterrupted(
+    request: pytest.FixtureRequest, configured: Configured, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[RunConfig, Ended]:
+    config = configured(*RUNS[request.param])
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    train(config, folder, [])
+    return config, ended(folder)
+
+
+@pytest.mark.parametrize("stops", STOPS.values(), ids=STOPS)
+def test_resume_is_exact(
+    uninterrupted: tuple[RunConfig, Ended],
+    stops: list[tuple[str, int]],
+    tmp_path: Path,
+    happening: Happening,
+    sigterm: Callable[[], None],
+) -> None:
+    config, expected = uninterrupted
+    for method, count in stops:
+        with happening(method, count, sigterm), pytest.raises(Interrupted) as stop:
+            train(config, tmp_path, [], resume=True)
+        assert stop.value.status == 143
+        record = read_record(tmp_path)
+        assert (record["state"], record["error"]) == ("interrupted", "interrupted by SIGTERM")
+    train(config, tmp_path, [], resume=True)
+    assert_same(ended(tmp_path), expected)
+    assert read_record(tmp_path)["wall_s"] > record["wall_s"]
+
+
+def test_the_runs_are_what_the_stops_are_meant_for(uninterrupted: tuple[RunConfig, Ended]) -> None:
+    _, expected = uninterrupted
+    steps = [entry["step"] for entry in expected.epochs]
+    assert steps[-1] == expected.last["global_step"] in (14, 15) and len(steps) > 1
+    assert {"train/loss", "val/loss", "epoch", "tokens"} <= expected.epochs[0].keys()
+
+
+def test_a_run_that_crashed_goes_on_from_its_last_validation(
+    uninterrupted: tuple[RunConfig, Ended], tmp_path: Path, happening: Happening
+) -> None:
+    config, expected = uninterrupted
+
+    def crash() -> None:
+        raise MemoryError("as a machine that went down")
+
+    with happening(TRAIN, 13, crash), pytest.raises(RunError):
+        train(config, tmp_path, [])
+    assert read_record(tmp_path)["state"] == "failed"
+    train(config, tmp_path, [], resume=True)
+    assert_same(ended(tmp_path), expected)
+
+
+def test_no_step_is_added_after_the_time_limit(
+    configured: Configured, tmp_path: Path, happening: Happening, sigterm: Callable[[], None]
+) -> None:
+    config = configured("sst", "trainer.max_epochs=0", "trainer.max_seconds=1e-9")
+    with happening(TEST, 1, sigterm), pytest.raises(Interrupted):
+        train(config, tmp_path, [])
+    train(config, tmp_path, [], resume=True)
+    assert [entry["step"] for entry in read_record(tmp_path)["epochs"]] == [1]
+
+
+def test_a_worse_epoch_after_a_resume_does_not_replace_the_best_weights(
+    configured: Configured,
+    tmp_path: Path,
+    happening: Happening,
+    sigterm: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = TaskModule._end_split
+
+    def scripted(self: TaskModule, split: str) -> None:
+        original(self, split)
+        self.results[split]["accuracy"] = (0.5, 0.9, 0.7)[min(self.current_epoch, 2)]
+
+    monkeypatch.setattr(TaskModule, "_end_split", scripted)
+    config = configured("sst")
+    with happening(VAL, 10, sigterm), pytest.raises(Interrupted):  # the last batch of the second validation
+        train(config, tmp_path, [])
+    assert [entry["val/accuracy"] for entry in read_record(tmp_path)["epochs"]] == [0.5, 0.9]
+    record = train(config, tmp_path, [], resume=True)
+    assert (record["best"]["epoch"], record["metrics"]["val/accuracy"]) == (1, 0.9)
+    assert torch.load(tmp_path / BEST, weights_only=True)["epoch"] == 1
+
+
+def test_a_finished_run_is_left_alone_and_another_configuration_starts_afresh(
+    configured: Configured, tmp_path: Path, happening: Happening
+) -> None:
+    config = configured("sst", "trainer.max_epochs=1")
+    first = train(config, tmp_path, [])
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert train(config, tmp_path, [], resume=True) == first
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+    changed = configured("sst", "trainer.max_epochs=1", "seed=2")
+
+    def crash() -> None:
+        raise OSError("before anything of this configuration was saved")
+
+    with happening(TRAIN, 1, crash), pytest.raises(RunError):
+        train(changed, tmp_path, [], resume=True)
+    assert not (tmp_path / LAST).exists() and not (tmp_path / BEST).exists()
+    train(changed, tmp_path, [], resume=True)
+    train(changed, tmp_path / "straight", [])
+    assert_same(ended(tmp_path), ended(tmp_path / "straight"))
