@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 import sru_repro.ops.library  # noqa: F401
 from sru_repro import ops
@@ -104,3 +105,13 @@ def test_second_derivatives_are_refused_in_words(make_call: Any) -> None:
         grad.sum().backward()
     with ops.use("reference"):
         assert call.results("reference")["u_LBkD"].isfinite().all()
+
+
+def test_operations_are_counted() -> None:
+    """Four a gate and element forwards, twelve backwards (the gates are computed again)."""
+    u = torch.randn(5, 3, 3, 8, requires_grad=True)
+    v, b = torch.randn(2, 8), torch.randn(2, 8)
+    with FlopCounterMode(display=False) as counter:
+        ops.recurrence("sru", u, None, v, b)[0].sum().backward()
+    counts = {str(op): count for op, count in counter.get_flop_counts()["Global"].items()}
+    assert counts == {"sru_repro.recurrence": 12 * 120, "sru_repro.recurrence_backward": 36 * 120}

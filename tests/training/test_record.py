@@ -40,7 +40,7 @@ def test_the_record_says_what_a_number_depends_on(finished: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]{12}|unknown", record["code"]["revision"])
     assert isinstance(record["code"]["dirty"], bool)
     assert {"python", "torch", "pytorch-lightning", "hydra-core", "torchtext"} <= record["packages"].keys()
-    assert record["hardware"].keys() == {"name", "slug", "device", "cores", "memory_bytes"}
+    assert record["hardware"].keys() == {"name", "slug", "device", "cores", "memory_bytes", "threads"}
     assert record["data"]["fingerprint"] and record["data"]["source"] and record["data"]["counts"]
     assert record["parameters"] == trained_task(run_config(finished)[0], finished).published_parameters()
     assert (
@@ -124,7 +124,8 @@ def test_log_holds_a_line_a_validation_and_the_result(finished: Path) -> None:
 
 def test_evaluation_gives_the_recorded_figures_to_the_last_digit(finished: Path) -> None:
     config, record = run_config(finished)
-    figures = evaluate(config, finished)
+    figures, fingerprint = evaluate(config, finished)
+    assert fingerprint == read_record(finished)["data"]["fingerprint"]
     assert figures == {name: record["metrics"][name] for name in figures}
     assert len(figures) == 4
 
@@ -207,6 +208,6 @@ def test_figures_of_validation_and_test_must_be_numbers_too(
 def test_cuda_is_refused_where_there_is_none(configured: Configured, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a card")
-    with pytest.raises(ConfigError, match=r"^trainer=cuda: expected a CUDA card, found none"):
+    with pytest.raises(ConfigError, match=r"^trainer.accelerator=cuda: expected a CUDA card, found none"):
         train(configured("sst", "trainer=cuda"), tmp_path / "run", [])
     assert not (tmp_path / "run").exists()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ..reporting.figure import write_figure
 from ..reporting.publish import publish
 from ..reporting.records import load_records
 from ..reporting.table import write_table
-from ..tasks import task_class
+from ..tasks import TaskData, task_class
 from ..training.config import RunConfig
 from ..training.record import is_done
 
@@ -51,11 +52,12 @@ def carry_out(table: str, jobs: Sequence[Job], results: Path, rows: Sequence[dic
     `results` is the folder of the table; records go to `results/runs` unless that is the runs' own folder.
     An exception such as `Interrupted` stops the run in progress first.
     """
-    fingerprint = _fingerprints(jobs)
-    open_jobs = [job for job in jobs if not is_done(job.folder, job.config.plain, fingerprint(job))]
+    data = _load(jobs[0])  # in any case and first, so that a missing file shows before the plan does
+    unchanged = _same_data(jobs[0], data)
+    open_jobs = [job for job in jobs if not (is_done(job.folder, job.config.plain) and unchanged(job))]
     history = _history(results)
     expected = {job.folder: _expected(job, history) for job in open_jobs}
-    _plan(jobs, open_jobs, expected, table)
+    _plan(jobs, open_jobs, expected, table, data)
     outcome = Outcome()
     for job in jobs:
         if job not in open_jobs:
@@ -73,49 +75,53 @@ def carry_out(table: str, jobs: Sequence[Job], results: Path, rows: Sequence[dic
     return outcome
 
 
-def _fingerprints(jobs: Sequence[Job]) -> Callable[[Job], str]:
-    """The fingerprint of a job's data as they are now; data shared by several rows are loaded once.
+def _load(job: Job) -> TaskData:
+    config = job.config
+    return task_class(config.task.kind).load(config.task, Path(config.top.data_dir), config.top.seed)
 
-    The first job's data are loaded in any case, so that a missing file shows before the plan does.
-    """
-    known: dict[str, str] = {}
 
-    def of(job: Job) -> str:
-        key = repr((job.config.task, job.config.top.data_dir))
+def _same_data(first: Job, data: TaskData) -> Callable[[Job], bool]:
+    """Whether a finished job's data are still the same; data shared by several rows are loaded once."""
+    known = {repr(first.config.task): data.fingerprint}
+
+    def unchanged(job: Job) -> bool:
+        key = repr(job.config.task)
         if key not in known:
-            data = task_class(job.config.task.kind).load(
-                job.config.task, Path(job.config.top.data_dir), job.config.top.seed
-            )
-            known[key] = data.fingerprint
-        return known[key]
+            known[key] = _load(job).fingerprint
+        return bool(known[key] == read_record(job.folder)["data"]["fingerprint"])
 
-    of(jobs[0])
-    return of
+    return unchanged
 
 
 def _history(results: Path) -> list[Record]:
-    """Finished runs of which the duration is known."""
-    places = [place for place in (Path("runs"), results / "runs") if place.is_dir()]
-    return [record for record in load_records(*places) if record["state"] == "finished"]
+    """Finished runs, of which the duration is known. Only a hint: what cannot be read is passed over."""
+    found = []
+    for path in (*Path("runs").rglob("run.json"), *(results / "runs").rglob("*.json")):
+        with suppress(DataError):
+            found.append(read_record(path))
+    return [record for record in found if record["state"] == "finished"]
 
 
 def _expected(job: Job, history: Sequence[Record]) -> float | None:
-    """Seconds the job will take: as the same row took before, or its time limit; None when nothing is known."""
+    """Seconds the job will take: by the row's own seconds per epoch, or its time limit; None when nothing is known."""
     config = job.config
-    same = [
-        record["wall_s"]
+    paces = [
+        record["throughput"]["seconds_per_epoch"]
         for record in history
-        if (record["task"], record["row"], record["profile"])
-        == (config.task.name, config.top.row, config.top.profile)
-        and record["config"]["trainer"]["max_epochs"] == config.trainer.max_epochs
+        if (record["task"], record["row"]) == (config.task.name, config.top.row)
+        and record["profile"] != "smoke"
     ]
-    if same:
-        return float(sum(same) / len(same))
-    return config.trainer.max_seconds + STARTUP_S if config.trainer.max_seconds else None
+    if config.trainer.max_seconds:
+        return config.trainer.max_seconds + STARTUP_S
+    return sum(paces) / len(paces) * config.trainer.max_epochs + STARTUP_S if paces else None
 
 
 def _plan(
-    jobs: Sequence[Job], open_jobs: Sequence[Job], expected: dict[Path, float | None], table: str
+    jobs: Sequence[Job],
+    open_jobs: Sequence[Job],
+    expected: dict[Path, float | None],
+    table: str,
+    data: TaskData,
 ) -> None:
     first = jobs[0].config
     known = [value for value in expected.values() if value is not None]
@@ -124,7 +130,8 @@ def _plan(
     rows = ", ".join(dict.fromkeys(job.config.top.row for job in jobs))
     print(f"table    {table}: {rows}")
     print(f"runs     {len(jobs)}, {len(jobs) - len(open_jobs)} of them done; profile {first.top.profile}")
-    print(f"data     {first.top.data_dir}")
+    counts = ", ".join(f"{count:,} {name}" for name, count in data.counts.items())
+    print(f"data     {data.description}: {counts}; from {first.top.data_dir}: {data.source}")
     print(f"expected {duration}" if open_jobs else "expected nothing to run", flush=True)
 
 
@@ -165,17 +172,19 @@ def _progress(job: Job, since: float) -> tuple[float, float | None]:
 
 
 def _publish(job: Job, results: Path) -> None:
-    if results.parts[0] == "results":
+    if results.parts[0] == "results" and not read_record(job.folder).get("changed"):
         publish(job.folder, results)
 
 
 def _write(table: str, results: Path, rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[Record]:
     """Writes table and figure from the records of all runs of the table; returns those of these jobs."""
     folders = [job.folder for job in jobs if (job.folder / "run.json").is_file()]
-    own = [record for record in map(read_record, folders) if record["state"] == "finished"]
+    ours = list(map(read_record, folders))
+    own = [record for record in ours if record["state"] == "finished"]
     shown = load_records(results / "runs") if results.parts[0] == "results" else own
     shown = [record for record in shown if record["table"] == table]
     if shown:
+        shown += [record for record in ours if record["state"] in ("failed", "interrupted")]
         results.mkdir(parents=True, exist_ok=True)
         write_table(table, shown, rows, results / f"{table}.md", f"{table}.png")
         write_figure(table, shown, rows, results / f"{table}.png")

@@ -1,8 +1,10 @@
-"""sru-repro evaluate run=FOLDER [data_dir=FOLDER] [trainer.accelerator=cpu] [task.KEY=VALUE ...]
+"""sru-repro evaluate run=FOLDER [data_dir=FOLDER] [trainer.accelerator=cpu] [task.batch_size=N] ...
 
-Measures a run's best checkpoint again and sets the figures beside the recorded ones.
+Measures a run's best checkpoint again and sets the figures beside the recorded ones; status 1 when one differs. What
+shaped the weights or the data (the other keys of task and model) cannot be changed.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from ..errors import ConfigError
 from ..training.interrupt import signals
 from .compose import one_line
 from .words import need, split
+
+CHANGEABLE = ("data_dir=", "trainer.", "task.batch_size=")
 
 
 def run(words: Sequence[str]) -> int:
@@ -19,16 +23,22 @@ def run(words: Sequence[str]) -> int:
     from ..training.load import evaluate, run_config
 
     for word in rest:
-        if "=" not in word:
-            raise ConfigError(f"{word}: expected key=value")
+        if not word.startswith(CHANGEABLE):
+            raise ConfigError(f"{word}: expected one of {', '.join(f'{key}...' for key in CHANGEABLE)}")
     with one_line():
         config, record = run_config(folder, rest)
     with signals():
-        now = evaluate(config, folder)
+        now, fingerprint = evaluate(config, folder)
+    recorded = record["data"]["fingerprint"]
+    if fingerprint != recorded:
+        print(
+            f"the data are not those of the run: fingerprint {fingerprint}, recorded {recorded}",
+            file=sys.stderr,
+        )
     for name, value in now.items():
         before = record["metrics"].get(name)
         verdict = (
             "not recorded" if before is None else "identical" if before == value else f"recorded {before!r}"
         )
         print(f"{name:<16} {value!r:<24} {verdict}")
-    return 0
+    return int(any(record["metrics"].get(name) != value for name, value in now.items()))

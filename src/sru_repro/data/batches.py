@@ -22,11 +22,12 @@ Padding = Literal["left", "right"]
 
 
 class TextBatch(NamedTuple):
-    """Word numbers (int64), True where they are padding, and one label per sentence (int64)."""
+    """Word numbers (int64), True where they are padding, one label per sentence (int64), words without padding."""
 
     ids_LB: Tensor
     padding_LB: Tensor
     labels_B: Tensor
+    tokens: int
 
 
 def make_batch(
@@ -47,7 +48,7 @@ def make_batch(
     step_L1 = np.arange(length)[:, None]
     padding_LB = step_L1 < length - lengths_B if padding == "left" else step_L1 >= lengths_B
     labels_B = torch.tensor([example.label for example in examples])
-    return TextBatch(torch.from_numpy(ids_LB), torch.from_numpy(padding_LB), labels_B)
+    return TextBatch(torch.from_numpy(ids_LB), torch.from_numpy(padding_LB), labels_B, int(lengths_B.sum()))
 
 
 class ClassificationBatches(Dataset[TextBatch]):

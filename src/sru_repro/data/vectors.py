@@ -51,6 +51,11 @@ _NAMED: dict[str, tuple[list[str], Remote]] = {
     ),
 }
 
+_ABOUT = {
+    "wiki2015.300d.bin": "skip-gram on 79 M words of Wikipedia, a corpus 1/1000 of Google News'",
+}
+"""What is known of files that may stand in for Google News'."""
+
 _BRACKETS = {"-lrb-": "(", "-rrb-": ")", "-lsb-": "[", "-rsb-": "]", "-lcb-": "{", "-rcb-": "}"}
 _PLAIN = {**_BRACKETS, "``": '"', "''": '"', "--": "-"}
 
@@ -73,6 +78,22 @@ class Vectors:
     token_coverage_mapped: float
     source: str
     fingerprint: str
+
+    @property
+    def why_not_the_papers(self) -> str:
+        """In what these are not the paper's vectors, Google News'; empty when they are."""
+        if f"vectors/{self.source}" in _NAMED["googlenews"][0]:
+            return ""
+        about = _ABOUT.get(self.source)
+        return f"word vectors {self.source}" + (f" ({about})" if about else "")
+
+    @property
+    def coverage_note(self) -> str:
+        """The coverage in a sentence."""
+        return (
+            f"word vectors cover {self.coverage:.1%} of the words ({self.token_coverage:.1%} of their occurrences), "
+            f"{self.coverage_mapped:.1%} ({self.token_coverage_mapped:.1%}) after mapping escapes such as -lrb-"
+        )
 
 
 def load_vectors(

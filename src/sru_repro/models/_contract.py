@@ -33,6 +33,7 @@ class Encoder(nn.Module):
     streams      calls on consecutive pieces, the state handed on, equal one call on the whole
     output_size  H
     bidirectional  whether the second half of H was computed backwards in time
+    uses_ops     whether it runs on the recurrences of `sru_repro.ops`
     """
 
     Config: ClassVar[type[ModelSettings]]
@@ -40,12 +41,18 @@ class Encoder(nn.Module):
     streams: bool
     output_size: int
     bidirectional: bool = False
+    uses_ops: ClassVar[bool] = False
 
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Returns (h_LBH, state). `padding_LB` is True at padded steps: output zero, state unchanged."""
         raise NotImplementedError
+
+    @classmethod
+    def can_stream(cls, config: ModelSettings) -> bool:
+        """Whether an encoder of these settings will be causal and carry its state, told without building it."""
+        return not getattr(config, "bidirectional", False)
 
     @classmethod
     def from_config(cls, input_size: int, config: ModelSettings) -> "Encoder":

@@ -33,6 +33,10 @@ class CNN(Encoder):
     causal = False
     streams = False
 
+    @classmethod
+    def can_stream(cls, config: ModelSettings) -> bool:
+        return False
+
     def __init__(
         self, input_size: int, *, filters: int = 100, widths: list[int] | None = None, dropout: float = 0.0
     ) -> None:

@@ -136,6 +136,7 @@ class QRNN(Encoder):
     """
 
     Config = QRNNConfig
+    uses_ops = True
 
     def __init__(
         self,
@@ -151,6 +152,10 @@ class QRNN(Encoder):
         bidirectional: bool = False,
     ) -> None:
         super().__init__()
+        require(
+            min(input_size, hidden_size, num_layers) >= 1,
+            "input_size, hidden_size, num_layers: expected >= 1",
+        )
         require(window in (1, 2), f"window: expected 1 or 2, found {window}")
         require(pooling in GATES, f"pooling: expected f, fo or ifo, found {pooling!r}")
         require(not highway or pooling == "fo", f"highway: expected pooling=fo, found {pooling!r}")

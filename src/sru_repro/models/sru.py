@@ -14,7 +14,7 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
@@ -39,6 +39,15 @@ class SRUConfig(ModelSettings):
     rescale: bool
     activation: Literal["identity", "tanh"]
     v1: bool
+
+    @model_validator(mode="after")
+    def _clashes(self) -> "SRUConfig":
+        columns = self.hidden_size * (2 if self.bidirectional else 1)
+        if self.projection_size >= columns:
+            raise ValueError(
+                f"projection_size={self.projection_size} needs a size below the {columns} of the layers"
+            )
+        return self
 
 
 class SRULayer(nn.Module):
@@ -157,6 +166,7 @@ class SRU(Encoder):
     """
 
     Config = SRUConfig
+    uses_ops = True
 
     def __init__(
         self,

@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 from . import eager
+from .cells import CELLS
 
 
 @torch.library.custom_op("sru_repro::recurrence", mutates_args=())
@@ -97,3 +99,19 @@ def _refuse(ctx: Any, *_: Tensor) -> None:
 
 forward_op.register_autograd(_differentiate, setup_context=_save)
 backward_op.register_autograd(_refuse, setup_context=lambda ctx, inputs, output: None)
+
+
+@register_flop_formula(torch.ops.sru_repro.recurrence)
+def _forward_flops(cell: str, u_shape: tuple[int, ...], *rest: Any, **options: Any) -> int:
+    """Elementwise operations of a forward pass, a sigmoid or tanh counted as one: about four for each gate."""
+    length, batch, _, columns = u_shape
+    return 4 * len(CELLS[cell].gates) * length * batch * columns
+
+
+@register_flop_formula(torch.ops.sru_repro.recurrence_backward)
+def _backward_flops(
+    grad_shape: tuple[int, ...], last_shape: tuple[int, ...], cell: str, *rest: Any, **options: Any
+) -> int:
+    """Twice the forward pass, and the gates once more, as backward computes them again."""
+    length, batch, columns = grad_shape
+    return 12 * len(CELLS[cell].gates) * length * batch * columns

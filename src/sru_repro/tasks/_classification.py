@@ -15,18 +15,15 @@ from torch.nn import functional as F
 from ..data.batches import ClassificationBatches, TextBatch, make_batch
 from ..data.examples import Example, Splits
 from ..data.sentences import clean
-from ..data.vectors import Vectors, load_vectors, plain_form
+from ..data.vectors import load_vectors, plain_form
 from ..data.vocabulary import Vocabulary
 from ..errors import DataError
 from ..models import ModelSettings, State, encoder_class
 from ._contract import Step, Task, TaskData, TaskSettings, full_precision
 
-BRACKETS = {"(": "-lrb-", ")": "-rrb-"}
+SIDES: dict[str, Literal["left", "right"]] = {"left": "left", "masked": "right"}
 
-ABOUT_VECTORS = {
-    "wiki2015.300d.bin": "skip-gram on 79 M words of Wikipedia, a corpus 1/1000 of Google News'",
-}
-"""What is known of vector files that may stand in for Google News'."""
+BRACKETS = {"(": "-lrb-", ")": "-rrb-"}
 
 
 class ClassificationConfig(TaskSettings):
@@ -40,6 +37,8 @@ class ClassificationConfig(TaskSettings):
     dropout: float = Field(ge=0, lt=1)
     batch_size: int = Field(ge=1)
     reshuffle: bool
+    map_lookup: bool
+    shuffle_seed: int | None
     padding: Literal["left", "masked"]
     limit: int = Field(ge=0)
 
@@ -97,6 +96,7 @@ class Classification(Task):
             seed=seed,
             dim=config.vector_size,
             normalize=config.normalize_vectors,
+            map_lookup=config.map_lookup,
         )
         train, val, test = (
             ClassificationBatches(
@@ -104,11 +104,12 @@ class Classification(Task):
                 vectors.vocabulary,
                 config.batch_size,
                 shuffle_seed=order,
-                padding="left" if config.padding == "left" else "right",
+                padding=SIDES[config.padding],
             )
-            for part, order in ((splits.train, seed), (splits.val, None), (splits.test, None))
+            for part, order in ((splits.train, config.shuffle_seed), (splits.val, None), (splits.test, None))
         )
-        why_not = _why_not_comparable(config, vectors)
+        part = f"only the first {config.limit} examples of each split" if config.limit else ""
+        why_not = part or vectors.why_not_the_papers
         return TaskData(
             train=train,
             val=val,
@@ -125,7 +126,7 @@ class Classification(Task):
             comparable=not why_not,
             why_not=why_not,
             vectors=vectors.source,
-            notes=(*splits.notes, _coverage(vectors)),
+            notes=(*splits.notes, vectors.coverage_note),
             counts={"train": len(splits.train), "val": len(splits.val), "test": len(splits.test)},
         )
 
@@ -143,6 +144,10 @@ class Classification(Task):
     def logits(self, ids_LB: Tensor, padding_LB: Tensor) -> Tensor:
         """(B, C). With left padding the encoder reads the padding as words, as the authors' code does."""
         masked = self.config.padding == "masked"
+        if (
+            masked
+        ):  # an example without a word is read as one step of padding: torch's LSTM takes no empty rows
+            padding_LB = torch.cat([torch.zeros_like(padding_LB[:1]), padding_LB[1:]])
         x_LBD = self.dropout(self.embedding(ids_LB))
         h_LBH, _ = self.encoder(x_LBD, None, padding_LB if masked else None)
         last_B = (~padding_LB).sum(0).clamp(1, h_LBH.size(0)) - 1 if masked else None
@@ -157,12 +162,12 @@ class Classification(Task):
     def step(self, batch: TextBatch, carry: State) -> Step:
         logits_BC = full_precision(self.logits(batch.ids_LB, batch.padding_LB))
         losses_B = F.cross_entropy(logits_BC, batch.labels_B, reduction="none")
-        totals = {
+        totals: dict[str, Tensor | float] = {
             "nats": losses_B.detach().double().sum(),
             "correct": (logits_BC.argmax(-1) == batch.labels_B).double().sum(),
-            "examples": losses_B.new_tensor(len(losses_B), dtype=torch.float64),
+            "examples": float(len(losses_B)),
         }
-        return Step(losses_B.mean(), totals, batch.ids_LB.numel())
+        return Step(losses_B.mean(), totals, batch.tokens)
 
     @staticmethod
     def metrics(totals: Mapping[str, float]) -> dict[str, float]:
@@ -172,10 +177,10 @@ class Classification(Task):
     @torch.no_grad()
     def predict(self, text: str) -> dict[str, Any]:
         """The most probable class of a sentence, all probabilities, and the words that have no vector."""
-        tokens = [self._known_form(token) for token in clean(text)]
+        tokens = [self._known_form(token) for token in self.tokenize(text)]
         if not tokens:
             raise DataError("text: expected a sentence, found no word in it")
-        batch = make_batch([Example(tuple(tokens), 0)], self.vocabulary)
+        batch = make_batch([Example(tuple(tokens), 0)], self.vocabulary, SIDES[self.config.padding])
         device = self.output.weight.device
         p_C = (
             self.logits(batch.ids_LB.to(device), batch.padding_LB.to(device))[0].float().softmax(-1).tolist()
@@ -185,6 +190,10 @@ class Classification(Task):
             "probabilities": dict(zip(self.classes, p_C, strict=True)),
             "unknown_words": [token for token in tokens if token not in self.vocabulary],
         }
+
+    def tokenize(self, text: str) -> tuple[str, ...]:
+        """The words of a text as the data set writes them."""
+        return clean(text)
 
     def _known_form(self, token: str) -> str:
         """A token as the data set writes it: brackets, for one, are words of several forms."""
@@ -198,20 +207,3 @@ class Classification(Task):
     def set_extra_state(self, state: dict[str, list[str]]) -> None:
         """Takes vocabulary and classes from a checkpoint."""
         self.vocabulary, self.classes = Vocabulary(tuple(state["words"])), tuple(state["classes"])
-
-
-def _why_not_comparable(config: ClassificationConfig, vectors: Vectors) -> str:
-    """Why accuracies cannot stand beside the paper's, whose word vectors are Google News'; empty when they can."""
-    if config.limit:
-        return f"only the first {config.limit} examples of each split"
-    if vectors.source.startswith("GoogleNews"):
-        return ""
-    about = ABOUT_VECTORS.get(vectors.source)
-    return f"word vectors {vectors.source}" + (f" ({about})" if about else "")
-
-
-def _coverage(vectors: Vectors) -> str:
-    return (
-        f"word vectors cover {vectors.coverage:.1%} of the words ({vectors.token_coverage:.1%} of their occurrences), "
-        f"{vectors.coverage_mapped:.1%} ({vectors.token_coverage_mapped:.1%}) after mapping escapes such as -lrb-"
-    )

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..models import ModelSettings, Settings, State
+from ..models import Encoder, ModelSettings, Settings, State
 
 
 def full_precision(logits: Tensor) -> Tensor:
@@ -62,11 +62,12 @@ class TaskData:
 class Step:
     """What one batch yields: the loss to minimise, sums to measure by, the tokens seen, the state to carry on.
 
-    `totals` holds sums over the batch, never means; `Task.metrics` turns the sums over a whole split into figures.
+    `totals` holds sums over the batch, never means (plain numbers where they are known on the host, so that nothing
+    waits for the device); `Task.metrics` turns the sums over a whole split into figures.
     """
 
     loss: Tensor
-    totals: dict[str, Tensor]
+    totals: dict[str, Tensor | float]
     tokens: int
     carry: State = None
 
@@ -81,6 +82,7 @@ class Task(nn.Module):
     """
 
     Config: ClassVar[type[TaskSettings]]
+    encoder: Encoder
     headline: ClassVar[str]
     higher_is_better: ClassVar[bool]
     uncounted: ClassVar[tuple[str, ...]] = ()

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..data.examples import Splits
 from ..data.sst import load_sst
+from ..data.treebank_words import split_words
 from ._classification import Classification, ClassificationConfig
 
 
@@ -27,6 +28,9 @@ class SST(Classification):
     @staticmethod
     def examples(config: SSTConfig, data_dir: Path) -> Splits:
         return load_sst(data_dir, config.labels, config.train_on, config.limit)
+
+    def tokenize(self, text: str) -> tuple[str, ...]:
+        return split_words(text, self.vocabulary)
 
     @staticmethod
     def number_of_classes(config: SSTConfig) -> int:

@@ -79,9 +79,9 @@ class StdlibLM(Task):
         h_LBH, carry = self.encoder(self.dropout(self.embedding(inputs_LB)), carry)
         logits = full_precision(self.output(self.dropout(h_LBH)))
         nats = F.cross_entropy(logits.flatten(0, 1), targets_LB.flatten(), reduction="sum")
-        totals = {
+        totals: dict[str, Tensor | float] = {
             "nats": nats.detach().double(),
-            "bytes": torch.tensor(float(targets_LB.numel()), dtype=torch.float64, device=nats.device),
+            "bytes": float(targets_LB.numel()),
         }
         return Step(nats / targets_LB.numel(), totals, targets_LB.numel(), carry)
 
@@ -92,13 +92,13 @@ class StdlibLM(Task):
 
     @torch.no_grad()
     def predict(self, text: str) -> dict[str, Any]:
-        """How surprising a text is to the model, in bits per byte, and the three likeliest bytes to follow."""
+        """How surprising a text is, in bits per byte (None for one byte alone), and the likeliest bytes to follow."""
         values = torch.tensor(list(text.encode()) or [0], device=self.output.weight.device)
         h, _ = self.encoder(self.embedding(values).unsqueeze(1))
         logits = self.output(h[:, 0]).float()
-        nats = F.cross_entropy(logits[:-1], values[1:]).item() if len(values) > 1 else math.nan
+        nats = F.cross_entropy(logits[:-1], values[1:]).item() if len(values) > 1 else None
         p, order = logits[-1].softmax(-1).topk(3)
         following = [
             {"byte": chr(i), "probability": q} for i, q in zip(order.tolist(), p.tolist(), strict=True)
         ]
-        return {"bits_per_byte": nats / math.log(2), "next": following}
+        return {"bits_per_byte": None if nats is None else nats / math.log(2), "next": following}

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+import torch
 from pydantic import BaseModel, Field, ValidationError
 
+from .. import ops
 from ..errors import ConfigError
 from ..models import ModelSettings, Settings, encoder_class
 from ..tasks import TaskSettings, task_class
@@ -84,6 +86,11 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     groups = {name: _group(rest, name) for name in ("model", "task", "optim", "trainer", "logger")}
     model_class = _named(encoder_class, groups["model"].get("name"), "model.name").Config
     task_type = _named(task_class, groups["task"].get("kind"), "task.kind").Config
+    rest["trainer"] = groups["trainer"] = _concrete(groups["trainer"])
+    try:
+        ops.choose()
+    except ValueError as error:
+        raise ConfigError(f"SRU_REPRO_BACKEND: {error}") from None
     logger_type: Any = {"wandb": WandbConfig, "csv": CSVConfig}.get(str(groups["logger"].get("name")))
     if logger_type is None:
         raise ConfigError(f"logger.name: expected wandb or csv, found {groups['logger'].get('name')!r}")
@@ -101,17 +108,32 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     return checked
 
 
+def _concrete(trainer: dict[str, Any]) -> dict[str, Any]:
+    """The trainer's settings with every "auto" decided: a record says what ran, and a CPU's run is not a card's."""
+    card = trainer.get("accelerator") in ("auto", "cuda") and torch.cuda.is_available()
+    decided = dict(trainer)
+    if trainer.get("accelerator") == "auto":
+        decided["accelerator"] = "cuda" if card else "cpu"
+    if trainer.get("precision") == "auto":
+        decided["precision"] = "bf16-mixed" if card and torch.cuda.is_bf16_supported() else "32-true"
+    return decided
+
+
 def _clashes(config: RunConfig) -> None:
     trainer = config.trainer
     if not (trainer.max_epochs or trainer.max_steps or trainer.max_seconds):
         raise ConfigError(
             "trainer: expected a limit in max_epochs, max_steps or max_seconds, found 0 in all three"
         )
+    if trainer.accelerator == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "trainer.accelerator=cuda: expected a CUDA card, found none; set trainer=auto or cpu"
+        )
     if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
         raise ConfigError("trainer.precision=16-mixed needs trainer.accelerator=cuda, found cpu")
-    two_ways = getattr(config.model, "bidirectional", False)
-    streams = getattr(encoder_class(config.model.name), "streams", not two_ways)
+    streams = encoder_class(config.model.name).can_stream(config.model)
     if task_class(config.task.kind).needs_stream and not streams:
+        two_ways = getattr(config.model, "bidirectional", False)
         found = f"model={config.model.name}" + (" with model.bidirectional=true" if two_ways else "")
         raise ConfigError(
             f"task={config.task.name} carries a state from batch to batch: expected a causal model, found {found}"

@@ -22,6 +22,8 @@ class Dashboard:
         except ImportError:
             content["notes"].append("wandb is not installed: no dashboard, curves are in metrics.csv")
             return
+        if os.environ.get("WANDB_MODE") == "disabled" and config.logger.mode == "auto":
+            return
         offline = _offline(config.logger)
         fold = content.get("fold")
         self._run = wandb.init(

@@ -26,9 +26,7 @@ from .resume import ExactResume
 from .run import LAST, build_task
 
 
-def fit(
-    config: RunConfig, record: RunRecord, data: TaskData, device: str, caught: Signals, resumable: bool
-) -> None:
+def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, resumable: bool) -> None:
     """Trains, goes back to the best checkpoint, tests, and completes the record."""
     content, folder = record.content, record.folder
     module = TaskModule(build_task(config, data), config.optim)
@@ -44,14 +42,14 @@ def fit(
         every = config.trainer.validate_every
         trainer = build_trainer(
             config,
-            device,
             max_epochs=-1,  # the recorder ends the training, whichever limit is reached first
             gradient_clip_val=config.optim.clip_norm or None,
             val_check_interval=every or 1.0,
             check_val_every_n_epoch=None if every else 1,
             callbacks=[recorder, ExactResume(order), Checkpoints(record, caught, every)],
         )
-        machine.reset_peak_memory(torch.device(device))
+        device = torch.device(config.trainer.accelerator)
+        machine.reset_peak_memory(device)
         caught.deferred = True
         trainer.fit(
             module,
@@ -60,19 +58,21 @@ def fit(
             ckpt_path=folder / LAST if resumable else None,
             weights_only=True,
         )
-        content["backend"] = ops.choose().label if _uses_recurrence(module) else "torch.nn"
+        content["backend"] = ops.choose().label if task.encoder.uses_ops else "torch.nn"
         content["throughput"] = recorder.throughput(trainer.global_step, len(data.train))
-        peak = machine.peak_memory(module.device)
+        peak = machine.peak_memory(device)
         content |= peak
         content["best"] = best_entry(content)
         caught.deferred = False  # nothing to save any more: a signal ends the test at once
         caught.raise_if_any()
         take_weights(task, best_weights(folder), folder)
-        figures = measure(build_trainer(config, device), module, "test", data.test)
+        figures = measure(build_trainer(config), module, "test", data.test)
         require_finite("test set", figures)
         content["metrics"] = {k: v for k, v in content["best"].items() if k.startswith("val/")} | figures
         for name in ("tokens_per_s", "step_ms"):
             content["metrics"][f"throughput/{name}"] = content["throughput"][name]
+        if "gpu/peak_bytes" in peak:
+            content["metrics"]["gpu/peak_bytes"] = peak["gpu/peak_bytes"]
         content |= {"state": "finished", "ended": now(), "progress": {"fraction": 1.0, "left_s": 0.0}}
         record.save()
         summary = {**content["metrics"], **peak, "parameters": content["parameters"]}
@@ -90,7 +90,7 @@ def measure(
     return {f"{split}/{name}": value for name, value in module.results[split].items()}
 
 
-def build_trainer(config: RunConfig, device: str, **options: Any) -> pl.Trainer:
+def build_trainer(config: RunConfig, **options: Any) -> pl.Trainer:
     """A Lightning trainer with nothing of its own on the screen or on disk."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     # Every batch is ready in memory: workers would only copy it between processes.
@@ -101,13 +101,10 @@ def build_trainer(config: RunConfig, device: str, **options: Any) -> pl.Trainer:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     # Resuming in the middle of an epoch is exact here, see resume.py.
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
-    precision = config.trainer.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if device == "cuda" else "32-true"
     return pl.Trainer(
-        accelerator="gpu" if device == "cuda" else "cpu",
+        accelerator=config.trainer.accelerator,
         devices=1,
-        precision=precision,
+        precision=config.trainer.precision,  # type: ignore[arg-type]  # "auto" was decided by config.check
         logger=False,
         enable_checkpointing=False,  # see checkpoints.py
         enable_progress_bar=False,
@@ -124,12 +121,4 @@ def loader(batches: Batches, order: BatchOrder | None = None) -> DataLoader[Any]
         sampler=order if order is not None else BatchOrder(len(batches), 0),
         batch_size=None,
         generator=torch.Generator().manual_seed(0),
-    )
-
-
-def _uses_recurrence(module: TaskModule) -> bool:
-    """Whether the encoder runs on the suite's own recurrences."""
-    return any(
-        type(part).__module__.startswith("sru_repro.models") and hasattr(part, "layers")
-        for part in module.modules()
     )

@@ -12,7 +12,7 @@ from ..errors import ConfigError, DataError
 from ..record import read_record
 from ..tasks import Task, task_class
 from .config import RunConfig, check
-from .run import BEST, build_task, load_data, resolve_device
+from .run import BEST, build_task, load_data, set_threads
 
 
 def run_config(folder: Path, changes: Sequence[str] = ()) -> tuple[RunConfig, dict[str, Any]]:
@@ -22,17 +22,18 @@ def run_config(folder: Path, changes: Sequence[str] = ()) -> tuple[RunConfig, di
     return check(OmegaConf.to_container(changed)), record  # type: ignore[arg-type]
 
 
-def evaluate(config: RunConfig, folder: Path) -> dict[str, float]:
-    """Validation and test figures of the best checkpoint, on the data as they are now."""
-    device = resolve_device(config)
+def evaluate(config: RunConfig, folder: Path) -> tuple[dict[str, float], str]:
+    """Validation and test figures of the best checkpoint on the data as they are now, and the data's fingerprint."""
+    set_threads(config)
     weights = best_weights(folder)
     data = load_data(config)
     from .fit import TaskModule, build_trainer, measure  # imports Lightning
 
     module = TaskModule(build_task(config, data), config.optim)
     take_weights(module.task, weights, folder)
-    trainer = build_trainer(config, device)
-    return {**measure(trainer, module, "val", data.val), **measure(trainer, module, "test", data.test)}
+    trainer = build_trainer(config)
+    figures = {**measure(trainer, module, "val", data.val), **measure(trainer, module, "test", data.test)}
+    return figures, data.fingerprint
 
 
 def trained_task(config: RunConfig, folder: Path) -> Task:

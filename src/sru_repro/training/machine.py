@@ -31,7 +31,7 @@ RECORDED = (
 def hardware(device: str) -> dict[str, Any]:
     """Name, short name for files, cores and memory (bytes) of the machine; `device` is "cpu" or "cuda"."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     chip, flags = _processor()
     wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
     name = f"{cores}-core {chip}" + (f" ({wide})" if wide else "") + f", {memory / 2**30:.0f} GB"
@@ -41,7 +41,14 @@ def hardware(device: str) -> dict[str, Any]:
         name = f"{properties.name}, {properties.total_memory / 2**30:.0f} GB; {name}"
         slug = properties.name
     slug = re.sub(r"[^a-z0-9]+", "-", slug.lower()).strip("-")
-    return {"name": name, "slug": slug, "device": device, "cores": cores, "memory_bytes": memory}
+    return {
+        "name": name,
+        "slug": slug,
+        "device": device,
+        "cores": cores,
+        "memory_bytes": memory,
+        "threads": torch.get_num_threads(),
+    }
 
 
 def _processor() -> tuple[str, str]:
@@ -65,7 +72,7 @@ def code_revision() -> dict[str, Any]:
         dirty = bool(git("status", "--porcelain", "--", "src", "conf"))
     except (OSError, subprocess.TimeoutExpired):
         revision, dirty = "", False
-    return {"revision": revision or "unknown", "dirty": dirty}
+    return {"revision": revision or None, "dirty": dirty if revision else None}
 
 
 @cache

@@ -17,16 +17,16 @@ class Totals:
     """Sums over the batches of a split, in float64 on the device, so that the figure does not depend on the cut."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
+        self.sums: dict[str, Tensor | float] = {}
 
-    def add(self, totals: Mapping[str, Tensor]) -> None:
+    def add(self, totals: Mapping[str, Tensor | float]) -> None:
         """Adds a batch."""
         for key, value in totals.items():
             self.sums[key] = self.sums[key] + value if key in self.sums else value
 
     def values(self) -> dict[str, float]:
         """The sums as numbers."""
-        return {key: value.item() for key, value in self.sums.items()}
+        return {key: float(value) for key, value in self.sums.items()}
 
 
 class TaskModule(pl.LightningModule):

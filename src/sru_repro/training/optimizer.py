@@ -23,6 +23,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> t
     """The optimiser over the parameters that are trained at all."""
     trained = [p for p in parameters if p.requires_grad]
     options: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
-    if config.name in FUSED:
+    # Lightning refuses to clip in mixed precision when the step is fused.
+    if config.name in FUSED and not config.clip_norm:
         options["fused"] = True
     return CLASSES[config.name](trained, **options)

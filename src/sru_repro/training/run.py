@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..errors import ConfigError, DataError, RunError, SuiteError
+from ..errors import DataError, RunError, SuiteError
 from ..record import read_record
 from ..tasks import Task, TaskData, task_class
 from . import machine
@@ -28,7 +28,8 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
     Raises:
         SuiteError: what the user can mend, or a failure of the run. Interrupted: a signal came; it can be resumed.
     """
-    device = resolve_device(config)
+    set_threads(config)
+    device = config.trainer.accelerator
     with signals() as caught:
         data = load_data(config)
         if resume and is_done(folder, config.plain, data.fingerprint):
@@ -38,13 +39,13 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
 
         content = _content(config, data, device, overrides)
         resumable = resume and _resumable(folder, content)
-        if not resumable:  # or a later resume might go on from another configuration's weights
-            for name in (BEST, LAST):
-                (folder / name).unlink(missing_ok=True)
         record = RunRecord(folder, content)
-        record.save()
         try:
-            fit(config, record, data, device, caught, resumable)
+            if not resumable:  # or a later resume might go on from another configuration's weights
+                for name in (BEST, LAST):
+                    (folder / name).unlink(missing_ok=True)
+            record.save()
+            fit(config, record, data, caught, resumable)
         except BaseException as error:
             _close(record, error)
             if isinstance(error, SuiteError) or not isinstance(error, Exception):
@@ -53,15 +54,10 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
         return record.content
 
 
-def resolve_device(config: RunConfig) -> str:
-    """ "cuda" or "cpu", and the number of threads set."""
-    if config.trainer.accelerator == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "trainer=cuda: expected a CUDA card, found none that torch can use; set trainer=auto or cpu"
-        )
+def set_threads(config: RunConfig) -> None:
+    """As many CPU threads as the configuration asks for."""
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    return "cuda" if config.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def load_data(config: RunConfig) -> TaskData:
@@ -77,6 +73,10 @@ def build_task(config: RunConfig, data: TaskData) -> Task:
 
 def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str]) -> dict[str, Any]:
     """The record of a run that is about to start."""
+    changed = _changed(overrides) if config.top.paper else []
+    why_not = "; ".join(
+        filter(None, [data.why_not, f"changed by hand: {', '.join(changed)}" if changed else ""])
+    )
     return {
         "state": "running",
         "error": None,
@@ -89,6 +89,7 @@ def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str
         "fold": getattr(config.task, "fold", None),
         "config": config.plain,
         "overrides": overrides,
+        "changed": changed,
         "paper": config.top.paper,
         "code": machine.code_revision(),
         "packages": machine.packages(),
@@ -97,8 +98,8 @@ def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str
             "fingerprint": data.fingerprint,
             "description": data.description,
             "source": data.source,
-            "comparable": data.comparable,
-            "why_not": data.why_not,
+            "comparable": not why_not,
+            "why_not": why_not,
             "vectors": data.vectors,
             "share": data.share,
             "notes": list(data.notes),
@@ -112,6 +113,22 @@ def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str
         "wall_s": 0.0,
         "started": now(),
     }
+
+
+def _changed(overrides: list[str]) -> list[str]:
+    """What the command line changed in a row of a table: then it is not that row any more."""
+    science = (
+        "model.",
+        "model=",
+        "task.",
+        "optim.",
+        "optim=",
+        "budgets.",
+        "trainer.max_",
+        "trainer.validate_every",
+    )
+    words = [word.lstrip("+~") for word in overrides]
+    return [word for word in words if word.startswith(science) and not word.startswith("task.fold=")]
 
 
 def _resumable(folder: Path, content: dict[str, Any]) -> bool:

@@ -1,0 +1,125 @@
+"""Every file of conf/ makes a sound configuration, and `list` counts its parameters without data or network."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from sru_repro import models
+from sru_repro.cli.compose import CONF, composed, tasks
+from sru_repro.cli.tables import load_table, table_names
+
+Command = Callable[..., Any]
+
+ROWS = sorted(f"{path.parent.name}/{path.stem}" for path in (CONF / "experiment").glob("*/*.yaml"))
+TABLE_1 = {
+    **{"sru2": 204_034, "sru4": 303_362, "sru8": 502_018, "lstm": 352_514, "cnn": 360_902},
+    **{"qrnn": 165_378, "qrnn-highway": 203_778, "sru2-tuned": 204_034},
+}
+
+
+@pytest.mark.parametrize("profile", ["paper", "short", "smoke"])
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_is_sound_in_every_profile(row: str, profile: str) -> None:
+    config = composed([f"experiment={row}", f"profile={profile}"])
+    assert config.top.row == row.split("/")[1]
+    assert config.trainer.max_epochs or config.trainer.max_seconds
+
+
+@pytest.mark.parametrize("task", tasks())
+@pytest.mark.parametrize("model", models.names())
+def test_every_model_goes_with_every_task_or_says_why_not(model: str, task: str) -> None:
+    if (model, task) == ("cnn", "quickstart"):
+        return  # refused, see test_bad_input.py
+    config = composed([f"model={model}", f"task={task}", "trainer=cpu", "logger=csv"])
+    assert (config.model.name, config.task.name) == (model, task)
+
+
+@pytest.mark.parametrize("group", ["model", "task", "trainer", "logger"])
+def test_every_file_of_a_group_is_named_after_what_it_holds(group: str) -> None:
+    for path in (CONF / group).glob("[!_]*.yaml"):
+        content = OmegaConf.load(path)
+        assert (content[group] if group == "task" else content).name == path.stem
+
+
+def test_every_model_and_task_has_a_file() -> None:
+    assert models.names() == sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+    assert len(ROWS) >= 12 and len(tasks()) >= 7
+
+
+def test_every_sru_says_whether_it_rescales() -> None:
+    for row in ROWS:
+        text = (CONF / f"experiment/{row}.yaml").read_text()
+        model = getattr(composed([f"experiment={row}"]).model, "rescale", None)
+        assert model is None or model is True or "rescale" in text
+
+
+def test_the_papers_protocol_is_the_default() -> None:
+    config = composed(["experiment=sst/sru2", "profile=paper"])
+    plain = config.plain
+    assert plain["optim"] == {"name": "adam", "lr": 0.001, "weight_decay": 0.0, "clip_norm": 0.0}
+    assert config.trainer.max_epochs == 100 and plain["model"]["hidden_size"] == 128
+    assert plain["model"]["dropout"] == plain["task"]["dropout"] == 0.5
+    expected = {"batch_size": 32, "tune_vectors": False, "normalize_vectors": True, "reshuffle": False}
+    assert expected.items() <= plain["task"].items()
+    assert plain["trainer"]["accelerator"] == "auto" and plain["seed"] == 1 and plain["data_dir"] == "data"
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_every_table_names_rows_tasks_and_seeds_that_exist(name: str) -> None:
+    table = load_table(name)
+    assert table.row_names() and set(table.tasks) <= set(tasks())
+    assert table.seeds.keys() == {"paper", "short", "smoke"} and all(table.seeds.values())
+    assert table.folds is None or table.folds.keys() == table.seeds.keys()
+
+
+def test_rows_stand_in_the_order_of_the_paper() -> None:
+    assert load_table("sst").row_names() == [
+        *("cnn", "lstm", "qrnn", "qrnn-highway", "sru2", "sru4", "sru8", "sru2-tuned"),
+    ]
+    assert "sru2-tuned" not in load_table("sentences").row_names()
+
+
+def test_list_counts_the_papers_parameters(sru_repro: Command, tmp_path: Path) -> None:
+    called = sru_repro("list", "task=sst", cwd=tmp_path)
+    assert (called.status, called.err) == (0, "")
+    lines = [[part.strip() for part in line.split("|")] for line in called.out.splitlines()]
+    assert {line[0]: line[2] for line in lines} == {row: f"{count:,}" for row, count in TABLE_1.items()}
+    assert all((CONF.parent / line[3]).is_file() and line[1] for line in lines)
+    rows = json.loads(sru_repro("list", "task=sst", "--json", cwd=tmp_path).out)["rows"]
+    assert {row["name"]: row["parameters"] for row in rows} == TABLE_1
+    assert all(row.keys() == {"name", "label", "parameters", "config", "paper"} for row in rows)
+
+
+def test_list_without_a_task_shows_everything(sru_repro: Command, tmp_path: Path) -> None:
+    shown = json.loads(sru_repro("list", "--json", cwd=tmp_path).out)
+    assert shown["models"] == models.names() and shown["tasks"] == tasks()
+    assert {row["config"] for row in shown["rows"]} == {f"conf/experiment/{row}.yaml" for row in ROWS}
+    said = sru_repro("list", cwd=tmp_path)
+    assert said.status == 0 and "models: cnn, gru" in said.out and said.out.count(" | ") == 3 * len(ROWS)
+    trec = json.loads(sru_repro("list", "task=trec", "--json", cwd=tmp_path).out)["rows"]
+    counts = {row["name"]: row["parameters"] for row in trec}
+    assert counts["sru2"] == 204_034 + 4 * 129, "six classes, not two"
+
+
+def test_list_needs_neither_data_nor_network_nor_patience(tmp_path: Path) -> None:
+    refuse = (
+        "import socket, sys\n"
+        "def refuse(*_): raise AssertionError('network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "from sru_repro.cli import main\n"
+        "main(['list'])\n"
+    )
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", refuse], cwd=tmp_path, env=os.environ, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "") and "204,034" in done.stdout
+    assert time.monotonic() - began < 10 and not list(tmp_path.iterdir())

@@ -1,0 +1,124 @@
+"""`predict` and `evaluate`: a finished run is used from its folder alone, and measured again to the last digit."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sru_repro.record import read_record
+
+Command = Callable[..., Any]
+
+RAW = 'quotes "and \' these", commas, [brackets] (round) {curly} a=b ==, $x ${y} \\ #hash é 中 -lrb- superb'
+
+
+def test_evaluate_finds_every_figure_identical(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    called = sru_repro("evaluate", f"run={sst_run}", cwd=tmp_path)
+    assert (called.status, called.err) == (0, "")
+    recorded = read_record(sst_run)["metrics"]
+    lines = [line.split() for line in called.out.splitlines()]
+    assert [line[0] for line in lines] == ["val/loss", "val/accuracy", "test/loss", "test/accuracy"]
+    for name, value, verdict in lines:
+        assert verdict == "identical" and float(value) == recorded[name] and value == repr(recorded[name])
+
+
+def test_evaluate_says_what_another_setting_makes_of_it(
+    sru_repro: Command, sst_run: Path, tmp_path: Path
+) -> None:
+    called = sru_repro("evaluate", f"run={sst_run}", "task.batch_size=1", cwd=tmp_path)
+    assert called.status == 0, called.err
+    assert "recorded 0." in called.out, "with left padding a figure depends on the batches"
+
+
+def test_evaluate_says_what_was_not_recorded(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(sst_run, tmp_path / "run")
+    record = read_record(sst_run)
+    del record["metrics"]["val/loss"]
+    record["metrics"]["test/loss"] = 0.5
+    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    lines = sru_repro("evaluate", "run=run", cwd=tmp_path).out.splitlines()
+    verdicts = [line.split(maxsplit=2)[2] for line in lines]
+    assert verdicts == ["not recorded", "identical", "recorded 0.5", "identical"]
+
+
+def test_a_sentence_is_classified(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    assert read_record(sst_run)["metrics"]["test/accuracy"] > 0.99
+    for word, label in (("Superb", "positive"), ("awful", "negative")):
+        called = sru_repro("predict", f"run={sst_run}", f"text={word} as it goes on for a while.", cwd=tmp_path)
+        assert (called.status, called.err) == (0, "")
+        found, probability = called.out.split()[:2]
+        assert found == label and 0.5 < float(probability) <= 1
+        assert "(no vector for: as, it, goes" in called.out
+
+
+def test_the_text_is_taken_as_it_is(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    called = sru_repro("predict", f"run={sst_run}", f"text={RAW}", "--json", cwd=tmp_path)
+    assert (called.status, called.err) == (0, "")
+    answer = json.loads(called.out)
+    assert answer.keys() == {"label", "probabilities", "unknown_words"}
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].__getitem__)
+    assert {"quotes", "commas", "brackets", "a", "b", "hash"} <= set(answer["unknown_words"])
+    assert "superb" not in answer["unknown_words"]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "...", "#$%"])
+def test_a_text_without_a_word_is_refused(text: str, sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    called = sru_repro("predict", f"run={sst_run}", f"text={text}", cwd=tmp_path)
+    assert (called.status, called.out) == (2, "")
+    assert called.err.startswith("sru-repro: text: expected a sentence, found ") and called.err.count("\n") == 1
+
+
+def test_lines_come_from_a_pipe(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    lines = "superb\n\nawful awful awful awful\nname=value, superb\n"
+    called = sru_repro("predict", f"run={sst_run}", "--json", cwd=tmp_path, stdin=lines)
+    assert called.status == 0, called.err
+    assert len([json.loads(line) for line in called.out.splitlines()]) == 3, "an answer for each line with text"
+    assert sru_repro("predict", f"run={sst_run}", cwd=tmp_path, stdin="").out == ""
+
+
+def test_a_run_is_used_without_its_data_and_from_another_place(
+    sru_repro: Command, sst_run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sst_run, tmp_path / "moved")
+    record = read_record(sst_run)
+    record["config"]["data_dir"] = "nowhere"
+    (tmp_path / "moved/run.json").write_text(json.dumps(record))
+    words = ("text=superb", "--json")
+    moved = sru_repro("predict", "run=moved", *words, cwd=tmp_path)
+    assert moved.out == sru_repro("predict", f"run={sst_run}", *words, cwd=tmp_path).out
+
+
+def test_a_language_model_says_how_surprised_it_is(sru_repro: Command, tmp_path: Path) -> None:
+    words = ("task=quickstart", "profile=smoke", "logger=csv", "trainer=cpu", "model.hidden_size=8")
+    assert sru_repro("train", *words, "hydra.run.dir=run", cwd=tmp_path).status == 0
+    answer = json.loads(sru_repro("predict", "run=run", "text=import os", cwd=tmp_path).out)
+    assert 0 < answer["bits_per_byte"] < 8 and len(answer["next"]) == 3
+    assert json.loads(sru_repro("predict", "run=run", "text=i", "--json", cwd=tmp_path).out)["bits_per_byte"] is None
+    figures = sru_repro("evaluate", "run=run", cwd=tmp_path).out.splitlines()
+    assert len(figures) == 4 and all(line.endswith("identical") for line in figures)
+
+
+def test_compare_names_what_differs(sru_repro: Command, sst_run: Path, small: Any, tmp_path: Path) -> None:
+    assert sru_repro("train", *small, "seed=5", "hydra.run.dir=other", cwd=tmp_path).status == 0
+    called = sru_repro("compare", f"a={os.path.relpath(sst_run, tmp_path)}", "b=other", cwd=tmp_path)
+    assert called.status == 0 and "seed" in called.out and "test/accuracy" in called.out
+
+
+def test_fetch_tells_what_there_is(sru_repro: Command, small: Any, tmp_path: Path) -> None:
+    called = sru_repro("fetch", *small, "task.limit=0", cwd=tmp_path)
+    assert called.status == 0 and "6,920 train, 872 val, 1,821 test" in called.out and "fingerprint " in called.out
+
+
+def test_backends_names_the_chosen_one(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = sru_repro("backends", cwd=tmp_path)
+    assert called.status == 0 and "chosen: " in called.out
+    monkeypatch.setenv("SRU_REPRO_BACKEND", "foo")
+    called = sru_repro("backends", cwd=tmp_path)
+    assert called.status == 2 and called.err.startswith("sru-repro: SRU_REPRO_BACKEND: ")

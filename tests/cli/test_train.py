@@ -1,0 +1,150 @@
+"""`sru-repro train`: one run, sweeps in which members fail, and Hydra's own habits."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sru_repro.record import read_record
+from sru_repro.training.module import TaskModule
+
+Command = Callable[..., Any]
+
+QUICK = (
+    *("task=quickstart", "profile=smoke", "logger=csv", "trainer=cpu"),
+    *("task.max_bytes=20000", "task.unroll=300", "task.embedding_size=8", "model.hidden_size=8"),
+)
+
+
+def records(folder: Path) -> dict[str, dict[str, Any]]:
+    """The records of all runs below a folder, by model and seed."""
+    found = [read_record(path) for path in folder.rglob("run.json")]
+    return {f"{record['config']['model']['name']} {record['seed']}": record for record in found}
+
+
+def test_a_run_lies_where_its_task_row_profile_and_seed_say(
+    sru_repro: Command, small: tuple[str, ...], tmp_path: Path
+) -> None:
+    called = sru_repro("train", *small, "seed=3", cwd=tmp_path)
+    assert (called.status, called.out) == (0, ""), called.err
+    (folder,) = (tmp_path / "runs/sst/sru/smoke").iterdir()
+    assert folder.name.startswith("seed3-")
+    assert {path.name for path in folder.iterdir()} == {"run.json", "metrics.csv", "checkpoints", "log.txt"}
+    assert len(called.err.splitlines()) == 2 and "test/accuracy" in called.err
+    record = read_record(folder)
+    assert record["overrides"] == [*small, "seed=3"]
+    assert record["data"]["vectors"] == "three.300d.txt" and "cover" in record["data"]["notes"][-1]
+
+
+def test_a_sweep_makes_a_run_of_every_combination(
+    sru_repro: Command, small: tuple[str, ...], tmp_path: Path
+) -> None:
+    called = sru_repro("train", "-m", *small, "model=sru,lstm,qrnn", "seed=1,2", cwd=tmp_path)
+    assert called.status == 0, called.err
+    runs = records(tmp_path / "runs/sst")
+    assert sorted(runs) == ["lstm 1", "lstm 2", "qrnn 1", "qrnn 2", "sru 1", "sru 2"]
+    assert all(record["state"] == "finished" for record in runs.values())
+
+
+def test_a_range_sweeps_too(sru_repro: Command, tmp_path: Path) -> None:
+    called = sru_repro("train", "--multirun", *QUICK, "model=gru", "seed=range(1,3)", cwd=tmp_path)
+    assert called.status == 0, called.err
+    assert sorted(records(tmp_path / "runs")) == ["gru 1", "gru 2"]
+
+
+def test_one_bad_member_does_not_stop_the_others(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = TaskModule.training_step
+
+    def step(self: TaskModule, *values: Any) -> Any:
+        if self.task.encoder.output_size == 5:
+            raise ArithmeticError("five is right out")
+        return original(self, *values)
+
+    monkeypatch.setattr(TaskModule, "training_step", step)
+    called = sru_repro("train", "-m", *QUICK, "model.hidden_size=0,5,8", cwd=tmp_path)
+    assert called.status == 1
+    said = [line for line in called.err.splitlines() if line.startswith("sru-repro: ")]
+    rest = " ".join(word for word in QUICK if not word.startswith("model.hidden_size"))
+    assert len(said) == 3
+    assert "model.hidden_size=0: model.hidden_size: expected greater than or equal to 1, found 0" in said[0]
+    assert "model.hidden_size=5: ArithmeticError: five is right out (traceback in " in said[1]
+    assert said[2].startswith("sru-repro: 2 of 3 runs failed: ") and rest.split()[0] in said[2]
+    assert "Traceback" not in called.err
+    states = {r["config"]["model"]["hidden_size"]: r["state"] for r in map(read_record, tmp_path.rglob("run.json"))}
+    assert states == {5: "failed", 8: "finished"}
+    assert len(list((tmp_path / "runs/quickstart/sru/smoke").iterdir())) == 2, "no empty folder"
+
+
+def test_a_failing_run_says_one_line_and_keeps_its_traceback(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(self: TaskModule, *values: Any) -> Any:
+        raise IndexError("out of\nreach")
+
+    monkeypatch.setattr(TaskModule, "training_step", step)
+    called = sru_repro("train", *QUICK, "hydra.run.dir=run", cwd=tmp_path)
+    log = tmp_path / "run/log.txt"
+    assert (called.status, called.out) == (1, "")
+    assert called.err == f"sru-repro: IndexError: out of (traceback in {log})\n"
+    assert "Traceback" in log.read_text() and "in step" in log.read_text()
+    assert read_record(tmp_path / "run")["state"] == "failed"
+
+
+def test_a_loss_that_is_no_number_is_one_line(sru_repro: Command, small: tuple[str, ...], tmp_path: Path) -> None:
+    called = sru_repro("train", *small, "optim.name=sgd", "optim.lr=1e35", cwd=tmp_path)
+    assert called.status == 1
+    assert called.err.startswith("sru-repro: step ") and called.err.count("\n") == 1
+    assert "train/loss is" in called.err and "lower optim.lr" in called.err
+
+
+def test_a_finished_run_is_not_repeated(sru_repro: Command, tmp_path: Path) -> None:
+    words = ("train", *QUICK, "hydra.run.dir=run", "resume=true")
+    assert sru_repro(*words, cwd=tmp_path).status == 0
+    before = (tmp_path / "run/run.json").read_bytes()
+    called = sru_repro(*words, cwd=tmp_path)
+    assert called.status == 0 and "finished before" in called.err
+    assert (tmp_path / "run/run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("--cfg", "job"), "hidden_size: 128"),
+        (("--cfg", "job", "--resolve", "profile=paper"), "max_epochs: 100"),
+        (("--info", "defaults"), "Defaults List"),
+        (("--help",), "train one model on one task"),
+        (("-h",), "experiment/sst: cnn, lstm, qrnn"),
+        (("--hydra-help",), "Hydra (1."),
+        (("--version",), "Hydra 1."),
+        (("-sc", "install=bash"), "complete"),
+    ],
+)
+def test_hydras_questions_are_answered_and_run_nothing(
+    words: tuple[str, ...], shown: str, sru_repro: Command, tmp_path: Path
+) -> None:
+    called = sru_repro("train", *words, cwd=tmp_path)
+    assert called.status == 0 and shown in called.out and called.err == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_configuration_folder_of_ones_own(sru_repro: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine/model").mkdir(parents=True)
+    (tmp_path / "mine/model/tiny.yaml").write_text("name: gru\nhidden_size: 3\nnum_layers: 1\ndropout: 0.0\n")
+    words = [word for word in QUICK if not word.startswith("model.")]
+    lacking = sru_repro("train", "-cd", "mine", "model=tiny", *words, cwd=tmp_path)
+    assert lacking.status == 2 and lacking.err.startswith("sru-repro: model.bidirectional: missing")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    with (tmp_path / "mine/model/tiny.yaml").open("a") as file:
+        file.write("bidirectional: false\n")
+    for way in (["-cd", "mine"], [f"hydra.searchpath=[file://{tmp_path / 'mine'}]"]):
+        called = sru_repro("train", *way, "model=tiny", "row=tiny", "hydra.run.dir=run", *words, cwd=tmp_path)
+        assert called.status == 0, called.err
+        record = json.loads((tmp_path / "run/run.json").read_text())
+        assert record["row"] == "tiny" and record["config"]["model"]["hidden_size"] == 3
+    (tmp_path / "mine/model/tiny.yaml").write_text("name: gru\n  hidden_size: [3\n")
+    broken = sru_repro("train", "-cd", "mine", "model=tiny", *words, cwd=tmp_path)
+    assert broken.status == 2 and broken.err.count("\n") == 1
