@@ -1,5 +1,6 @@
 """Calls of the command on small data."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 import torch
 
+from sru_repro.cli import campaign, reproduce
+from sru_repro.data import sst_files
+
 SMALL = ("profile=smoke", "trainer=cpu", "logger=csv", "task.train_on=sentences", "task.batch_size=8")
 
 
@@ -19,6 +23,15 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _slow_parts_once() -> Iterator[None]:
+    """The same bytes make the same trees, the same files the same rows; each takes half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sst_files, "_parse", functools.cache(sst_files._parse))
+        patch.setattr(reproduce, "describe", functools.cache(reproduce.describe))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +58,32 @@ def small(data: Path) -> tuple[str, ...]:
 def sst_run(sru_repro: Callable[..., Any], small: tuple[str, ...], tmp_path_factory: Any) -> Path:
     """The folder of a finished run on SST, which has learned that the first word is what counts."""
     folder: Path = tmp_path_factory.mktemp("sst")
-    words = (*small, "model=gru", "trainer.max_epochs=4", "optim.lr=0.01", "task.limit=200", "hydra.run.dir=run")
+    words = (
+        *small,
+        "model=gru",
+        "trainer.max_epochs=8",
+        "optim.lr=0.01",
+        "task.limit=200",
+        "hydra.run.dir=run",
+    )
     called = sru_repro("train", *words, cwd=folder)
     assert called.status == 0, called.err
     return folder / "run"
+
+
+@pytest.fixture
+def runs_made(sru_repro: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Folders of the runs that `reproduce` starts, which are made in this process to save time."""
+    made: list[str] = []
+
+    def run(job: campaign.Job, watch: Callable[..., None]) -> int:
+        made.append(str(job.folder))
+        watch(job, 0.5, 1.0)
+        words = (*job.overrides, f"hydra.run.dir={job.folder}", "resume=true")
+        return int(sru_repro("train", *words, cwd=Path.cwd()).status)
+
+    monkeypatch.setattr(campaign, "_run", run)
+    return made
 
 
 @pytest.fixture

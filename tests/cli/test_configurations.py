@@ -25,15 +25,28 @@ TABLE_1 = {
 }
 
 
-@pytest.mark.parametrize("profile", ["paper", "short", "smoke"])
 @pytest.mark.parametrize("row", ROWS)
-def test_every_row_is_sound_in_every_profile(row: str, profile: str) -> None:
-    config = composed([f"experiment={row}", f"profile={profile}"])
+def test_every_row_is_sound(row: str) -> None:
+    config = composed([f"experiment={row}", "profile=paper"])
     assert config.top.row == row.split("/")[1]
     assert config.trainer.max_epochs or config.trainer.max_seconds
 
 
 @pytest.mark.parametrize("task", tasks())
+def test_every_task_has_the_three_budgets(task: str) -> None:
+    budgets = OmegaConf.select(OmegaConf.load(CONF / f"task/{task}.yaml"), "budgets")
+    shared = OmegaConf.load(CONF / "task/_classification.yaml")
+    merged = (
+        budgets
+        if task == "quickstart"
+        else OmegaConf.merge(OmegaConf.select(shared, "budgets"), budgets or {})
+    )
+    assert set(merged) == {"paper", "short", "smoke"}
+    assert len({frozenset(budget) for budget in merged.values()}) == 1, "each profile sets the same keys"
+    assert composed([f"task={task}", "profile=smoke"]).trainer.max_epochs == 1
+
+
+@pytest.mark.parametrize("task", ["sst", "trec", "quickstart"])  # of every kind one
 @pytest.mark.parametrize("model", models.names())
 def test_every_model_goes_with_every_task_or_says_why_not(model: str, task: str) -> None:
     if (model, task) == ("cnn", "quickstart"):
@@ -45,8 +58,8 @@ def test_every_model_goes_with_every_task_or_says_why_not(model: str, task: str)
 @pytest.mark.parametrize("group", ["model", "task", "trainer", "logger"])
 def test_every_file_of_a_group_is_named_after_what_it_holds(group: str) -> None:
     for path in (CONF / group).glob("[!_]*.yaml"):
-        content = OmegaConf.load(path)
-        assert (content[group] if group == "task" else content).name == path.stem
+        key = "task.name" if group == "task" else "name"
+        assert OmegaConf.select(OmegaConf.load(path), key) == path.stem
 
 
 def test_every_model_and_task_has_a_file() -> None:
@@ -67,9 +80,16 @@ def test_the_papers_protocol_is_the_default() -> None:
     assert plain["optim"] == {"name": "adam", "lr": 0.001, "weight_decay": 0.0, "clip_norm": 0.0}
     assert config.trainer.max_epochs == 100 and plain["model"]["hidden_size"] == 128
     assert plain["model"]["dropout"] == plain["task"]["dropout"] == 0.5
-    expected = {"batch_size": 32, "tune_vectors": False, "normalize_vectors": True, "reshuffle": False}
+    expected: dict[str, Any] = {
+        "batch_size": 32,
+        "tune_vectors": False,
+        "normalize_vectors": True,
+        "reshuffle": False,
+    }
+    expected |= {"shuffle_seed": 1234, "padding": "left", "vocabulary": "all", "vectors": "auto"}
     assert expected.items() <= plain["task"].items()
-    assert plain["trainer"]["accelerator"] == "auto" and plain["seed"] == 1 and plain["data_dir"] == "data"
+    assert plain["trainer"]["name"] == "auto" and plain["seed"] == 1 and plain["data_dir"] == "data"
+    assert plain["trainer"]["accelerator"] in ("cpu", "cuda"), "decided before the record is written"
 
 
 @pytest.mark.parametrize("name", table_names())

@@ -53,7 +53,9 @@ def test_a_signal_saves_the_run(process: Process, tmp_path: Path) -> None:
         assert saved["global_step"] >= record["epochs"][-1]["step"] and record["wall_s"] > 0
 
 
-def test_reproduce_stops_its_run_and_goes_on_where_it_was(process: Process, tmp_path: Path) -> None:
+def test_reproduce_stops_its_run_and_goes_on_where_it_was(
+    process: Process, sru_repro: Callable[..., Any], tmp_path: Path
+) -> None:
     words = (
         *("reproduce", "table=quickstart", "rows=gru", "profile=smoke", "logger=csv", "trainer=cpu"),
         *("model.hidden_size=8", "trainer.max_epochs=0", "trainer.max_seconds=2"),
@@ -72,13 +74,13 @@ def test_reproduce_stops_its_run_and_goes_on_where_it_was(process: Process, tmp_
     assert stopped["state"] == "interrupted"
     assert "epoch 1" in (folder / "log.txt").read_text().splitlines()[0]
 
-    second = process(*words)
-    out, err = second.communicate(timeout=60)
-    assert second.returncode == 0, err
+    second = sru_repro(*words, cwd=tmp_path / "work")
+    assert second.status == 0, second.err
     finished = json.loads((folder / "run.json").read_text())
     assert finished["state"] == "finished"
     assert finished["epochs"][: len(stopped["epochs"])] == stopped["epochs"]
     assert finished["throughput"]["step_ms"] * finished["epochs"][-1]["step"] < 3000
-    assert "1/1 runs/quickstart/gru/smoke/seed1" in err and "runs/quickstart/quickstart.md" in out
+    assert "1/1 runs/quickstart/gru/smoke/seed1" in second.err
+    assert "runs/quickstart/quickstart.md" in second.out
     lines = (folder / "log.txt").read_text().splitlines()
     assert len(lines) == len(set(lines)), "no line stands twice"

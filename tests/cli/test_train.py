@@ -74,7 +74,9 @@ def test_one_bad_member_does_not_stop_the_others(
     assert "model.hidden_size=5: ArithmeticError: five is right out (traceback in " in said[1]
     assert said[2].startswith("sru-repro: 2 of 3 runs failed: ") and rest.split()[0] in said[2]
     assert "Traceback" not in called.err
-    states = {r["config"]["model"]["hidden_size"]: r["state"] for r in map(read_record, tmp_path.rglob("run.json"))}
+    states = {
+        r["config"]["model"]["hidden_size"]: r["state"] for r in map(read_record, tmp_path.rglob("run.json"))
+    }
     assert states == {5: "failed", 8: "finished"}
     assert len(list((tmp_path / "runs/quickstart/sru/smoke").iterdir())) == 2, "no empty folder"
 
@@ -94,7 +96,9 @@ def test_a_failing_run_says_one_line_and_keeps_its_traceback(
     assert read_record(tmp_path / "run")["state"] == "failed"
 
 
-def test_a_loss_that_is_no_number_is_one_line(sru_repro: Command, small: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_is_one_line(
+    sru_repro: Command, small: tuple[str, ...], tmp_path: Path
+) -> None:
     called = sru_repro("train", *small, "optim.name=sgd", "optim.lr=1e35", cwd=tmp_path)
     assert called.status == 1
     assert called.err.startswith("sru-repro: step ") and called.err.count("\n") == 1

@@ -4,7 +4,7 @@ Shapes: L time, B batch, C classes.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ ENCODERS = [
 ]
 
 
-def figures(task: Task, batches: Iterable[Any]) -> dict[str, float]:
+def figures(task: Task, batches: Any) -> dict[str, float]:
     """What the task makes of a split, batch by batch, the state handed on."""
     totals, carry = Totals(), None
     with torch.no_grad():
@@ -131,7 +131,9 @@ def test_sums_are_kept_in_double_precision(half: torch.dtype, examples: list[Exa
     assert all(isinstance(total, float) or total.dtype == torch.float64 for total in totals.values())
 
 
-@pytest.mark.parametrize("words", [("model=sru",), ("model=lstm",), ("model=gru",), ("model=qrnn",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("model=sru",), ("model=lstm",), ("model=gru",), ("model=qrnn",)], ids=" ".join
+)
 @pytest.mark.parametrize("unroll", [7, 64, 1000])
 def test_bits_per_byte_are_those_of_the_whole_stream(words: tuple[str, ...], unroll: int) -> None:
     config = composed(["task=quickstart", "model.hidden_size=6", "task.embedding_size=5", *words])
@@ -142,7 +144,9 @@ def test_bits_per_byte_are_those_of_the_whole_stream(words: tuple[str, ...], unr
     found = figures(task, map(StreamBatches(text, columns, unroll).__getitem__, range(-(-250 // unroll))))
 
     bits = 0.0
-    for column in range(columns):  # 250 bytes each, read in one go and then compared with the byte that follows
+    for column in range(
+        columns
+    ):  # 250 bytes each, read in one go and then compared with the byte that follows
         start = 250 * column
         values = torch.from_numpy(text[start : start + 251].astype(np.int64))
         with torch.no_grad():
@@ -162,7 +166,9 @@ def test_prediction_of_a_language_model_is_its_bits_per_byte() -> None:
     assert task.predict(text)["bits_per_byte"] == pytest.approx(figures(task, [stream[0]])["bpc"], rel=1e-6)
     assert task.predict("a")["bits_per_byte"] is None
     following = task.predict(text)["next"]
-    assert [p["probability"] for p in following] == sorted((p["probability"] for p in following), reverse=True)
+    assert [p["probability"] for p in following] == sorted(
+        (p["probability"] for p in following), reverse=True
+    )
 
 
 def test_a_task_is_found_by_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class Encoder(nn.Module):
     @classmethod
     def can_stream(cls, config: ModelSettings) -> bool:
         """Whether an encoder of these settings will be causal and carry its state, told without building it."""
-        return not getattr(config, "bidirectional", False)
+        return getattr(cls, "streams", True) and not getattr(config, "bidirectional", False)
 
     @classmethod
     def from_config(cls, input_size: int, config: ModelSettings) -> "Encoder":

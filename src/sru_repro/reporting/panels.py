@@ -88,7 +88,10 @@ def curves(axes: "Axes", lines: Sequence[Line]) -> None:
                 axes.plot(*_xy(points, seconds), color=_colour(place), lw=0.8, alpha=0.4)
         steps = list(zip(*found, strict=False))
         mean = [(fmean(x for x, _ in step), fmean(y for _, y in step)) for step in steps]
-        axes.plot(*_xy(mean, seconds), color=_colour(place), lw=2.4, solid_capstyle="round")
+        dot = "o" if len(mean) <= 12 else ""
+        axes.plot(
+            *_xy(mean, seconds), color=_colour(place), lw=2.4, solid_capstyle="round", marker=dot, ms=5.0
+        )
         ends.append((place, mean[-1][0] / seconds, mean[-1][1]))
         # What comes first, far from where the curves part, would flatten all the rest.
         shown += [y for points in (*found, mean) for x, y in points if x >= 0.1 * points[-1][0]]

@@ -1,0 +1,124 @@
+"""Every command of the README runs. A line that this file does not know how to try fails it."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sru_repro.cli import VERBS, campaign
+
+Command = Callable[..., Any]
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+LINES = [line for language, block in BLOCKS if not language for line in block.splitlines() if line.strip()]
+INLINE = [
+    text for text in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", README) if text.startswith(("sru-repro ", "make "))
+]
+SMALL = {
+    "sst": ("task.train_on=sentences", "model.hidden_size=8"),
+    "quickstart": ("task.max_bytes=20000", "model.hidden_size=8"),
+    "sentences": ("model.hidden_size=8",),
+}
+
+
+def words_of(line: str) -> list[str]:
+    """A command line as `sru-repro` gets it; a make target is asked what it would call."""
+    words = shlex.split(line, comments=True)
+    if words[0] == "make":
+        dry = ["make", "-n", "--no-print-directory", "-C", str(ROOT), *words[1:]]
+        shown = subprocess.run(dry, capture_output=True, text=True)
+        assert shown.returncode == 0, f"{line}: {shown.stderr}"
+        words = shlex.split(shown.stdout.replace("\\\n", "").splitlines()[-1])
+        assert words[0].endswith("/sru-repro"), f"{line}: calls {words}"
+    else:
+        assert words[0] == "sru-repro", f"{line}: neither make nor sru-repro"
+    return words[1:]
+
+
+def in_small(words: list[str], data: Path, run: Path) -> list[str]:
+    """The same call on small data, for seconds, on a finished run."""
+    verb, rest = words[0], words[1:]
+    if verb in ("evaluate", "predict", "compare"):
+        return [verb, *(re.sub(r"^(run|a|b)=runs/.*", rf"\1={run}", word) for word in rest)]
+    if verb in ("list", "backends"):
+        return words
+    kept = [word for word in rest if not word.startswith(("profile=", "seeds=", "data_dir="))]
+    words = [verb, *kept, "profile=smoke", "logger=csv", "trainer=cpu", f"data_dir={data}"]
+    if verb == "train":
+        return words if {"--cfg", "--help"} & set(rest) else [*words, *SMALL["sst"]]
+    if verb == "reproduce":
+        table = next(word for word in rest if word.startswith("table=")).removeprefix("table=")
+        return [*words, "seeds=1", "rows=lstm", *SMALL[table]]
+    raise AssertionError(f"no test of `sru-repro {verb}`: add one here")
+
+
+@pytest.fixture
+def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables and pictures are tried in test_reproduce.py."""
+    monkeypatch.setattr(campaign, "_write", lambda *_: [])
+
+
+@pytest.mark.usefixtures("runs_made", "no_files")
+@pytest.mark.parametrize("line", [*LINES, *INLINE])
+def test_a_command_of_the_readme(
+    line: str, sru_repro: Command, sst_run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if line.split("#")[0].split() == ["make", "test"]:
+        shown = subprocess.run(["make", "-n", "-C", str(ROOT), "test"], capture_output=True, text=True)
+        assert shown.returncode == 0 and all(tool in shown.stdout for tool in ("ruff", "mypy", "pytest"))
+        return
+    if "sentences" in line:
+        from sru_repro.data.sst import load_sst
+        from sru_repro.tasks import sentences
+
+        def load(name: str, folder: Path, fold: int, limit: int) -> Any:
+            return load_sst(data, "binary", "sentences", limit)
+
+        monkeypatch.setattr(sentences, "load_sentences", load)
+    if "VERB" in line:
+        for verb in VERBS:
+            called = sru_repro(verb, "--help", cwd=tmp_path)
+            assert called.status == 0 and called.out.startswith(f"sru-repro {verb}"), verb
+        return
+    called = sru_repro(*in_small(words_of(line), data, sst_run), cwd=tmp_path)
+    assert called.status == 0, called.err
+    assert called.out or "test/" in called.err
+
+
+def test_the_readme_starts_with_the_quickstart_and_the_tests() -> None:
+    assert [line.split("#")[0].strip() for line in LINES[:2]] == ["make quickstart", "make test"]
+    assert len(LINES) >= 10
+
+
+def test_every_verb_and_target_of_the_readme_exists() -> None:
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"\bmake ([a-z][a-z0-9-]+)", " ".join([*LINES, *INLINE]))) <= set(targets)
+    assert set(re.findall(r"\bsru-repro ([a-z]+)", README)) <= VERBS.keys()
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    made_later = {"results/sst.md", "results/sst.png"} if not (ROOT / "results/sst.md").exists() else set()
+    assert links and not [link for link in links if link not in made_later and not (ROOT / link).exists()]
+
+
+def test_the_library_code_of_the_readme() -> None:
+    (code,) = [block for language, block in BLOCKS if language == "python"]
+    width = 2 * 128  # columns of both directions
+    weights: dict[str, torch.Tensor] = {}
+    for layer, (inputs, matrices, alpha) in enumerate(((300, 4, 1.0), (width, 3, 3**0.5))):
+        parts = {"weight": (inputs, width * matrices), "weight_c": (2 * width,), "bias": (2 * width,)}
+        weights |= {f"rnn_lst.{layer}.{name}": torch.randn(shape) for name, shape in parts.items()}
+        weights[f"rnn_lst.{layer}.scale_x"] = torch.full((1,), alpha)
+    found: dict[str, Any] = {"x": torch.randn(7, 3, 300), "weights": weights}
+    exec(code, found)
+    assert found["h"].shape == found["output"].shape == (7, 3, 256)
+    assert found["h_n"].shape == found["c_n"].shape == (2 * 2, 3, 128), "as torch.nn.LSTM has it"
+    torch.testing.assert_close(found["sru"].layers[0].bias.flatten(), weights["rnn_lst.0.bias"])
