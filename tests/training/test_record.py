@@ -16,8 +16,8 @@ from sru_repro.errors import ConfigError, RunError
 from sru_repro.record import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import evaluate, run_config, trained_task
-from sru_repro.training.record import RunRecord, is_done
 from sru_repro.training.run import BEST, LAST, train
+from sru_repro.training.run_folder import RunRecord, is_done
 
 Configured = Callable[..., RunConfig]
 Happening = Callable[..., AbstractContextManager[None]]

@@ -23,7 +23,7 @@ from ..reporting.records import load_records
 from ..reporting.table import write_table
 from ..tasks import TaskData, task_class
 from ..training.config import RunConfig
-from ..training.record import is_done
+from ..training.run_folder import is_done
 
 STARTUP_S = 12.0
 """What a run costs besides training, when nothing better is known: start, data, test set."""
@@ -103,16 +103,16 @@ def _history(results: Path) -> list[Record]:
 
 
 def _expected(job: Job, history: Sequence[Record]) -> float | None:
-    """Seconds the job will take: by the row's own seconds per epoch, or its time limit; None when nothing is known."""
+    """Seconds the job will take, None when nothing is known.
+
+    By its time limit, by the row's own seconds per epoch before, or by those of the task's other rows.
+    """
     config = job.config
-    paces = [
-        record["throughput"]["seconds_per_epoch"]
-        for record in history
-        if (record["task"], record["row"]) == (config.task.name, config.top.row)
-        and record["profile"] != "smoke"
-    ]
     if config.trainer.max_seconds:
         return config.trainer.max_seconds + STARTUP_S
+    related = [run for run in history if run["task"] == config.task.name and run["profile"] != "smoke"]
+    same = [run for run in related if run["row"] == config.top.row]
+    paces = [run["throughput"]["seconds_per_epoch"] for run in same or related]
     return sum(paces) / len(paces) * config.trainer.max_epochs + STARTUP_S if paces else None
 
 

@@ -6,15 +6,10 @@ are left out in classification, embedding and output are in for language models.
 
 import json
 from collections.abc import Sequence
-from typing import Any
-
-import torch
 
 from .. import models
-from ..tasks import task_class
-from ..training.config import RunConfig
 from .compose import composed, tasks
-from .tables import load_table, table_names
+from .tables import describe, load_table, table_names
 from .words import only
 
 
@@ -38,22 +33,3 @@ def run(words: Sequence[str]) -> int:
         name, label = row["name"].ljust(width["name"]), row["label"].ljust(width["label"])
         print(f"{name} | {label} | {row['parameters']:>11,} | {row['config']}")
     return 0
-
-
-def describe(folder: str, row: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Name, label, parameters, place of the configuration and the paper's figures of a row."""
-    config = composed([f"experiment={folder}/{row}", *overrides])
-    paper = config.top.paper or {}
-    return {
-        "name": row,
-        "label": paper.get("label", row),
-        "parameters": parameters(config),
-        "config": f"conf/experiment/{folder}/{row}.yaml",
-        "paper": paper,
-    }
-
-
-def parameters(config: RunConfig) -> int:
-    """Parameters as the papers count them, without making any."""
-    with torch.device("meta"):
-        return task_class(config.task.kind).create(config.task, config.model).published_parameters()

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .list import describe
-from .tables import load_table, table_names
+from .tables import describe, load_table, table_names
 from .words import only
 
 

@@ -1,14 +1,18 @@
 """The tables that can be reproduced: conf/table/NAME.yaml says which rows, tasks, folds and seeds a table has."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import OmegaConf
 from pydantic import Field, ValidationError
 
 from ..errors import ConfigError
 from ..models import Settings
-from .compose import CONF
+from ..tasks import task_class
+from ..training.config import RunConfig
+from .compose import CONF, composed
 
 TABLES = CONF / "table"
 
@@ -58,3 +62,22 @@ def load_table(name: str) -> Table:
         raise ConfigError(
             f"conf/table/{name}.yaml: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
         ) from None
+
+
+def describe(folder: str, row: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Name, label, parameters, place of the configuration and the paper's figures of a row."""
+    config = composed([f"experiment={folder}/{row}", *overrides])
+    paper = config.top.paper or {}
+    return {
+        "name": row,
+        "label": paper.get("label", row),
+        "parameters": parameters(config),
+        "config": f"conf/experiment/{folder}/{row}.yaml",
+        "paper": paper,
+    }
+
+
+def parameters(config: RunConfig) -> int:
+    """Parameters as the papers count them, without making any."""
+    with torch.device("meta"):
+        return task_class(config.task.kind).create(config.task, config.model).published_parameters()

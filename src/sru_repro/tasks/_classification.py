@@ -23,7 +23,7 @@ from ._contract import Step, Task, TaskData, TaskSettings, full_precision
 
 SIDES: dict[str, Literal["left", "right"]] = {"left": "left", "masked": "right"}
 
-BRACKETS = {"(": "-lrb-", ")": "-rrb-"}
+WRITTEN = {"(": "-lrb-", ")": "-rrb-", '"': "``"}
 
 
 class ClassificationConfig(TaskSettings):
@@ -196,8 +196,8 @@ class Classification(Task):
         return clean(text)
 
     def _known_form(self, token: str) -> str:
-        """A token as the data set writes it: brackets, for one, are words of several forms."""
-        forms = (token, plain_form(token), BRACKETS.get(plain_form(token), token))
+        """A token as the data set writes it: brackets and quotes have forms of their own."""
+        forms = (token, plain_form(token), WRITTEN.get(plain_form(token), token))
         return next((form for form in forms if form in self.vocabulary), token)
 
     def get_extra_state(self) -> dict[str, list[str]]:

@@ -11,8 +11,8 @@ from pytorch_lightning.callbacks import Callback
 
 from ..record import Record
 from .interrupt import Signals
-from .record import RunRecord
 from .run import BEST, LAST
+from .run_folder import RunRecord
 
 
 def best_entry(content: Record) -> dict[str, Any]:

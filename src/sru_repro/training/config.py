@@ -1,6 +1,6 @@
 """The whole configuration of a run, checked before any data is touched: types, ranges, clashes, unknown keys."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -13,6 +13,9 @@ from ..models import ModelSettings, Settings, encoder_class
 from ..tasks import TaskSettings, task_class
 
 T = TypeVar("T", bound=BaseModel)
+
+GROUPS = ("model", "task", "optim", "trainer", "logger")
+PROFILES = ("paper", "short", "smoke")
 
 
 class OptimConfig(Settings):
@@ -82,8 +85,11 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: one line that names the key, what is allowed and what was found.
     """
+    strange = set(config.get("budgets", {})) - set(PROFILES)
+    if strange:
+        raise ConfigError(f"budgets.{min(strange)}: no such profile; expected one of {', '.join(PROFILES)}")
     rest = {key: value for key, value in config.items() if key != "budgets"}
-    groups = {name: _group(rest, name) for name in ("model", "task", "optim", "trainer", "logger")}
+    groups = {name: _group(rest, name) for name in GROUPS}
     model_class = _named(encoder_class, groups["model"].get("name"), "model.name").Config
     task_type = _named(task_class, groups["task"].get("kind"), "task.kind").Config
     rest["trainer"] = groups["trainer"] = _concrete(groups["trainer"])
@@ -111,11 +117,12 @@ def check(config: Mapping[str, Any]) -> RunConfig:
 def _concrete(trainer: dict[str, Any]) -> dict[str, Any]:
     """The trainer's settings with every "auto" decided: a record says what ran, and a CPU's run is not a card's."""
     card = trainer.get("accelerator") in ("auto", "cuda") and torch.cuda.is_available()
+    bf16 = card and torch.cuda.is_bf16_supported(including_emulation=False)
     decided = dict(trainer)
     if trainer.get("accelerator") == "auto":
         decided["accelerator"] = "cuda" if card else "cpu"
     if trainer.get("precision") == "auto":
-        decided["precision"] = "bf16-mixed" if card and torch.cuda.is_bf16_supported() else "32-true"
+        decided["precision"] = "bf16-mixed" if bf16 else "32-true"
     return decided
 
 
@@ -165,10 +172,27 @@ def _line(kind: type[BaseModel], prefix: str, item: Any) -> str:
     """One of pydantic's findings in the suite's form: key, what was expected, what was found."""
     key = prefix + ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"{key}: no such key; expected one of {', '.join(kind.model_fields)}"
+        known = [*kind.model_fields, *(GROUPS if kind is TopConfig else ())]
+        return f"{key}: no such key; expected one of {', '.join(known)}"
     if item["type"] == "missing":
         return f"{key}: missing; expected a value"
     if item["type"] == "value_error":  # two options that clash: the validator's own words
         return f"{prefix.rstrip('.')}: {item['ctx']['error']}"
     message = item["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return f"{key}: expected {message}, found {item['input']!r}"
+
+
+def changes(overrides: Sequence[str]) -> list[str]:
+    """What the command line changed in a row of a table: then it is not that row any more."""
+    science = (
+        "model.",
+        "model=",
+        "task.",
+        "optim.",
+        "optim=",
+        "budgets.",
+        "trainer.max_",
+        "trainer.validate_every",
+    )
+    words = [word.lstrip("+~") for word in overrides]
+    return [word for word in words if word.startswith(science) and not word.startswith("task.fold=")]

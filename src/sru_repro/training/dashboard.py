@@ -25,21 +25,14 @@ class Dashboard:
         if os.environ.get("WANDB_MODE") == "disabled" and config.logger.mode == "auto":
             return
         offline = _offline(config.logger)
-        fold = content.get("fold")
-        self._run = wandb.init(
-            project=config.logger.project,
-            name=f"{config.top.row} {config.top.profile} seed {config.top.seed}"
-            + ("" if fold is None else f" fold {fold}"),
-            dir=folder,
-            mode="offline" if offline else "online",
-            group=config.task.name,
-            job_type="train",
-            tags=[config.model.name, config.top.profile, *config.logger.tags],
-            id=content.setdefault("wandb_id", os.urandom(4).hex()),
-            resume=None if offline else "allow",
-            config={**config.plain, "data_fingerprint": content["data"]["fingerprint"]},
-            settings=wandb.Settings(silent=True, console="off"),
-        )
+        try:
+            self._run = _open(config, folder, content, offline)
+        except wandb.errors.Error as error:
+            if offline:
+                raise
+            # Logged in, but without a network: the run matters more than where it is watched.
+            content["notes"].append(f"wandb could not be reached, the dashboard is offline ({error})")
+            self._run = _open(config, folder, content, offline=True)
         for axis in ("step", "tokens", "wall_s"):
             self._run.define_metric(axis, hidden=True)
         self._run.define_metric("*", step_metric="step")
@@ -61,6 +54,27 @@ class Dashboard:
             self._run.summary.update(summary)
             self._run.finish(exit_code=int(failed))
             self._run = None
+
+
+def _open(config: RunConfig, folder: Path, content: dict[str, Any], offline: bool) -> Any:
+    import wandb
+
+    assert isinstance(config.logger, WandbConfig)
+    name = f"{config.top.row} {config.top.profile} seed {config.top.seed}"
+    fold = content.get("fold")
+    return wandb.init(
+        project=config.logger.project,
+        name=name if fold is None else f"{name} fold {fold}",
+        dir=folder,
+        mode="offline" if offline else "online",
+        group=config.task.name,
+        job_type="train",
+        tags=[config.model.name, config.top.profile, *config.logger.tags],
+        id=content.setdefault("wandb_id", os.urandom(4).hex()),
+        resume=None if offline else "allow",
+        config={**config.plain, "data_fingerprint": content["data"]["fingerprint"]},
+        settings=wandb.Settings(silent=True, console="off"),
+    )
 
 
 def _offline(config: WandbConfig) -> bool:

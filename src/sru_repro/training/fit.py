@@ -20,10 +20,10 @@ from .dashboard import Dashboard
 from .interrupt import Signals
 from .load import best_weights, take_weights
 from .module import TaskModule
-from .record import RunRecord, now
 from .recorder import Recorder, require_finite
 from .resume import ExactResume
 from .run import LAST, build_task
+from .run_folder import RunRecord, now
 
 
 def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, resumable: bool) -> None:
@@ -120,5 +120,6 @@ def loader(batches: Batches, order: BatchOrder | None = None) -> DataLoader[Any]
         batches,  # type: ignore[arg-type]
         sampler=order if order is not None else BatchOrder(len(batches), 0),
         batch_size=None,
+        pin_memory=torch.cuda.is_available(),  # so that copies to a card do not wait
         generator=torch.Generator().manual_seed(0),
     )

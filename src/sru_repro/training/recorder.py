@@ -14,7 +14,7 @@ from .config import TrainerConfig
 from .console import Console
 from .dashboard import Dashboard
 from .module import TaskModule, Totals
-from .record import RunRecord
+from .run_folder import RunRecord
 
 SAVE_EVERY_S = 2.0
 

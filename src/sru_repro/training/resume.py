@@ -2,6 +2,7 @@
 
 Lightning restores weights, optimiser and counters. What it leaves out is kept here: the random state, the place in the
 order of the batches, the state that a language model carries from segment to segment, and sums not yet reported.
+One thing is beyond reach: cuDNN's own dropout between the layers of an LSTM or GRU on CUDA has a state nobody can save.
 """
 
 from typing import Any
@@ -29,7 +30,7 @@ class ExactResume(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         assert self._module is not None
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        cuda = torch.cuda.get_rng_state_all() if self._module.device.type == "cuda" else []
         return {
             "cpu": torch.get_rng_state(),
             "cuda": cuda,

@@ -12,9 +12,9 @@ from ..errors import DataError, RunError, SuiteError
 from ..record import read_record
 from ..tasks import Task, TaskData, task_class
 from . import machine
-from .config import RunConfig
+from .config import RunConfig, changes
 from .interrupt import Interrupted, signals
-from .record import RunRecord, identity, is_done, now
+from .run_folder import RunRecord, identity, is_done, now
 
 BEST, LAST = "checkpoints/best.ckpt", "checkpoints/last.ckpt"
 
@@ -73,7 +73,7 @@ def build_task(config: RunConfig, data: TaskData) -> Task:
 
 def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str]) -> dict[str, Any]:
     """The record of a run that is about to start."""
-    changed = _changed(overrides) if config.top.paper else []
+    changed = changes(overrides) if config.top.paper else []
     why_not = "; ".join(
         filter(None, [data.why_not, f"changed by hand: {', '.join(changed)}" if changed else ""])
     )
@@ -113,22 +113,6 @@ def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str
         "wall_s": 0.0,
         "started": now(),
     }
-
-
-def _changed(overrides: list[str]) -> list[str]:
-    """What the command line changed in a row of a table: then it is not that row any more."""
-    science = (
-        "model.",
-        "model=",
-        "task.",
-        "optim.",
-        "optim=",
-        "budgets.",
-        "trainer.max_",
-        "trainer.validate_every",
-    )
-    words = [word.lstrip("+~") for word in overrides]
-    return [word for word in words if word.startswith(science) and not word.startswith("task.fold=")]
 
 
 def _resumable(folder: Path, content: dict[str, Any]) -> bool:
