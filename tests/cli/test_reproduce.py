@@ -113,7 +113,7 @@ def test_published_profiles_write_results_and_smoke_does_not(
     assert called.status == 0 and not (results / "runs").exists(), "what was changed by hand is not the row"
     shutil.rmtree(tmp_path / "work/runs")
 
-    monkeypatch.setattr(run, "_changed", lambda overrides: [])
+    monkeypatch.setattr(run, "changes", lambda overrides: [])
     called = table("rows=lstm", "profile=short")
     assert called.status == 0, called.err
     written = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}

@@ -5,13 +5,11 @@ its figure. Restartable: a finished run of the same configuration and data is le
 from its last checkpoint. Other words (data_dir=..., trainer=cpu, logger=csv) are handed to every run.
 """
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..training.config import changes
 from ..training.interrupt import signals
 from .campaign import Job, Outcome, carry_out
 from .compose import composed
@@ -59,9 +57,6 @@ def _job(
         *rest,
     ]
     folder = Path("runs") / task / row / profile / f"seed{seed}"
-    changed = changes(rest)
-    if changed:  # not the row any more: a folder of its own, and nothing published
-        folder = folder.with_name(f"seed{seed}-" + re.sub(r"[^\w.=,]+", "_", "-".join(changed)))
     if fold is not None:
         overrides.append(f"task.fold={fold}")
         folder /= f"fold{fold}"
