@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "sru_repro"
-# From the top down; rooms of one floor know nothing of each other. errors.py is open to all.
+# From the top down; rooms of one floor know nothing of each other. errors.py and scan.py are open to all.
 # record.py is what reporting and training have in common.
 FLOORS = [
     {"__main__"},
@@ -22,7 +22,7 @@ FLOORS = [
     {"models", "data"},
     {"ops"},
 ]
-OPEN_TO_ALL = {"errors"}
+OPEN_TO_ALL = {"errors", "scan"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 WRITTEN = [
     file

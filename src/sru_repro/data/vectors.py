@@ -172,7 +172,7 @@ def _resolve(source: str, data_dir: Path) -> Path:
     if path is None:
         names = "|".join(("random", "auto", *_NAMED))
         raise DataError(
-            f"vectors={source}: expected {names} or a file, found none at {', '.join(map(str, tried))}"
+            f"vectors={source}: expected {names} or a file, found none at {', '.join(dict.fromkeys(map(str, tried)))}"
         )
     return path
 

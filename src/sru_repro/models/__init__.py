@@ -3,10 +3,10 @@
 `from sru_repro.models import SRU` finds the class by scanning this folder; files named _... hold no model.
 """
 
-import importlib
-import pkgutil
+import sys
 from typing import Any
 
+from .. import scan
 from ._contract import Encoder, ModelSettings, Settings, State, detach
 
 __all__ = ["Encoder", "ModelSettings", "Settings", "State", "detach", "encoder_class", "names"]
@@ -14,26 +14,12 @@ __all__ = ["Encoder", "ModelSettings", "Settings", "State", "detach", "encoder_c
 
 def names() -> list[str]:
     """The models there are, by file name."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return scan.names(sys.modules[__name__])
 
 
 def encoder_class(name: str) -> type[Encoder]:
-    """The one `Encoder` that the file `name` defines.
-
-    Raises:
-        ValueError: there is no such file, or it does not define exactly one encoder.
-    """
-    if name not in names():
-        raise ValueError(f"unknown model {name!r}: expected one of {', '.join(names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
-    found = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Encoder) and value.__module__ == module.__name__
-    ]
-    if len(found) != 1:
-        raise ValueError(f"models/{name}.py: expected one subclass of Encoder, found {len(found)}")
-    return found[0]
+    """The one `Encoder` that the file `name` defines; ValueError when there is none."""
+    return scan.only_class(sys.modules[__name__], name, Encoder, "model")
 
 
 def __getattr__(attribute: str) -> Any:
