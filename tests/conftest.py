@@ -11,9 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 TREES = {"train": 8544, "dev": 1101, "test": 2210}
 NON_NEUTRAL = {"train": 6920, "dev": 872, "test": 1821}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Tiny products gain nothing from a second thread, and lose much where other programs run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

@@ -9,20 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from sru_repro.cli import campaign, reproduce
 from sru_repro.data import sst_files
 
 SMALL = ("profile=smoke", "trainer=cpu", "logger=csv", "task.train_on=sentences", "task.batch_size=8")
-
-
-@pytest.fixture(autouse=True, scope="package")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True, scope="package")

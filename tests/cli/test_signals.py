@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,3 +85,10 @@ def test_reproduce_stops_its_run_and_goes_on_where_it_was(
     assert "runs/quickstart/quickstart.md" in second.out
     lines = (folder / "log.txt").read_text().splitlines()
     assert len(lines) == len(set(lines)), "no line stands twice"
+
+
+def test_a_reader_that_goes_away_is_no_error_of_the_user() -> None:
+    """`sru-repro train --help | head -1` says nothing on stderr."""
+    command = f"{sys.executable} -m sru_repro train --help | head -1 >/dev/null"
+    called = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert "sru-repro:" not in called.stderr and "Traceback" not in called.stderr

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from sru_repro.cli.compose import composed
 from sru_repro.tasks.sst import SST
@@ -24,14 +23,6 @@ LM_WORDS = (
     *("task=quickstart", "task.max_bytes=20000", "task.batch_size=16", "task.unroll=256"),
     *("task.embedding_size=8", "trainer.log_every=2", "model.dropout=0.3"),
 )
-
-
-@pytest.fixture(autouse=True, scope="package")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True, scope="package")

@@ -48,6 +48,8 @@ def run(words: Sequence[str]) -> int:
     try:
         with one_line():
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(member)()
+    except BrokenPipeError:  # train --help | head
+        raise
     except OSError as error:
         place = f"{error.filename}: expected a folder that can be made, found: {error.strerror}"
         raise ConfigError(f"{place}; name another by hydra.run.dir=") from None
