@@ -54,6 +54,7 @@ def random_call(
     bidirectional: bool = False,
     activation: str = "identity",
     scale: float = 1.0,
+    seed: int = 0,
 ) -> Call:
     """A call in float64; `skip` is "input", "matrix" or "none" (default: "input" where there is a highway).
 
@@ -61,7 +62,7 @@ def random_call(
     """
     spec, columns = ops.CELLS[cell], size * (2 if bidirectional else 1)
     skip = skip or ("input" if spec.output == "highway" else "none")
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)

@@ -95,7 +95,7 @@ def test_a_meta_call_gives_shapes() -> None:
 
 
 def test_back_ends_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ops.choose().name in ops.BACKENDS and ops.choose().why
+    assert ops.choose().name == "cpp" and ops.choose().label == "fused cpp" and ops.choose().why
     monkeypatch.setenv("SRU_REPRO_BACKEND", "reference")
     assert ops.choose().name == "reference" and "SRU_REPRO_BACKEND" in ops.choose().why
     with ops.use("eager"):
@@ -105,9 +105,26 @@ def test_back_ends_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ops.choose().name == "eager"
     assert ops.choose().name == "reference"
     assert ops.choose().label == "reference loop"
-    monkeypatch.setenv("SRU_REPRO_BACKEND", "cuda")
-    for call in (ops.choose, lambda: ops.use("warp").__enter__()):
+    monkeypatch.setenv("SRU_REPRO_BACKEND", "tpu")
+    for call in (ops.choose, lambda: ops.use("warp").__enter__(), lambda: ops.recurrence(**good())):
         with pytest.raises(
-            ValueError, match=r"unknown recurrence back end '(cuda|warp)': expected one of eager, "
+            ValueError, match=r"unknown recurrence back end '(tpu|warp)': expected one of cpp, cuda, eager, "
         ):
             call()
+
+
+@pytest.mark.parametrize(("name", "device"), [("cuda", "cpu"), ("cpp", "cuda"), ("cpp", "mps")])
+def test_a_fused_back_end_takes_tensors_of_its_own_device_only(name: str, device: str) -> None:
+    its_own = {"cuda": "cuda", "cpp": "cpu"}[name]
+    with (
+        ops.use(name),
+        pytest.raises(ValueError, match=f"{name} .* expected tensors on {its_own}, found {device}"),
+    ):
+        ops.choose(device)
+    if device == "cpu":
+        with ops.use(name), pytest.raises(ValueError, match="expected tensors on cuda, found cpu"):
+            ops.recurrence(**good())
+
+
+def test_where_there_is_no_fused_back_end_the_loop_runs() -> None:
+    assert ops.choose("mps").name == "eager" and "no fused back end for mps" in ops.choose("mps").why

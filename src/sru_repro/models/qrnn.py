@@ -80,11 +80,11 @@ class QRNNLayer(nn.Module):
         if self.window == 2:
             before_LBD, last_BD = _previous(x_LBD, last_BD, padding_LB)
             inputs = torch.cat([before_LBD, x_LBD], -1)
-        u = self.linear(inputs).view(length, batch, -1, self.columns)
+        u = ops.linear(inputs, self.linear.weight, self.linear.bias).view(length, batch, -1, self.columns)
         if self.zoneout > 0:
             u = self._zone_out(u)
         if self.skip is not None:
-            u = torch.cat([u, self.skip(x_LBD).unsqueeze(2)], 2)
+            u = torch.cat([u, ops.linear(x_LBD, self.skip.weight).unsqueeze(2)], 2)
         h_LBH, c_n = ops.recurrence(
             self.cell,
             u,

@@ -16,7 +16,6 @@ from typing import Literal
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
@@ -119,8 +118,8 @@ class SRULayer(nn.Module):
         pre = self.layer_norm is not None and self.norm_place == "pre"
         product_input = self.layer_norm(x_LBD) if self.layer_norm is not None and pre else x_LBD
         if self.projection is not None:
-            product_input = F.linear(product_input, self.projection)
-        u_LBkH = F.linear(product_input, self.weight).view(length, batch, self.matrices, self.columns)
+            product_input = ops.linear(product_input, self.projection)
+        u_LBkH = ops.linear(product_input, self.weight).view(length, batch, self.matrices, self.columns)
         mask_BH = None
         if self.training and self.dropout > 0:
             mask_BH = sequence_mask(batch, self.columns, self.dropout, self.bias)

@@ -6,12 +6,22 @@ Shapes: L time, B batch, k matrices per cell, D columns = directions * hidden si
 import torch
 from torch import Tensor
 
-from . import reference
+from . import dispatch, library, reference
 from .cells import CELLS, Cell
-from .dispatch import BACKENDS, LOOPS, Choice, choose, use
-from .library import forward_op
+from .dispatch import BACKENDS, Choice, available, choose, use
+from .products import linear
 
-__all__ = ["BACKENDS", "CELLS", "LOOPS", "Cell", "Choice", "choose", "recurrence", "use"]
+__all__ = [
+    "BACKENDS",
+    "CELLS",
+    "Cell",
+    "Choice",
+    "available",
+    "choose",
+    "linear",
+    "recurrence",
+    "use",
+]
 
 
 def recurrence(
@@ -52,18 +62,15 @@ def recurrence(
         ValueError: a shape, type, device or option that does not fit, named in one line.
     """
     _check(cell, u_LBkD, x_LBD, v, b_2D, c0_BD, mask_BD, padding_LB, activation, bidirectional)
-    work = torch.promote_types(u_LBkD.dtype, torch.float32)
+    work = torch.float64 if u_LBkD.dtype == torch.float64 else torch.float32
     if c0_BD is None:
         c0_BD = u_LBkD.new_zeros(u_LBkD.size(1), u_LBkD.size(3), dtype=work)
-    c0_BD = c0_BD.to(work)
-    tanh = activation == "tanh"
-    if choose().name == "reference":
-        options = (mask_BD, padding_LB, tanh, skip_scale, bidirectional)
+    elif c0_BD.dtype != work:
+        c0_BD = c0_BD.to(work)
+    options = (mask_BD, padding_LB, activation == "tanh", skip_scale, bidirectional)
+    if dispatch.asked_for() == "reference":
         return reference.recurrence(cell, u_LBkD, x_LBD, v, b_2D, c0_BD, *options)
-    inputs = (u_LBkD, x_LBD, v, b_2D, c0_BD)
-    training = torch.is_grad_enabled() and any(i is not None and i.requires_grad for i in inputs)
-    h, c_n, _ = forward_op(cell, *inputs, mask_BD, padding_LB, tanh, skip_scale, bidirectional, training)
-    return h, c_n
+    return library.run(cell, u_LBkD, x_LBD, v, b_2D, c0_BD, *options)
 
 
 def _check(
@@ -101,22 +108,22 @@ def _check(
         raise ValueError(f"b: cell {cell} {'needs' if spec.biased else 'takes no'} biases")
     if bidirectional and columns % 2:
         raise ValueError(f"bidirectional: expected an even number of columns, found {columns}")
-    shapes: dict[str, tuple[Tensor | None, list[tuple[int, ...]]]] = {
-        "x": (x, [(length, batch, columns)]),
-        "v": (v, [(2, columns), (length, batch, 2, columns)]),
-        "b": (b, [(2, columns)]),
-        "c0": (c0, [(batch, columns)]),
-        "mask": (mask, [(batch, columns)]),
-        "padding": (padding, [(length, batch)]),
-    }
-    for name, (value, allowed) in shapes.items():
+    by_step, by_row = (length, batch, columns), (batch, columns)
+    for name, value, wanted in (
+        ("x", x, by_step),
+        ("v", v, (2, columns)),
+        ("b", b, (2, columns)),
+        ("c0", c0, by_row),
+        ("mask", mask, by_row),
+        ("padding", padding, (length, batch)),
+    ):
         if value is None:
             continue
-        if tuple(value.shape) not in allowed:
-            wanted = " or ".join(map(str, allowed))
-            raise ValueError(f"{name}: expected shape {wanted}, found {tuple(value.shape)}")
+        if value.shape != wanted and not (name == "v" and value.shape == (length, batch, 2, columns)):
+            also = f" or {(length, batch, 2, columns)}" if name == "v" else ""
+            raise ValueError(f"{name}: expected shape {wanted}{also}, found {tuple(value.shape)}")
         if value.device != u.device:
             raise ValueError(f"{name}: expected device {u.device} like U, found {value.device}")
         if not (value.dtype == torch.bool if name == "padding" else value.is_floating_point()):
-            wanted = "torch.bool" if name == "padding" else "a floating point type"
-            raise ValueError(f"{name}: expected {wanted}, found {value.dtype}")
+            kind = "torch.bool" if name == "padding" else "a floating point type"
+            raise ValueError(f"{name}: expected {kind}, found {value.dtype}")

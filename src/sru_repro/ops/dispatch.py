@@ -1,20 +1,28 @@
 """Which back end runs a recurrence, and why.
 
-`reference` is the plain loop that autograd differentiates (any number of times); `eager` is the loop with the
-hand-derived backward. A fused back end registers itself here in the same way.
+`cpp` and `cuda` are the fused kernels, compiled on first use; `eager` is the loop in PyTorch with the hand-derived
+backward; `reference` is the plain loop that autograd differentiates (any number of times). Nothing is compiled or
+looked for before the first call.
 """
 
+import functools
+import importlib
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 BACKENDS: dict[str, str] = {
+    "cpp": "fused C++ on the CPU, built by g++ on first use",
+    "cuda": "fused CUDA, built by NVRTC on first use",
     "eager": "PyTorch loop over time with a hand-derived backward; any device, no compiler",
     "reference": "PyTorch loop over time under autograd; the slow truth, differentiable any number of times",
 }
-LOOPS = frozenset({"eager", "reference"})
-"""Back ends whose speed says nothing about a fused kernel's."""
+FUSED = {"cpp": "cpu", "cuda": "cuda"}
+"""The fused back ends, and the type of device of each."""
+VARIABLE = "SRU_REPRO_BACKEND"
 
 _forced: list[str] = []
 
@@ -29,17 +37,71 @@ class Choice:
     @property
     def label(self) -> str:
         """What a table calls it."""
-        return "reference loop" if self.name in LOOPS else self.name
+        return f"fused {self.name}" if self.name in FUSED else "reference loop"
 
 
-def choose() -> Choice:
-    """The back end for the next call: what `use` asks for, SRU_REPRO_BACKEND, or the best available."""
-    if _forced:
-        return Choice(_forced[-1], "asked for by sru_repro.ops.use")
-    wanted = os.environ.get("SRU_REPRO_BACKEND", "")
-    if wanted:
-        return Choice(_known(wanted), "asked for by SRU_REPRO_BACKEND")
-    return Choice("eager", "no fused back end is built")
+def choose(device: str = "cpu") -> Choice:
+    """The back end for the next call on that type of device.
+
+    It is what `use` asks for, else what SRU_REPRO_BACKEND asks for, else the best available.
+
+    Raises:
+        ValueError: one that does not exist, or not on that device, or cannot be built, was asked for.
+    """
+    wanted = asked_for()
+    if wanted is None:
+        return _best(device)
+    return Choice(_fitting(wanted, device), f"asked for by {'sru_repro.ops.use' if _forced else VARIABLE}")
+
+
+def asked_for() -> str | None:
+    """The back end that `use` or the environment wants, whatever the device."""
+    return _forced[-1] if _forced else os.environ.get(VARIABLE) or None
+
+
+def on(device: str) -> list[str]:
+    """The back ends for that type of device, whether or not they can be built."""
+    return [name for name in BACKENDS if FUSED.get(name, device) == device]
+
+
+def available(name: str) -> tuple[bool, str]:
+    """Whether that back end can run on this machine (it is built if need be), and why."""
+    return module(name).available() if name in FUSED else (True, "needs nothing but PyTorch")
+
+
+@functools.cache
+def module(name: str) -> Any:
+    """The module of a back end, with its `forward` and `backward`."""
+    return importlib.import_module(f".{name}", __package__)
+
+
+@functools.cache
+def _best(device: str) -> Choice:
+    for name, its_device in FUSED.items():
+        if its_device == device:
+            usable, why = available(name)
+            if usable:
+                return Choice(name, why)
+            # Once, as the choice is kept: from here on the slow loop runs, and somebody should know.
+            warnings.warn(
+                f"recurrences on {device} fall back to the slow loop in PyTorch: {why}", stacklevel=2
+            )
+            return Choice("eager", why)
+    return Choice("eager", f"there is no fused back end for {device}")
+
+
+@functools.cache
+def _fitting(name: str, device: str) -> str:
+    _known(name)
+    if name in FUSED:
+        if FUSED[name] != device:
+            raise ValueError(
+                f"back end {name} was asked for: expected tensors on {FUSED[name]}, found {device}"
+            )
+        usable, why = available(name)
+        if not usable:
+            raise ValueError(f"back end {name} was asked for and cannot run here: {why}")
+    return name
 
 
 def _known(name: str) -> str:

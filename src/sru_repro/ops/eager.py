@@ -104,8 +104,9 @@ def forward(
     tanh: bool,
     skip_scale: float,
     bidirectional: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns h (L, B, D) in U's type, c_n (B, D), and the states (L + 1, B, D) in scan order, first c0."""
+    keep_states: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """h (L, B, D), c_n (B, D), and the states (L + 1, B, D) in scan order, first c0, if they are to be kept."""
     a = _prepare(cell, u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB, skip_scale, bidirectional)
     z, forget = a.u["candidate"], a.u["forget"]
     z = z.tanh() if a.cell.tanh else z
@@ -130,7 +131,8 @@ def forward(
     h = _output(a, states, tanh)
     if a.padding is not None:
         h = h.masked_fill(a.padding, 0.0)
-    return scan_order(h, bidirectional).to(u_LBkD.dtype).contiguous(), states[-1].clone(), states
+    h = scan_order(h, bidirectional).to(u_LBkD.dtype).contiguous()
+    return h, states[-1].clone(), states if keep_states else None
 
 
 def _output(a: _Inputs, states: Tensor, tanh: bool) -> Tensor:

@@ -1,16 +1,17 @@
 """The recurrence as an operator of PyTorch (`torch.ops.sru_repro.recurrence`), its fake and its derivative.
 
 Autograd, `torch.compile` and FakeTensor see one opaque operator; which code runs inside is the dispatcher's
-business.
+business. `run` leaves the operator out where nobody looks on, as it costs more than a small recurrence itself.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from torch.utils.flop_counter import register_flop_formula
 
-from . import eager
+from . import dispatch
 from .cells import CELLS
 
 
@@ -30,8 +31,17 @@ def forward_op(
     keep_states: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs (L, B, D), last states (B, D), and all states for backward (empty unless `keep_states`)."""
-    h, c_n, states = eager.forward(cell, u, x, v, b, c0, mask, padding, tanh, skip_scale, bidirectional)
-    return h, c_n, states if keep_states else states.new_empty(0)
+    backend = _backend(u)
+    h, c_n, states = backend.forward(
+        cell, u, x, v, b, c0, mask, padding, tanh, skip_scale, bidirectional, keep_states
+    )
+    return h, c_n, c0.new_empty(0) if states is None else states
+
+
+def _backend(u: Tensor) -> Any:
+    name = dispatch.choose(u.device.type).name
+    # The reference has no backward of its own; those who call the operator itself get the loop that has.
+    return dispatch.module("eager" if name == "reference" else name)
 
 
 @forward_op.register_fake
@@ -63,7 +73,7 @@ def backward_op(
     bidirectional: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of U, x, v, b and c0; empty where the argument was not given."""
-    return eager.backward(
+    return _backend(u).backward(
         grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scale, bidirectional
     )
 
@@ -83,9 +93,8 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tenso
 
 def _differentiate(ctx: Any, grad_h: Tensor, grad_c_n: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
     u, x, v, b, mask, padding, states = ctx.saved_tensors
-    gu, gx, gv, gb, gc0 = backward_op(
-        grad_h, grad_c_n, ctx.cell, u, x, v, b, mask, padding, states, *ctx.options
-    )
+    run = backward_op if watched(u) or torch.is_grad_enabled() else _backend(u).backward
+    gu, gx, gv, gb, gc0 = run(grad_h, grad_c_n, ctx.cell, u, x, v, b, mask, padding, states, *ctx.options)
     given = [None if value is None else grad for value, grad in ((x, gx), (v, gv), (b, gb))]
     return (None, gu, *given, gc0, None, None, None, None, None, None)
 
@@ -95,6 +104,49 @@ def _refuse(ctx: Any, *_: Tensor) -> None:
         "second derivatives are not implemented by this back end: run the recurrence inside "
         "`with sru_repro.ops.use('reference'):`, which autograd differentiates any number of times"
     )
+
+
+def watched(u: Tensor) -> bool:
+    """Whether somebody has to see an operator: a compiler, a transform, a mode, or a device that only has shapes."""
+    return (
+        torch.compiler.is_compiling()
+        or is_in_torch_dispatch_mode()
+        or torch._C._are_functorch_transforms_active()
+        or u.device.type == "meta"
+    )
+
+
+class _Direct(torch.autograd.Function):
+    """What the operator and its derivative do, without the operator."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+        output: tuple[Tensor, Tensor, Tensor] = _backend(inputs[1]).forward(*inputs)
+        _save(ctx, inputs, output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        return _differentiate(ctx, *grads)
+
+
+def run(
+    cell: str,
+    u: Tensor,
+    x: Tensor | None,
+    v: Tensor | None,
+    b: Tensor | None,
+    c0: Tensor,
+    *options: Any,
+) -> tuple[Tensor, Tensor]:
+    """h (L, B, D) and c_n (B, D), differentiable where one of the tensors is; `options` as in `forward_op`."""
+    training = torch.is_grad_enabled() and any(i is not None and i.requires_grad for i in (u, x, v, b, c0))
+    if watched(u):
+        apply: Any = forward_op
+    else:
+        apply = _Direct.apply if training else _backend(u).forward
+    h, c_n, _ = apply(cell, u, x, v, b, c0, *options, training)
+    return h, c_n
 
 
 forward_op.register_autograd(_differentiate, setup_context=_save)

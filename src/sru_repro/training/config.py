@@ -90,11 +90,12 @@ def check(config: Mapping[str, Any]) -> RunConfig:
         raise ConfigError(f"budgets.{min(strange)}: no such profile; expected one of {', '.join(PROFILES)}")
     rest = {key: value for key, value in config.items() if key != "budgets"}
     groups = {name: _group(rest, name) for name in GROUPS}
-    model_class = _named(encoder_class, groups["model"].get("name"), "model.name").Config
+    encoder = _named(encoder_class, groups["model"].get("name"), "model.name")
     task_type = _named(task_class, groups["task"].get("kind"), "task.kind").Config
     rest["trainer"] = groups["trainer"] = _concrete(groups["trainer"])
     try:
-        ops.choose()
+        if encoder.uses_ops:
+            ops.choose(groups["trainer"]["accelerator"])
     except ValueError as error:
         raise ConfigError(f"SRU_REPRO_BACKEND: {error}") from None
     logger_type: Any = {"wandb": WandbConfig, "csv": CSVConfig}.get(str(groups["logger"].get("name")))
@@ -103,7 +104,7 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     top = {key: value for key, value in rest.items() if key not in groups}
     checked = RunConfig(
         top=_checked(TopConfig, top, ""),
-        model=_checked(model_class, groups["model"], "model."),
+        model=_checked(encoder.Config, groups["model"], "model."),
         task=_checked(task_type, groups["task"], "task."),
         optim=_checked(OptimConfig, groups["optim"], "optim."),
         trainer=_checked(TrainerConfig, groups["trainer"], "trainer."),

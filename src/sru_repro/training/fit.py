@@ -58,7 +58,7 @@ def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, r
             ckpt_path=folder / LAST if resumable else None,
             weights_only=True,
         )
-        content["backend"] = ops.choose().label if task.encoder.uses_ops else "torch.nn"
+        content["backend"] = ops.choose(device.type).label if task.encoder.uses_ops else "torch.nn"
         content["throughput"] = recorder.throughput(trainer.global_step, len(data.train))
         peak = machine.peak_memory(device)
         content |= peak

@@ -1,0 +1,24 @@
+// QRNN, f pooling (QRNN paper, equation 3): h = c, c_t = f c_{t-1} + (1 - f) z.
+#pragma once
+#include "../step.h"
+
+struct qrnn_f {
+    static constexpr int gates = 2;  // candidate, forget
+    static constexpr bool peephole = false, biased = false, highway = false;
+
+    template <class G, class T> HD static void forward(const Step<T>& s, T before, T& c, T& h) {
+        const T z = hyperbolic_tangent(s.u[0]), f = sigmoid(s.u[1]);
+        c = f * before + (1 - f) * z;
+        h = G::of(c);
+    }
+
+    template <class G, class T> HD static Gradient<T> backward(const Step<T>& s, T before, T d_h, T d_c) {
+        const T z = hyperbolic_tangent(s.u[0]), f = sigmoid(s.u[1]);
+        d_c += d_h * G::slope(G::of(f * before + (1 - f) * z));
+        Gradient<T> d;
+        d.u[0] = d_c * (1 - f) * (1 - z * z);
+        d.u[1] = d_c * (before - z) * f * (1 - f);
+        d.state = d_c * f;
+        return d;
+    }
+};

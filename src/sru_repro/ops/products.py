@@ -1,0 +1,136 @@
+"""The matrix products of a layer, by the faster of two libraries on this machine.
+
+PyTorch gives a float32 product on the CPU to MKL, which holds back on processors of another make, while its LSTM runs
+on oneDNN. Which is faster differs from machine to machine and between a product and its two gradients, so all three are
+measured once, and the result kept in the cache: the same machine always takes the same code, and the same seed gives
+the same numbers. Elsewhere (other types, CUDA, autocast, compiled code) `torch.nn.functional.linear` is used as it is.
+
+Shapes: N rows (steps times batch), D features in, H features out.
+"""
+
+import functools
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.flop_counter import register_flop_formula
+
+from . import build
+
+KINDS = ("forward", "input gradient", "weight gradient")
+LIBRARIES = ("MKL", "oneDNN")
+WORTH = 1.05
+"""oneDNN is taken where it is at least this much faster, so that noise does not decide."""
+
+
+SMALL = 1 << 18
+"""Multiplications below which calling oneDNN costs more than it saves."""
+
+
+def linear(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None = None) -> Tensor:
+    """x W^T + b, (..., D) to (..., H), as `torch.nn.functional.linear`."""
+    plain = (
+        weight_HD.device.type != "cpu"
+        or not x.dtype == weight_HD.dtype == torch.float32
+        or x.numel() * weight_HD.size(0) < SMALL
+        or torch.is_autocast_enabled("cpu")
+        or torch.compiler.is_compiling()
+        or type(x) is not Tensor
+        or "oneDNN" not in fastest()
+    )
+    return F.linear(x, weight_HD, bias_H) if plain else _Linear.apply(x, weight_HD, bias_H)
+
+
+class _Linear(torch.autograd.Function):
+    """The product and its two gradients, each by its own library."""
+
+    @staticmethod
+    def forward(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None) -> Tensor:
+        return _forward(x, weight_HD, bias_H, fastest()[0])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        x, weight_HD = ctx.saved_tensors
+        grad_NH = grads[0].reshape(-1, weight_HD.size(0))
+        grad_x = grad_weight = grad_bias = None
+        # Where a second derivative is asked for, these must be operators that autograd knows.
+        by_input, by_weight = ("MKL", "MKL") if torch.is_grad_enabled() else fastest()[1:]
+        if ctx.needs_input_grad[0]:
+            grad_x = _input_gradient(grad_NH, weight_HD, by_input).view_as(x)
+        if ctx.needs_input_grad[1]:
+            grad_weight = _weight_gradient(grad_NH, x.reshape(-1, x.size(-1)), by_weight)
+        if ctx.needs_input_grad[2]:
+            grad_bias = grad_NH.sum(0)
+        return grad_x, grad_weight, grad_bias
+
+
+def _onednn(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None = None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, weight_HD, bias_H, "none", [], "")
+
+
+def _forward(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None, library: str) -> Tensor:
+    return _onednn(x, weight_HD, bias_H) if library == "oneDNN" else F.linear(x, weight_HD, bias_H)
+
+
+def _input_gradient(grad_NH: Tensor, weight_HD: Tensor, library: str) -> Tensor:
+    return _onednn(grad_NH, weight_HD.t()) if library == "oneDNN" else grad_NH @ weight_HD
+
+
+def _weight_gradient(grad_NH: Tensor, x_ND: Tensor, library: str) -> Tensor:
+    return _onednn(grad_NH.t(), x_ND.t()) if library == "oneDNN" else grad_NH.t() @ x_ND
+
+
+@functools.cache
+def fastest() -> tuple[str, ...]:
+    """The library for each of `KINDS`, from the cache or measured now, in a fraction of a second."""
+    if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+        return ("MKL",) * len(KINDS)
+    key = build.fingerprint(torch.__version__, build.processor(), str(torch.get_num_threads()))
+    path = build.cache_folder() / f"products-{key}.json"
+    try:
+        found = json.loads(path.read_text())
+        if len(found) == len(KINDS) and set(found) <= set(LIBRARIES):
+            return tuple(found)
+    except (OSError, ValueError):
+        pass
+    found = _measure()
+    build.place(path, json.dumps(found).encode())
+    return tuple(found)
+
+
+@torch.no_grad()
+def _measure(rows: int = 2048, inner: int = 256, outer: int = 768, repeats: int = 7) -> list[str]:
+    x_ND, weight_HD, grad_NH = torch.ones(rows, inner), torch.ones(outer, inner), torch.ones(rows, outer)
+    products: dict[str, Callable[[str], Tensor]] = {
+        "forward": lambda library: _forward(x_ND, weight_HD, None, library),
+        "input gradient": lambda library: _input_gradient(grad_NH, weight_HD, library),
+        "weight gradient": lambda library: _weight_gradient(grad_NH, x_ND, library),
+    }
+    found = []
+    for kind in KINDS:
+        seconds: dict[str, list[float]] = {library: [] for library in LIBRARIES}
+        for _ in range(repeats):  # interleaved, so that a disturbance meets both
+            for library, times in seconds.items():
+                started = time.perf_counter()
+                products[kind](library)
+                times.append(time.perf_counter() - started)
+        mkl, onednn = (statistics.median(times[1:]) for times in seconds.values())
+        found.append("oneDNN" if mkl > WORTH * onednn else "MKL")
+    return found
+
+
+@register_flop_formula(torch.ops.mkldnn._linear_pointwise)
+def _flops(x_shape: tuple[int, ...], weight_shape: tuple[int, int], *rest: Any, **options: Any) -> int:
+    rows = 1
+    for size in x_shape[:-1]:
+        rows *= size
+    return 2 * rows * weight_shape[0] * weight_shape[1]
