@@ -7,6 +7,7 @@ DATA ?= data
 PROFILE ?=
 SEEDS ?=
 ROWS ?=
+JOBS ?=
 ARGS ?=
 
 TORCH := torch==2.13.0
@@ -19,10 +20,10 @@ SUITE := $(BIN)/sru-repro
 GIVEN := $(filter-out file,$(origin DATA))
 # An empty variable is left out, so that the command's own default holds.
 STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'seeds=$(SEEDS)') \
-	$(if $(ROWS),'rows=$(ROWS)') $(ARGS)
+	$(if $(ROWS),'rows=$(ROWS)') $(if $(JOBS),'jobs=$(JOBS)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences list report dashboard sweep-example clean
+.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences bench list report dashboard sweep-example clean
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
@@ -31,6 +32,7 @@ help: ## this list
 	@echo "  PROFILE=name         paper, short or smoke"
 	@echo "  SEEDS=1,2,3          one run of every row per seed"
 	@echo "  ROWS=a,b             only these rows of the table"
+	@echo "  JOBS=2               so many runs at a time, each with its share of the cores"
 	@echo "  ARGS='key=value'     handed on to the command as it is"
 	@echo "  PYTHON=python3.12    the Python to set up with (3.11 to 3.13)"
 
@@ -68,6 +70,9 @@ reproduce-sst: $(STAMP) ## Table 1 of the SRU paper on SST: results/sst.md
 
 reproduce-sentences: $(STAMP) ## the other five sets of that table: results/sentences.md
 	$(SUITE) reproduce table=sentences $(STEER)
+
+bench: $(STAMP) ## speed against LSTM, GRU, convolutions and the authors' package: results/speed.md (ARGS: shapes=sst ...)
+	$(SUITE) bench $(ARGS)
 
 list: $(STAMP) ## models, tasks and rows of all tables, with their parameters
 	$(SUITE) list $(ARGS)

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "sru_repro"
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"reporting", "training"},
+    {"reporting", "training", "bench"},
     {"record"},
     {"tasks"},
     {"models", "data"},

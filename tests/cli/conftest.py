@@ -4,13 +4,14 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sru_repro.cli import campaign, reproduce
+from sru_repro.cli.bar import Bar
 from sru_repro.data import sst_files
 
 SMALL = ("profile=smoke", "trainer=cpu", "logger=csv", "task.train_on=sentences", "task.batch_size=8")
@@ -67,13 +68,14 @@ def runs_made(sru_repro: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) ->
     """Folders of the runs that `reproduce` starts, which are made in this process to save time."""
     made: list[str] = []
 
-    def run(job: campaign.Job, watch: Callable[..., None]) -> int:
-        made.append(str(job.folder))
-        watch(job, 0.5, 1.0)
-        words = (*job.overrides, f"hydra.run.dir={job.folder}", "resume=true")
-        return int(sru_repro("train", *words, cwd=Path.cwd()).status)
+    def run(jobs: Sequence[campaign.Job], side_by_side: int, bar: Bar) -> Iterator[tuple[campaign.Job, int]]:
+        for job in jobs:
+            made.append(str(job.folder))
+            bar.at(job.folder, job.config.top.row, 0.5, 1.0)
+            words = (*job.overrides, f"hydra.run.dir={job.folder}", "resume=true")
+            yield job, int(sru_repro("train", *words, cwd=Path.cwd()).status)
 
-    monkeypatch.setattr(campaign, "_run", run)
+    monkeypatch.setattr(campaign, "_finished", run)
     return made
 
 

@@ -15,6 +15,7 @@ VERBS = {
     "fetch": "find or download the data of a task and check it: task=sst",
     "list": "models, tasks and rows of the tables with their parameters: task=sst",
     "report": "write the tables and figures of results/ again from the run records",
+    "bench": "measure speed against LSTM, GRU, convolutions and the authors' package: shapes=sst",
     "compare": "what differs between two runs: a=FOLDER b=FOLDER",
     "backends": "which back ends of the recurrences there are, and which one runs",
 }

@@ -1,7 +1,8 @@
-"""Carries out many runs one after the other: the plan with its expected time, one bar for all, a process for each run.
+"""Carries out many runs, one after the other or side by side: the plan with its expected time, a process for each run.
 
 A process of its own for every run keeps memory figures honest and a crash from taking the others along. The parent
-learns how far a run is from its run.json.
+learns how far a run is from its run.json. Side by side every run has its share of the cores, which small models use
+better than all of them together; the records say so, as their times compare with nobody else's.
 """
 
 import os
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,10 @@ from ..reporting.publish import publish
 from ..reporting.records import load_records
 from ..reporting.table import write_table
 from ..tasks import TaskData, task_class
+from ..training import machine
 from ..training.config import RunConfig
 from ..training.run_folder import is_done
+from .bar import Bar, duration
 
 STARTUP_S = 12.0
 """What a run costs besides training, when nothing better is known: start, data, test set."""
@@ -46,31 +49,33 @@ class Outcome:
     failed: list[Job] = field(default_factory=list)
 
 
-def carry_out(table: str, jobs: Sequence[Job], results: Path, rows: Sequence[dict[str, Any]]) -> Outcome:
+def carry_out(
+    table: str, jobs: Sequence[Job], results: Path, rows: Sequence[dict[str, Any]], side_by_side: int = 1
+) -> Outcome:
     """Runs what is not done yet; after each run the record is published and table and figure are written again.
 
-    `results` is the folder of the table; records go to `results/runs` unless that is the runs' own folder.
-    An exception such as `Interrupted` stops the run in progress first.
+    `results` is the folder of the table, `side_by_side` the number of runs at a time; records go to `results/runs`
+    unless that is the runs' own folder. An exception such as `Interrupted` stops the runs in progress first.
     """
     data = _load(jobs[0])  # in any case and first, so that a missing file shows before the plan does
     unchanged = _same_data(jobs[0], data)
     open_jobs = [job for job in jobs if not (is_done(job.folder, job.config.plain) and unchanged(job))]
     history = _history(results)
     expected = {job.folder: _expected(job, history) for job in open_jobs}
-    _plan(jobs, open_jobs, expected, table, data)
+    _plan(jobs, open_jobs, expected, table, data, side_by_side)
     outcome = Outcome()
     for job in jobs:
         if job not in open_jobs:
             _publish(job, results)
-    with _Bar(f"{table} ({len(open_jobs)} runs)", expected) as bar:
-        for job in open_jobs:
-            if _run(job, bar.at) == 0:
+    with Bar(f"{table} ({len(open_jobs)} runs)", expected, side_by_side) as bar:
+        for job, status in _finished(open_jobs, side_by_side, bar):
+            if status == 0:
                 _publish(job, results)
                 _write(table, results, rows, jobs)
             else:
                 outcome.failed.append(job)
                 bar.say(f"failed: {_error(job)}")
-            bar.done(job, _wall_s(job))
+            bar.done(job.folder, _wall_s(job))
     outcome.records = _write(table, results, rows, jobs)
     return outcome
 
@@ -122,42 +127,58 @@ def _plan(
     expected: dict[Path, float | None],
     table: str,
     data: TaskData,
+    side_by_side: int,
 ) -> None:
     first = jobs[0].config
     known = [value for value in expected.values() if value is not None]
     total = sum(known) + (len(expected) - len(known)) * (sum(known) / len(known) if known else 0)
-    duration = _duration(total) if known else "not known before the first run is through"
+    time_left = duration(total / side_by_side) if known else "not known before the first run is through"
     rows = ", ".join(dict.fromkeys(job.config.top.row for job in jobs))
     print(f"table    {table}: {rows}")
     print(f"runs     {len(jobs)}, {len(jobs) - len(open_jobs)} of them done; profile {first.top.profile}")
+    beside = f", {side_by_side} runs side by side" if side_by_side > 1 else ""
     counts = ", ".join(f"{count:,} {name}" for name, count in data.counts.items())
     print(f"data     {data.description}: {counts}; from {first.top.data_dir}: {data.source}")
-    print(f"expected {duration}" if open_jobs else "expected nothing to run", flush=True)
+    print(f"expected {time_left}{beside}" if open_jobs else "expected nothing to run", flush=True)
 
 
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(1, minutes)} min"
+def _finished(jobs: Sequence[Job], side_by_side: int, bar: Bar) -> Iterator[tuple[Job, int]]:
+    """Runs the jobs, so many at a time; yields each with its exit status when it is through."""
+    waiting = list(jobs)
+    active: list[tuple[Job, subprocess.Popen[bytes], float]] = []
+    try:
+        while waiting or active:
+            while waiting and len(active) < side_by_side:
+                job = waiting.pop(0)
+                active.append((job, _start(job, side_by_side), time.time()))
+            time.sleep(0.5)
+            for entry in list(active):
+                job, process, since = entry
+                if process.poll() is None:
+                    bar.at(job.folder, job.config.top.row, *_progress(job, since))
+                else:
+                    active.remove(entry)
+                    yield job, process.returncode
+    finally:  # of an interruption: the runs in progress keep their checkpoints
+        for _, process, _ in active:
+            process.send_signal(signal.SIGTERM)
+        for _, process, _ in active:
+            process.wait()
 
 
-def _run(job: Job, watch: Callable[[Job, float, float | None], None]) -> int:
-    """Runs a job as `sru-repro train` in a process of its own, its output in the run's log.txt."""
+def _start(job: Job, side_by_side: int) -> "subprocess.Popen[bytes]":
+    """A job as `sru-repro train` in a process of its own, its output in the run's log.txt."""
     job.folder.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", "sru_repro", "train", *job.overrides]
     words += [f"hydra.run.dir={job.folder}", "resume=true"]
+    surroundings = dict(os.environ)
+    if side_by_side > 1:
+        share = max(1, machine.cores() // side_by_side)
+        surroundings |= {"OMP_NUM_THREADS": str(share), machine.SIDE_BY_SIDE: str(side_by_side)}
     with (job.folder / "log.txt").open("a") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        try:
-            started = time.time()
-            while process.poll() is None:
-                time.sleep(0.5)
-                fraction, left_s = _progress(job, started)
-                watch(job, fraction, left_s)
-        except BaseException:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-            raise
-    return process.returncode
+        return subprocess.Popen(
+            words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=surroundings
+        )
 
 
 def _progress(job: Job, since: float) -> tuple[float, float | None]:
@@ -207,71 +228,3 @@ def _wall_s(job: Job) -> float | None:
         return float(read_record(job.folder)["wall_s"])
     except DataError:
         return None
-
-
-class _Bar:
-    """Progress of the whole campaign; on a terminal a bar with time left, elsewhere a line a run."""
-
-    def __init__(self, title: str, expected: dict[Path, float | None]) -> None:
-        self.title, self.expected = title, dict(expected)
-        self._spent: dict[Path, float] = {}
-        self._bar: Any = None
-
-    def __enter__(self) -> "_Bar":
-        if sys.stderr.isatty() and self.expected:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[left]}"),
-            )
-            self._bar = Progress(*columns, console=Console(stderr=True))
-            self._task = self._bar.add_task(self.title, total=1.0, left="")
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def say(self, text: str) -> None:
-        """One line."""
-        if self._bar is not None:
-            self._bar.console.print(text, highlight=False)
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-    def _left(self, job: Job | None, left_s: float | None) -> float | None:
-        """Seconds left for the whole campaign, rows never run before taken as the mean of the others."""
-        waiting = [
-            folder
-            for folder in self.expected
-            if folder not in self._spent and (job is None or folder != job.folder)
-        ]
-        known = [*self._spent.values(), *(value for value in self.expected.values() if value is not None)]
-        if job is not None and left_s is None:
-            left_s = self.expected[job.folder]
-        if not known and left_s is None:
-            return None
-        usual = sum(known) / len(known) if known else left_s or 0.0
-        return (left_s or 0.0) + sum(self.expected[folder] or usual for folder in waiting)
-
-    def at(self, job: Job, fraction: float, left_s: float | None) -> None:
-        """The job in progress is that far."""
-        if self._bar is not None:
-            left = self._left(job, left_s)
-            share = (len(self._spent) + fraction) / len(self.expected)
-            note = f"{job.config.top.row} {fraction:.0%}" + (
-                f", {_duration(left)} left" if left is not None else ""
-            )
-            self._bar.update(self._task, completed=share, left=note)
-
-    def done(self, job: Job, wall_s: float | None) -> None:
-        """The job is through."""
-        self._spent[job.folder] = wall_s or 0.0
-        left = self._left(None, None)
-        note = f", {_duration(left)} left" if left else ""
-        self.say(f"{len(self._spent)}/{len(self.expected)} {job.folder} {wall_s or 0:.0f} s{note}")

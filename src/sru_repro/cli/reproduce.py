@@ -1,8 +1,8 @@
-"""sru-repro reproduce table=NAME [profile=paper|short|smoke] [seeds=1,2,3] [rows=a,b] [folds=0,1] [key=value ...]
+"""sru-repro reproduce table=NAME [profile=paper|short|smoke] [seeds=1,2,3] [rows=a,b] [folds=0,1] [jobs=1] [key=value]
 
-Runs every row of a table with every seed, one after the other, each in a process of its own, and writes the table and
-its figure. Restartable: a finished run of the same configuration and data is left alone, an interrupted one goes on
-from its last checkpoint. Other words (data_dir=..., trainer=cpu, logger=csv) are handed to every run.
+Runs every row of a table with every seed, each in a process of its own (jobs=2: two at a time), and writes the table
+and its figure. Restartable: a finished run of the same configuration and data is left alone, an interrupted one goes
+on from its last checkpoint. Other words (data_dir=..., trainer=cpu, logger=csv) are handed to every run.
 """
 
 import sys
@@ -19,7 +19,7 @@ from .words import need, split
 
 def run(words: Sequence[str]) -> int:
     """Prints the plan, carries it out, writes table and figure; 1 when a run failed."""
-    found, rest = split(words, ("table", "profile", "seeds", "seed", "rows", "folds"))
+    found, rest = split(words, ("table", "profile", "seeds", "seed", "rows", "folds", "jobs"))
     table = load_table(need(found, "table", "sst"))
     profile = found.get("profile") or "short"
     if profile not in table.seeds:
@@ -31,17 +31,21 @@ def run(words: Sequence[str]) -> int:
     elif found.get("folds"):
         raise ConfigError(f"folds: table={table.name} has none")
     rows = _rows(table, found.get("rows"))
+    side_by_side = _numbers("jobs", found.get("jobs"), [1])[0]
+    if side_by_side < 1:
+        raise ConfigError(f"jobs: expected at least 1, found {side_by_side}")
+    # Seeds outermost: a campaign that is cut short leaves whole tables of fewer seeds.
     jobs = [
         _job(table, task, row, profile, seed, fold, rest)
+        for seed in seeds
         for row in rows
         for task in table.tasks
-        for seed in seeds
         for fold in folds
     ]
     results = Path("results") if table.results and profile != "smoke" else Path("runs") / table.name
     described = [describe(table.rows, row) for row in table.row_names()]
     with signals():  # SIGTERM, too, must stop the run in progress
-        outcome = carry_out(table.name, jobs, results, described)
+        outcome = carry_out(table.name, jobs, results, described, side_by_side)
     _show(table, profile, jobs, results, described, outcome)
     return 1 if outcome.failed else 0
 

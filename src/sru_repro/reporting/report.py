@@ -1,4 +1,4 @@
-"""All tables and pictures of `results/`, made again from the committed run records."""
+"""All tables and pictures of `results/`, made again from the committed records."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from sru_repro.reporting.figure import write_figure
 from sru_repro.reporting.records import load_records
 from sru_repro.reporting.sections import Row, sections
+from sru_repro.reporting.speed import report_speed
 from sru_repro.reporting.table import write_table
 
 PROFILES = ("paper", "short")
@@ -13,7 +14,10 @@ PROFILES = ("paper", "short")
 
 
 def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Path]:
-    """Write `<table>.md` and `<table>.png` for each table with runs in `results/runs`; the files written."""
+    """Write `<table>.md` and `<table>.png` for each table with runs in `results/runs`, and those of speed.
+
+    Returns the files written.
+    """
     records = [run for run in load_records(results / "runs") if run["profile"] in PROFILES]
     written = []
     for table in sorted({run["table"] for run in records if run["table"]}):
@@ -25,4 +29,4 @@ def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Pa
         if picture:
             write_figure(table, own, rows, results / picture)
             written.append(results / picture)
-    return written
+    return written + report_speed(results)

@@ -93,9 +93,10 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     encoder = _named(encoder_class, groups["model"].get("name"), "model.name")
     task_type = _named(task_class, groups["task"].get("kind"), "task.kind").Config
     rest["trainer"] = groups["trainer"] = _concrete(groups["trainer"])
+    device = groups["trainer"]["accelerator"]
     try:
-        if encoder.uses_ops:
-            ops.choose(groups["trainer"]["accelerator"])
+        if encoder.uses_ops and (device == "cpu" or torch.cuda.is_available()):
+            ops.choose(device)
     except ValueError as error:
         raise ConfigError(f"SRU_REPRO_BACKEND: {error}") from None
     logger_type: Any = {"wandb": WandbConfig, "csv": CSVConfig}.get(str(groups["logger"].get("name")))

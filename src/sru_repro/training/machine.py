@@ -28,27 +28,38 @@ RECORDED = (
 )
 
 
+SIDE_BY_SIDE = "SRU_REPRO_SIDE_BY_SIDE"
+"""The variable in which a campaign tells its runs how many of them share the machine."""
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def hardware(device: str) -> dict[str, Any]:
     """Name, short name for files, cores and memory (bytes) of the machine; `device` is "cpu" or "cuda"."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     chip, flags = _processor()
     wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
     threads = torch.get_num_threads()
-    name = f"{cores}-core {chip}" + (f" ({wide})" if wide else "") + f", {memory / 2**30:.0f} GB"
-    slug = f"cpu-{chip}-{cores}c"
-    if threads != cores and device == "cpu":  # then seconds compare with nobody else's
-        name, slug = f"{name}, {threads} threads", f"{slug}-{threads}t"
+    name = f"{cores()}-core {chip}" + (f" ({wide})" if wide else "") + f", {memory / 2**30:.0f} GB"
+    slug = f"cpu-{chip}-{cores()}c"
+    if threads != cores() and device == "cpu":  # then seconds compare with nobody else's
+        plural = "s" if threads > 1 else ""
+        name, slug = f"{name}, {threads} thread{plural}", f"{slug}-{threads}t"
     if device == "cuda":
         properties = torch.cuda.get_device_properties(torch.cuda.current_device())
         name = f"{properties.name}, {properties.total_memory / 2**30:.0f} GB; {name}"
         slug = properties.name
+    if beside := os.environ.get(SIDE_BY_SIDE):
+        name, slug = f"{name}, {beside} runs side by side", f"{slug}-{beside}-runs"
     slug = re.sub(r"[^a-z0-9]+", "-", slug.lower()).strip("-")
     return {
         "name": name,
         "slug": slug,
         "device": device,
-        "cores": cores,
+        "cores": cores(),
         "memory_bytes": memory,
         "threads": threads,
     }

@@ -1,0 +1,77 @@
+"""Times the recurrence of one SRU layer alone, on every back end that the device has, and the authors' kernel.
+
+Shapes: L time, B batch, k matrices, D columns = directions * hidden size.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import ops
+from ..ops.dispatch import FUSED
+from .authors import authors_recurrence
+from .floor import recurrence_bytes
+from .shapes import Shape
+from .timing import Call, failure, interleaved
+
+
+def backends(device: torch.device) -> list[str]:
+    """Those that run on the device here and are worth timing: all but the reference, which is slow on purpose."""
+    fitting = [name for name in ops.BACKENDS if FUSED.get(name, device.type) == device.type]
+    return [name for name in fitting if name != "reference" and ops.available(name)[0]]
+
+
+def time_recurrence(
+    shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int, budget_s: float
+) -> list[dict[str, Any]]:
+    """A row per back end: timings of forward, and of forward and backward, and the bytes that must be moved."""
+    arguments = inputs(shape, device, dtype)
+    u_LBkD, x_LBD, v_2D, b_2D, c0_BD = arguments
+    grad_LBD = torch.randn_like(x_LBD)
+    calls: dict[tuple[str, str], Call] = {}
+    rows: dict[str, dict[str, Any]] = {name: {"backend": name, "label": name} for name in backends(device)}
+    for name in rows:
+        calls |= _both(name, _recurrence(name, arguments, shape.bidirectional), list(arguments[:4]), grad_LBD)
+    rows["authors"] = {"backend": "authors", "label": "the authors' kernel"}
+    try:
+        single = c0_BD.to(dtype)
+        run, leaves = authors_recurrence(u_LBkD, x_LBD, v_2D, b_2D, single, shape.bidirectional)
+        calls |= _both("authors", run, leaves, grad_LBD)
+    except Exception as error:
+        rows["authors"] |= failure(error)
+    found = interleaved(calls, device, repeats, budget_s)
+    forward, training = recurrence_bytes(
+        shape.length, shape.batch, u_LBkD.size(2), shape.columns, dtype, skip_input=True
+    )
+    for name, row in rows.items():
+        row |= {mode: found[name, mode] for mode in ("inference", "training") if (name, mode) in found}
+        row |= {"bytes_inference": forward, "bytes_training": training}
+    return list(rows.values())
+
+
+def inputs(
+    shape: Shape, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Random U (L, B, 3, D), x (L, B, D), v and b (2, D), which need gradients, and c0 (B, D), which does not."""
+    torch.manual_seed(0)
+    length, batch, columns = shape.length, shape.batch, shape.columns
+    sizes = ((length, batch, 3, columns), (length, batch, columns), (2, columns), (2, columns))
+    u, x, v, b = (torch.randn(*size, device=device, dtype=dtype).requires_grad_() for size in sizes)
+    c0 = torch.zeros(batch, columns, device=device, dtype=torch.promote_types(dtype, torch.float32))
+    return u, x, v, b, c0
+
+
+def _recurrence(name: str, arguments: tuple[Tensor, ...], bidirectional: bool) -> Any:
+    def run() -> Tensor:
+        with ops.use(name):
+            return ops.recurrence("sru", *arguments, bidirectional=bidirectional)[0]
+
+    return run
+
+
+def _both(name: str, run: Any, leaves: list[Tensor], grad_LBD: Tensor) -> dict[tuple[str, str], Call]:
+    def training() -> object:
+        return torch.autograd.grad(run(), leaves, grad_LBD)
+
+    return {(name, "inference"): torch.no_grad()(run), (name, "training"): training}

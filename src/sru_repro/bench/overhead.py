@@ -1,0 +1,92 @@
+"""What a call costs however small the work is: on the host, and on CUDA as a graph, which takes that cost away."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import ops
+from .alone import inputs
+from .contenders import CONTENDERS
+from .shapes import Shape
+from .timing import Call, failure, interleaved
+from .whole import passes
+
+MODELS = ("sru", "sru-v1", "qrnn", "lstm", "gru")
+
+
+def time_overhead(
+    shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int, budget_s: float
+) -> list[dict[str, Any]]:
+    """A row per model: host seconds a layer, forward and forward with backward; then the bare recurrence.
+
+    On CUDA the time until the calls return: the device has then still work in its queue.
+    """
+    calls: dict[tuple[str, str], Call] = {}
+    rows: dict[str, dict[str, Any]] = {}
+    for name in MODELS:
+        label, build = CONTENDERS[name]
+        rows[name] = {"contender": name, "label": label}
+        try:
+            own = passes(build(shape, device, dtype), shape, device, dtype)
+            calls |= {(name, mode): call for mode, call in own.items()}
+        except Exception as error:
+            rows[name] |= failure(error)
+    u_LBkD, x_LBD, v_2D, b_2D, c0_BD = inputs(shape, device, dtype)
+
+    def recurrence() -> Tensor:
+        return ops.recurrence("sru", u_LBkD, x_LBD, v_2D, b_2D, c0_BD)[0]
+
+    grad_LBD, leaves = torch.randn_like(x_LBD), (u_LBkD, x_LBD, v_2D, b_2D)
+    rows["recurrence"] = {"contender": "recurrence", "label": "ops.recurrence alone"}
+    calls["recurrence", "inference"] = torch.no_grad()(recurrence)
+    calls["recurrence", "training"] = lambda: torch.autograd.grad(recurrence(), leaves, grad_LBD)
+    found = interleaved(calls, device, repeats, budget_s, inner=20, host=True)
+    for (name, mode), timing in found.items():
+        rows[name][mode] = _per(timing, 1 if name == "recurrence" else shape.layers)
+    return list(rows.values())
+
+
+def time_graphs(
+    shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int, budget_s: float
+) -> list[dict[str, Any]]:
+    """A row per model: called as usual, and replayed as a CUDA graph, both modes."""
+    rows: dict[str, dict[str, Any]] = {}
+    calls: dict[tuple[str, str], Call] = {}
+    for name in MODELS:
+        label, build = CONTENDERS[name]
+        rows[name] = {"contender": name, "label": label}
+        try:
+            for mode, call in passes(build(shape, device, dtype), shape, device, dtype).items():
+                calls[name, mode] = call
+                calls[name, f"graph_{mode}"] = _graph(call)
+        except Exception as error:
+            rows[name] |= failure(error)
+    found = interleaved(calls, device, repeats, budget_s)
+    for (name, mode), timing in found.items():
+        rows[name][mode] = timing
+    return list(rows.values())
+
+
+def _graph(call: Call) -> Call:
+    """The same work as one graph, on the same memory at every replay."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):  # as capturing wants it: the first calls set up what may not be recorded
+        for _ in range(3):
+            call()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        kept = call()
+
+    def replay() -> object:
+        graph.replay()
+        return kept
+
+    return replay
+
+
+def _per(timing: Mapping[str, Any], layers: int) -> dict[str, Any]:
+    return {key: value / layers if key.endswith("_s") else value for key, value in timing.items()}

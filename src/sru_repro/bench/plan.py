@@ -1,0 +1,108 @@
+"""What is measured, step by step, and how much of the time each step gets."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from . import alone, overhead, whole
+from .contenders import CONTENDERS
+from .shapes import GROWTH, SHAPES, TINY, Shape
+
+SECTIONS = {
+    "shapes": "whole models at the named shapes",
+    "recurrence": "the recurrence of one layer alone at these shapes, on every back end",
+    "overhead": "the cost of a call, however small the work",
+    "growth": "cost against length, batch and width, SRU beside LSTM",
+}
+FULL_BUDGET_S = 240.0
+_GRAPHED = ("figure-256", "sst")
+"""Small shapes, which on CUDA are timed as a graph, too."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured, and for how long.
+
+    device    "cpu" or "cuda"
+    repeats   rounds at most
+    budget_s  seconds for all, by default the selection's share of four minutes; three rounds are taken in any case
+    contenders  the models; growth is always that of SRU and LSTM
+    """
+
+    device: str
+    repeats: int = 15
+    budget_s: float | None = None
+    sections: Sequence[str] = tuple(SECTIONS)
+    shapes: Mapping[str, Shape] = field(default_factory=lambda: SHAPES)
+    growth_shapes: Mapping[str, Shape] = field(default_factory=lambda: GROWTH)
+    contenders: Sequence[str] = tuple(CONTENDERS)
+
+    @property
+    def dtypes(self) -> tuple[torch.dtype, ...]:
+        """Types of weights and inputs."""
+        return (torch.bfloat16, torch.float32) if self.device == "cuda" else (torch.float32,)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One step of the plan; `run(budget in seconds)` gives its rows, `shape` is what they are of."""
+
+    section: str
+    shape: Shape
+    dtype: torch.dtype
+    weight: float
+    run: Callable[[float], list[dict[str, Any]]]
+
+
+def budget_s(settings: Settings) -> float:
+    """Seconds that a measurement aims at, checks and set-up not counted."""
+    if settings.budget_s is not None:
+        return settings.budget_s
+    device = torch.device(settings.device)
+    own, full = (
+        sum(unit.weight for unit in plan(which, device)) for which in (settings, Settings(settings.device))
+    )
+    return max(5.0, FULL_BUDGET_S * own / full)
+
+
+def plan(settings: Settings, device: torch.device) -> Iterator[Unit]:
+    """The steps, with how much of the time each should get."""
+    repeats, wanted = settings.repeats, settings.sections
+    for dtype, shape in itertools.product(settings.dtypes, settings.shapes.values()):
+        if "shapes" in wanted:
+            yield Unit("shapes", shape, dtype, 8 * shape.cost, _models(shape, device, dtype, settings))
+        if "recurrence" in wanted and not shape.stepwise:
+            run = _bind(alone.time_recurrence, shape, device, dtype, repeats)
+            yield Unit("recurrence", shape, dtype, 0.5 * shape.cost, run)
+        if "overhead" in wanted and device.type == "cuda" and shape.name in _GRAPHED:
+            run = _bind(overhead.time_graphs, shape, device, dtype, repeats)
+            yield Unit("graphs", shape, dtype, 2 * shape.cost, run)
+    for dtype in settings.dtypes:
+        if "overhead" in wanted:
+            run = _bind(overhead.time_overhead, TINY, device, dtype, repeats)
+            yield Unit("overhead", TINY, dtype, 2e8, run)
+    for dtype, shape in itertools.product(settings.dtypes, settings.growth_shapes.values()):
+        if "growth" in wanted:
+            yield Unit("growth", shape, dtype, 2 * shape.cost, _growth(shape, device, dtype, repeats))
+
+
+def _models(shape: Shape, device: torch.device, dtype: torch.dtype, settings: Settings) -> Callable[..., Any]:
+    return lambda budget_s: whole.time_models(
+        shape, device, dtype, settings.repeats, budget_s, names=settings.contenders
+    )
+
+
+def _growth(shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int) -> Callable[..., Any]:
+    modes = (whole.INFERENCE, whole.TRAINING)
+    return lambda budget_s: whole.time_models(
+        shape, device, dtype, repeats, budget_s, names=("sru", "lstm"), modes=modes, memory=False
+    )
+
+
+def _bind(
+    run: Callable[..., Any], shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int
+) -> Callable[[float], Any]:
+    return lambda budget_s: run(shape, device, dtype, repeats, budget_s)

@@ -1,0 +1,105 @@
+"""Times many calls side by side: a round calls each once, so that whatever slows the machine slows all of them."""
+
+import gc
+import math
+import statistics
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+
+Key = TypeVar("Key", bound=Hashable)
+Call = Callable[[], object]
+Timing = dict[str, Any]
+"""`median_s`, `q1_s`, `q3_s` (seconds a call) and `repeats`; or `error`, the first line of one."""
+
+FEWEST_ROUNDS = 3
+_SAMPLE_S = 2e-3
+"""A sample lasts at least so long: quicker calls are repeated inside it."""
+
+
+def interleaved(
+    calls: Mapping[Key, Call],
+    device: torch.device,
+    repeats: int,
+    budget_s: float,
+    *,
+    inner: int | None = None,
+    host: bool = False,
+) -> dict[Key, Timing]:
+    """Rounds A B C, A B C, ...: medians and quartiles over rounds, after two calls each that are left out.
+
+    Args:
+        calls: what is timed; a call that raises is left out from then on, its row holds the error.
+        device: with CUDA, samples are taken with events on its current stream.
+        repeats: rounds, fewer (not under `FEWEST_ROUNDS`) when `budget_s` seconds are over.
+        inner: calls a sample; as many as last two milliseconds when not given.
+        host: the time until the calls return, whether or not the device has done the work.
+    """
+    found: dict[Key, Timing] = {}
+    times: dict[Key, tuple[int, list[float]]] = {}
+    started = time.perf_counter()
+    for key, call in calls.items():
+        try:
+            _seconds(call, 1, device, host)
+            once = _seconds(call, 1, device, host)
+            times[key] = (inner or max(1, math.ceil(_SAMPLE_S / max(once, 1e-7))), [])
+        except Exception as error:
+            found[key] = failure(error)
+    with _without_collection():
+        for done in range(repeats):
+            if done >= FEWEST_ROUNDS and time.perf_counter() - started > budget_s:
+                break
+            for key, (count, samples) in list(times.items()):
+                try:
+                    samples.append(_seconds(calls[key], count, device, host))
+                except Exception as error:
+                    found[key] = failure(error)
+                    del times[key]
+    return found | {key: _summary(samples) for key, (_, samples) in times.items()}
+
+
+def failure(error: BaseException) -> Timing:
+    """The row of something that does not run: kind and first line of the error."""
+    line = next(iter(str(error).strip().splitlines()), "")
+    return {"error": f"{type(error).__name__}: {line}"[:200].rstrip(": ")}
+
+
+def _seconds(call: Call, count: int, device: torch.device, host: bool) -> float:
+    """Seconds a call, of `count` calls one after the other."""
+    on_device = device.type == "cuda"
+    if on_device and not host:
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        for _ in range(count):
+            call()
+        end.record()
+        end.synchronize()
+        return float(start.elapsed_time(end)) / 1e3 / count
+    begin = time.perf_counter()
+    for _ in range(count):
+        call()
+    spent = time.perf_counter() - begin
+    if on_device:
+        torch.cuda.synchronize(device)
+    return spent / count
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Python's garbage collector would stop one call or another by chance."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _summary(samples: list[float]) -> Timing:
+    low, high = min(samples), max(samples)
+    if len(samples) > 1:
+        low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
+    return {"median_s": statistics.median(samples), "q1_s": low, "q3_s": high, "repeats": len(samples)}

@@ -1,0 +1,155 @@
+"""Times whole models at one shape: inference, forward and backward, sequences of different lengths, peak memory.
+
+Every contender's input needs its gradient, as it would inside a larger network, and no contender applies dropout.
+
+Shapes: L time, B batch, D input features, H output features.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .contenders import CONTENDERS, NO_STATE, STEPWISE_ONLY, Subject
+from .floor import products_alone, recurrence_bytes
+from .memory import peak_bytes
+from .shapes import Shape
+from .timing import Call, Timing, failure, interleaved
+
+INFERENCE, TRAINING, RAGGED_INFERENCE, RAGGED_TRAINING = MODES = (
+    "inference", "training", "ragged_inference", "ragged_training",
+)  # fmt: skip
+
+
+def time_models(
+    shape: Shape,
+    device: torch.device,
+    dtype: torch.dtype,
+    repeats: int,
+    budget_s: float,
+    *,
+    names: Sequence[str] = tuple(CONTENDERS),
+    modes: Sequence[str] = MODES,
+    memory: bool = True,
+) -> list[dict[str, Any]]:
+    """A row for each contender: its timing in each mode, the floor under it, bytes of memory; or `error`."""
+    calls: dict[tuple[str, str], Call] = {}
+    rows: dict[str, dict[str, Any]] = {}
+    floors: dict[tuple[tuple[int, int], ...], str] = {}
+    for name in names:
+        label, build = CONTENDERS[name]
+        if name in (NO_STATE if shape.stepwise else STEPWISE_ONLY):
+            continue
+        row = rows[name] = {"contender": name, "label": label}
+        try:
+            torch.manual_seed(0)
+            subject = build(shape, device, dtype)
+            own = passes(subject, shape, device, dtype)
+        except Exception as error:
+            row |= failure(error)
+            continue
+        row["parameters"] = sum(parameter.numel() for parameter in subject.module.parameters())
+        calls |= {(name, mode): call for mode, call in own.items() if mode in modes}
+        if subject.products:
+            row |= _bytes(shape, subject, dtype)
+            row["floor"] = floors.setdefault(subject.products, f"floor {len(floors) + 1}")
+    for products, floor in floors.items():
+        both = products_alone(products, 1 if shape.stepwise else shape.length, shape.batch, device, dtype)
+        if shape.stepwise:
+            both = (_repeated(both[0], shape.length), both[1])
+        own = dict(zip((INFERENCE, TRAINING), both, strict=True))
+        calls |= {(floor, mode): call for mode, call in own.items() if mode in modes}
+        if shape.stepwise:
+            calls.pop((floor, TRAINING), None)
+    found = interleaved(calls, device, repeats, budget_s)
+    for name, row in rows.items():
+        row |= {mode: found[name, mode] for mode in modes if (name, mode) in found}
+        floor = row.pop("floor", None)
+        row |= {f"floor_{mode}": found[floor, mode] for mode in modes if (floor, mode) in found}
+        row |= _peaks(row, name, calls, device) if memory and not shape.stepwise else {}
+    return list(rows.values())
+
+
+def passes(subject: Subject, shape: Shape, device: torch.device, dtype: torch.dtype) -> dict[str, Call]:
+    """What a round calls, by mode, on random input."""
+    x = torch.randn(shape.length, shape.batch, shape.input_size, device=device, dtype=dtype)
+    if shape.stepwise:
+        return {INFERENCE: _stepping(subject, x)}
+    if subject.channels_first:
+        x = x.permute(1, 2, 0).contiguous()
+    x.requires_grad_()
+    with torch.no_grad():
+        grad = torch.randn_like(subject.whole(x))
+    leaves = [x, *(weight for weight in subject.module.parameters() if weight.requires_grad)]
+
+    def training() -> object:
+        return torch.autograd.grad(subject.whole(x), leaves, grad, allow_unused=True)
+
+    calls: dict[str, Call] = {INFERENCE: torch.no_grad()(lambda: subject.whole(x)), TRAINING: training}
+    if shape.ragged and subject.ragged is not None:
+        ragged, lengths, padding = subject.ragged, *random_lengths(shape)
+        padding = padding.to(device)
+
+        def ragged_training() -> object:
+            return torch.autograd.grad(ragged(x, lengths, padding), leaves, grad, allow_unused=True)
+
+        calls |= {
+            RAGGED_INFERENCE: torch.no_grad()(lambda: ragged(x, lengths, padding)),
+            RAGGED_TRAINING: ragged_training,
+        }
+    return calls
+
+
+def random_lengths(shape: Shape) -> tuple[Tensor, Tensor]:
+    """Lengths (B,) from a quarter of L to L, the longest L, always the same ones; and the padding (L, B)."""
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(max(1, shape.length // 4), shape.length + 1, (shape.batch,), generator=generator)
+    lengths[0] = shape.length
+    return lengths, torch.arange(shape.length).unsqueeze(1) >= lengths
+
+
+def _stepping(subject: Subject, x_LBD: Tensor) -> Call:
+    """A call for each step, with the state of the one before; the next batch goes on where this one ended."""
+    step, state, steps = subject.step, None, x_LBD.split(1)
+    assert step is not None
+
+    @torch.no_grad()
+    def call() -> None:
+        nonlocal state
+        for x_1BD in steps:
+            _, state = step(x_1BD, state)
+
+    return call
+
+
+def _repeated(call: Call, times: int) -> Call:
+    def many() -> None:
+        for _ in range(times):
+            call()
+
+    return many
+
+
+def _bytes(shape: Shape, subject: Subject, dtype: torch.dtype) -> dict[str, int]:
+    """Bytes that the recurrences of all layers must move."""
+    inference = training = 0
+    for size, width in subject.products:
+        matrices = width // shape.columns
+        skip_input = subject.skip and size == shape.columns
+        own = recurrence_bytes(shape.length, shape.batch, matrices, shape.columns, dtype, skip_input)
+        inference, training = inference + own[0], training + own[1]
+    return {"bytes_inference": inference, "bytes_training": training}
+
+
+def _peaks(
+    row: dict[str, Any], name: str, calls: dict[tuple[str, str], Call], device: torch.device
+) -> dict[str, int]:
+    found = {}
+    for mode in (INFERENCE, TRAINING):
+        timing: Timing | None = row.get(mode)
+        if timing is not None and "error" not in timing:
+            with suppress(RuntimeError):  # out of memory beside what the others hold
+                found[f"peak_{mode}_bytes"] = peak_bytes(calls[name, mode], device)
+    return found

@@ -1,0 +1,131 @@
+"""`sru-repro bench`: what it refuses, what it leaves, and that a wrong back end stops it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sru_repro import bench
+from sru_repro.bench import authors, contenders, correct, run
+from sru_repro.bench.shapes import Shape
+from sru_repro.errors import RunError
+
+Command = Callable[..., Any]
+TINY = {
+    "small": Shape("small", "small, L6 B3 5→4 ×2", 6, 3, 5, 4, 2, ragged=True),
+    "other": Shape("other", "other, L4 B2 d4", 4, 2, 4, 4),
+}
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny shapes, a short check, no package of the authors'."""
+
+    def fail(device_type: str) -> None:
+        raise RuntimeError("it does not compile")
+
+    monkeypatch.setattr(bench, "SHAPES", TINY)
+    monkeypatch.setattr(bench, "GROWTH", {"other": TINY["other"]})
+    monkeypatch.setattr(correct, "_GRID", correct._GRID[:1])
+    for module in (authors, contenders, run):
+        monkeypatch.setattr(module, "authors_package", fail)
+
+
+def test_everything_is_measured_printed_and_written(sru_repro: Command, tmp_path: Path) -> None:
+    called = sru_repro("bench", "device=cpu", "repeats=1", "budget=1", "threads=1", cwd=tmp_path)
+    assert called.status == 0, called.err
+    files = sorted(path.name for path in (tmp_path / "results").iterdir())
+    slug = files[0].removeprefix("speed-").removesuffix(".json")
+    assert files == [f"speed-{slug}.json", f"speed-{slug}.png", "speed.md"] and slug.startswith("cpu-")
+    record = json.loads((tmp_path / "results" / files[0]).read_text())
+    assert record["hardware"]["threads"] == 1 and record["packages"]["torch"] == torch.__version__
+    assert [entry["name"] for entry in record["shapes"]] == ["small", "other"]
+    for text in (called.out, (tmp_path / "results/speed.md").read_text()):
+        for part in (
+            "small, L6 B3 5→4 ×2, float32",
+            "The recurrence alone",
+            "The cost of a call",
+            "How cost grows",
+        ):
+            assert part in text, part
+        assert "it does not compile" in text
+    assert "left: shapes: small" in called.err
+    again = sru_repro("report", cwd=tmp_path)
+    assert again.out.split() == ["results/speed.md", f"results/speed-{slug}.png"]
+
+
+def test_named_shapes_are_measured_without_the_rest(sru_repro: Command, tmp_path: Path) -> None:
+    called = sru_repro("bench", "device=cpu", "shapes=other", "repeats=1", cwd=tmp_path)
+    assert called.status == 0, called.err
+    (path,) = (tmp_path / "results").glob("*.json")
+    record = json.loads(path.read_text())
+    found = {section: [entry["name"] for entry in record[section]] for section in bench.SECTIONS}
+    assert found == {"shapes": ["other"], "recurrence": ["other"], "overhead": [], "growth": []}
+
+
+def test_the_threads_are_given_back(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, during = torch.get_num_threads(), []
+
+    def measure(*_: Any) -> None:
+        during.append(torch.get_num_threads())
+        raise RunError("enough")
+
+    monkeypatch.setattr(bench, "measure", measure)
+    assert sru_repro("bench", "device=cpu", f"threads={before + 1}", cwd=tmp_path).status == 1
+    assert during == [before + 1] and torch.get_num_threads() == before
+
+
+def test_a_red_check_is_told_in_a_line_and_nothing_is_written(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correct, "FACTOR", -1.0)  # then not even plain PyTorch is right enough
+    monkeypatch.setattr(run, "machine_rates", pytest.fail)
+    called = sru_repro("bench", "device=cpu", cwd=tmp_path)
+    (line,) = [line for line in called.err.splitlines() if line.startswith("sru-repro: ")]
+    assert called.status == 1
+    assert "correctness checks fail, so nothing is timed: back end " in line and "is off by" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("device=tpu", "device: expected cpu or cuda, found 'tpu'"),
+        ("shapes=foo", "shapes: expected some of small, other, found 'foo'"),
+        ("shapes=", "shapes: expected some of small, other, found ''"),
+        (
+            "sections=shapes,foo",
+            "sections: expected some of shapes, recurrence, overhead, growth, found 'foo'",
+        ),
+        ("repeats=0", "repeats: expected a whole number from 1 on, found '0'"),
+        ("budget=long", "budget: expected a whole number from 1 on, found 'long'"),
+        ("threads=-1", "threads: expected a whole number from 1 on, found '-1'"),
+        ("speed=high", "speed=high: expected device=..., shapes=..., sections=..., repeats=..., budget=..."),
+        ("repeats=1 repeats=2", "repeats: expected once, found twice"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    words: str, line: str, sru_repro: Command, tmp_path: Path
+) -> None:
+    called = sru_repro("bench", *words.split(), cwd=tmp_path)
+    assert called.status == 2 and called.err.startswith(f"sru-repro: {line}")
+    assert called.err.count("\n") == 1 and list(tmp_path.iterdir()) == []
+
+
+def test_a_back_end_that_does_not_exist_is_refused(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRU_REPRO_BACKEND", "foo")
+    called = sru_repro("bench", "device=cpu", cwd=tmp_path)
+    assert called.status == 2 and called.err.startswith("sru-repro: SRU_REPRO_BACKEND: unknown")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here is one")
+def test_without_a_cuda_device_cuda_is_refused(sru_repro: Command, tmp_path: Path) -> None:
+    called = sru_repro("bench", "device=cuda", cwd=tmp_path)
+    assert called.status == 2 and "expected a CUDA device, found none" in called.err
