@@ -7,7 +7,9 @@
 #
 # One lock serves Python 3.11 to 3.13 on every platform, development tools included. torch is not in it: it is
 # installed first, from whichever index the user's pip is set to, so that a CPU or a CUDA build can be chosen; it
-# brings its own Linux libraries (CUDA, triton). What torch shares with other packages is in the lock.
+# brings its own Linux libraries (CUDA, triton). What torch shares with other packages is in the lock: so are CUDA's
+# bindings and NVRTC, which torch's CPU build lacks. They are resolved together with torch's CUDA build, hence at the
+# versions it pins, and nothing of torch's own is replaced.
 # uv is used only here, from a throw-away environment; setting up needs nothing but pip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,14 +27,20 @@ heading() { # heading FILE WHAT: uv's own heading would repeat the command line
 
 torch=$(sed -n 's/^TORCH := //p' Makefile)
 # torch's Linux libraries, by name, as the resolver lists them
-libraries=(torch triton cuda-bindings cuda-pathfinder cuda-toolkit)
-for name in cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse \
+libraries=(torch triton cuda-toolkit)
+for name in cublas cuda-cupti cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse \
     cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx; do libraries+=("nvidia-$name"); done
 
 uv pyproject.toml --extra dev --constraints <(echo "$torch") "${libraries[@]/#/--no-emit-package=}" \
     --output-file requirements.lock "$@"
-if grep -nE '^(torch|triton|nvidia-|cuda-)' requirements.lock | grep -vE '^[0-9]+:torch(text|metrics)=='; then
+ours='torch(text|metrics)|cuda-(core|bindings|pathfinder)|nvidia-cuda-nvrtc'
+if grep -nE '^(torch|triton|nvidia-|cuda-)' requirements.lock | grep -vE "^[0-9]+:($ours)=="; then
     echo "scripts/lock.sh: requirements.lock: a library of torch's own is in it (above): name it in this script" >&2
+    exit 1
+fi
+if ! grep -A9 '^nvidia-cuda-nvrtc==' requirements.lock | grep -q '#   cuda-toolkit'; then
+    echo "scripts/lock.sh: requirements.lock: nvidia-cuda-nvrtc: expected the version that $torch asks for through" \
+        "cuda-toolkit, found one that it does not ask for" >&2
     exit 1
 fi
 heading requirements.lock "Everything but $torch, for Python 3.11, 3.12 and 3.13: pip install --no-deps --require-hashes -r"

@@ -1,23 +1,35 @@
-"""sru-repro backends        which back ends of the recurrences there are, which one runs, and why
+"""sru-repro backends        which back ends of the recurrences there are, which one runs on which device, and why
 
-SRU_REPRO_BACKEND=NAME chooses one.
+Builds the fused ones where that can be done. SRU_REPRO_BACKEND=NAME chooses one; SRU_REPRO_KERNELS=folder keeps the
+built kernels elsewhere.
 """
 
 from collections.abc import Sequence
 
+import torch
+
 from .. import ops
 from ..errors import ConfigError
+from ..ops import build, products
 from .words import only
 
 
 def run(words: Sequence[str]) -> int:
-    """Prints a line a back end, and the choice."""
+    """Prints a line a back end, the choice for each device, the libraries of the products, and the cache."""
     only(words, ())
     for name, what in ops.BACKENDS.items():
-        print(f"{name:<10} {what}")
-    try:
-        choice = ops.choose()
-    except ValueError as error:
-        raise ConfigError(f"SRU_REPRO_BACKEND: {error}") from None
-    print(f"\nchosen: {choice.name} ({choice.why})")
+        usable, why = ops.available(name)
+        print(f"{name:<10} {'yes' if usable else 'no':<4} {what}: {why}")
+    print()
+    for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+        try:
+            choice = ops.choose(device)
+        except ValueError as error:
+            raise ConfigError(f"SRU_REPRO_BACKEND: {error}") from None
+        print(f"on {device:<7} {choice.name}: {choice.why}")
+    chosen = "; ".join(
+        f"{kind} {library}" for kind, library in zip(products.KINDS, products.fastest(), strict=True)
+    )
+    print(f"products   {chosen} (float32 on the CPU, measured once on this machine)")
+    print(f"kernels    {build.cache_folder()}")
     return 0

@@ -1,0 +1,165 @@
+"""NVRTC and CUDA's driver: compiles a variant of the kernel, loads it, launches it. Nothing else imports them.
+
+Machine code for the device at hand is written once for each `Variant` and kept in the cache of `build`. The kernels
+include no header of CUDA, so no folder of headers is looked for. cuda.core compiles; kernels are loaded and launched
+through the bindings beneath it, which cost a microsecond a launch.
+"""
+
+import ctypes
+import functools
+import io
+import re
+from typing import Any, NamedTuple
+
+import torch
+
+from . import build
+
+NAMES = {torch.float32: "f32", torch.float64: "f64", torch.bfloat16: "bf16", torch.float16: "f16"}
+_Arguments = ctypes.c_char_p * 1
+
+
+class Variant(NamedTuple):
+    """What a kernel is compiled for."""
+
+    kernel: str  # "forward" or "backward"
+    cell: str
+    u: torch.dtype
+    x: torch.dtype
+    skip: str  # "NONE", "INPUT" or "MATRIX"
+    tanh: bool
+    padded: bool
+    per_step: bool
+    columns: int
+    depth: int
+
+    @property
+    def template(self) -> str:
+        """The same in C++."""
+        flags = ["Tanh" if self.tanh else "Identity", *(str(f).lower() for f in (self.padded, self.per_step))]
+        words = [self.cell, NAMES[self.u], NAMES[self.x], self.skip, *flags, self.columns, self.depth]
+        return f"Variant<{', '.join(map(str, words))}>"
+
+
+def defines(variant: Variant) -> list[tuple[str, str]]:
+    """What the compiler is told of a variant, but for BOUNDS."""
+    return [("CELL", variant.cell), ("KERNEL", variant.kernel), ("VARIANT", variant.template)]
+
+
+def cubin(variant: Variant, architecture: str, log: Any = None) -> bytes:
+    """The machine code of a variant for an architecture such as "sm_90", from the cache or from NVRTC.
+
+    A `log`, a file, takes the compiler's report on registers; then the cache is not looked at.
+
+    Raises:
+        build.BuildError: a package is missing, or the first error of the compiler.
+    """
+    try:
+        from cuda.bindings import nvrtc
+    except ImportError as error:
+        raise build.BuildError(
+            f"{error}: install cuda-core, cuda-bindings and nvidia-cuda-nvrtc of 13.x"
+        ) from None
+    sources = build.sources("recurrence.cu", "recurrence.cuh", f"cells/{variant.cell}.h")
+    try:
+        key = build.fingerprint(sources, repr(defines(variant)), repr(nvrtc.nvrtcVersion()), architecture)
+        path = build.cache_folder() / f"{variant.kernel}-{variant.cell}-{architecture}-{key}.cubin"
+        if log is None and path.exists():
+            return path.read_bytes()
+        # Left alone, the compiler may keep values in memory to make room for more threads. Then it hears for how many
+        # blocks to make room: for 3 (170 registers a thread), or for one.
+        for bounds in ("128", "128, 3", "128, 1"):
+            code, report = _compile(variant, architecture, bounds)
+            if not re.search(r"[1-9]\d* bytes spill", report):
+                break
+        build.place(path, code)
+    except Exception as error:  # of three packages, which share no class of errors
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
+        told = next((line for line in lines if "error:" in line), lines[0])
+        raise build.BuildError(f"NVRTC failed on {variant.kernel} of {variant.cell}: {told}") from error
+    if log is not None:
+        log.write(report)
+    return code
+
+
+def _compile(variant: Variant, architecture: str, bounds: str) -> tuple[bytes, str]:
+    """Machine code, and the compiler's report. `bounds`: threads and, if told, blocks that are to fit."""
+    try:  # here, as it takes half a second
+        from cuda.core import Program, ProgramOptions
+    except ImportError:
+        from cuda.core.experimental import Program, ProgramOptions  # up to cuda-core 0.4
+    options = ProgramOptions(
+        arch=architecture,
+        std="c++17",
+        ftz=True,  # e^x in one instruction; states below 1e-38 become zero
+        include_path=str(build.KERNELS),
+        define_macro=[*defines(variant), ("BOUNDS", bounds)],
+        ptxas_options=["-v"],
+    )
+    report = io.StringIO()
+    source = (build.KERNELS / "recurrence.cu").read_text()
+    return bytes(Program(source, "c++", options).compile("cubin", logs=report).code), report.getvalue()
+
+
+def _checked(result: tuple[Any, ...], what: str) -> Any:
+    """The value of a call of the driver."""
+    if int(result[0]):
+        raise build.BuildError(f"CUDA's driver could not {what}: {result[0].name}")
+    return result[1] if len(result) > 1 else None
+
+
+@functools.cache
+def _context(index: int) -> Any:
+    """The context of a device that PyTorch uses, too."""
+    from cuda.bindings import driver
+
+    _checked(driver.cuInit(0), "start")
+    device = _checked(driver.cuDeviceGet(index), "find the device")
+    return _checked(driver.cuDevicePrimaryCtxRetain(device), "open the device")
+
+
+@functools.cache
+def load(variant: Variant, index: int) -> int:
+    """The kernel, loaded on a device: its handle."""
+    from cuda.bindings import driver
+
+    code = cubin(variant, "sm_{}{}".format(*torch.cuda.get_device_capability(index)))
+    _checked(driver.cuCtxSetCurrent(_context(index)), "enter the device's context")
+    # While a graph is captured, loading is allowed in this mode only; it disturbs nothing that is recorded.
+    mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
+    before = _checked(driver.cuThreadExchangeStreamCaptureMode(mode), "prepare to load a kernel")
+    try:
+        module = _checked(driver.cuModuleLoadData(code), f"load a kernel for device {index}")
+        function = _checked(driver.cuModuleGetFunction(module, b"recurrence"), "find the kernel")
+        _checked(driver.cuFuncLoad(function), "load the kernel")  # now, and not at its first launch
+    finally:
+        driver.cuThreadExchangeStreamCaptureMode(before)
+    return int(function)
+
+
+def launch(variant: Variant, blocks: int, threads: int, call: bytes, index: int | None) -> None:
+    """Starts a kernel on the current stream of a device.
+
+    Raises:
+        build.BuildError: the kernel could not be built or loaded.
+        RuntimeError: the driver's reason why it could not be started.
+    """
+    from cuda.bindings import driver
+
+    assert index is not None
+    if torch.cuda.current_device() != index:
+        with torch.cuda.device(index):
+            return launch(variant, blocks, threads, call, index)
+    function, stream = load(variant, index), torch._C._cuda_getCurrentRawStream(index)
+    arguments = _Arguments(call)  # lives until the driver has copied what it points to
+    grid = (function, blocks, 1, 1, threads, 1, 1, 0, stream, ctypes.addressof(arguments), 0)
+    (status,) = driver.cuLaunchKernel(*grid)
+    if status == driver.CUresult.CUDA_ERROR_INVALID_CONTEXT:
+        # A thread that has done nothing on this device so far.
+        _checked(driver.cuCtxSetCurrent(_context(index)), "enter the device's context")
+        (status,) = driver.cuLaunchKernel(*grid)
+    if status:
+        raise RuntimeError(
+            f"CUDA could not start the {variant.kernel} kernel of {variant.cell}: {status.name}"
+        )
+    return None
