@@ -1,8 +1,7 @@
 """The CUDA back end: one cell over time (kernels/recurrence.cu), compiled by NVRTC on first use, one launch a pass.
 
-Forward stores the states for backward, which computes the gates again; in inference nothing is stored. State, its
-gradient and all sums are kept in float32 or wider; sums over the batch are reduced in a fixed order, without atomics.
-Shapes: L time, B batch, k matrices, D columns.
+Gradients of weights that all steps share come as one sum for each row of the batch and are added up in a fixed order,
+without atomics. Shapes: L time, B batch, k matrices, D columns.
 """
 
 import functools
@@ -11,14 +10,15 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from . import build
+from . import build, fused
 from .cells import CELLS
-from .cuda_driver import NAMES, Variant, launch, load
+from .cuda_driver import Variant, launch, load
+from .fused import NAMES
 
 WORK = {kind: torch.promote_types(kind, torch.float32) for kind in NAMES}
 CALL = struct.Struct("4qd17P")
@@ -95,100 +95,6 @@ def available() -> tuple[bool, str]:
     return True, f"built or found in {time.perf_counter() - started:.1f} s"
 
 
-def forward(
-    cell: str,
-    u: Tensor,
-    x: Tensor | None,
-    v: Tensor | None,
-    b: Tensor | None,
-    c0: Tensor,
-    mask: Tensor | None,
-    padding: Tensor | None,
-    tanh: bool,
-    skip_scale: float,
-    bidirectional: bool,
-    keep_states: bool,
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """h (L, B, D), c_n (B, D), and the states (L + 1, B, D) in scan order, first c0, if they are to be kept."""
-    length, batch, _, columns = u.shape
-    work = WORK[u.dtype]
-    u, x, v, b, mask, padding = _readable(u, x, v, b, mask, padding, work)
-    c0 = _cast(c0, work).contiguous()
-    h, c_n = u.new_empty(length, batch, columns), torch.empty_like(c0)
-    states = c0.new_empty(length + 1, batch, columns) if keep_states else None
-    arrays = (u, x, v, b, c0, mask, padding, h, c_n, states, *[None] * 7)
-    _run("forward", cell, arrays, tanh, skip_scale, bidirectional)
-    return h, c_n, states
-
-
-def backward(
-    grad_h: Tensor,
-    grad_c_n: Tensor,
-    cell: str,
-    u: Tensor,
-    x: Tensor | None,
-    v: Tensor | None,
-    b: Tensor | None,
-    mask: Tensor | None,
-    padding: Tensor | None,
-    states: Tensor,
-    tanh: bool,
-    skip_scale: float,
-    bidirectional: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of U, x, v, b and c0; empty where the argument was not given."""
-    kinds = [None if value is None else value.dtype for value in (x, v, b)]
-    u, x, v, b, mask, padding = _readable(u, x, v, b, mask, padding, states.dtype)
-    grad_h, grad_c_n = grad_h.contiguous(), grad_c_n.contiguous()
-    grad_u, grad_c0 = torch.empty_like(u), torch.empty_like(grad_c_n)
-    grad_x = None if x is None else torch.empty_like(x)
-    per_step = v is not None and v.dim() == 4
-    # Of weights that all steps share, each row of the batch gives a part of the sum.
-    parts = (u.size(1), 2, u.size(3))
-    grad_v = None if v is None else v.new_empty(v.shape if per_step else parts)
-    grad_b = None if b is None else b.new_empty(parts)
-    results = (grad_h, grad_c_n, grad_u, grad_x, grad_v, grad_b, grad_c0)
-    arrays = (u, x, v, b, None, mask, padding, None, None, states, *results)
-    _run("backward", cell, arrays, tanh, skip_scale, bidirectional)
-    given = (grad_x, grad_v if per_step else _add_up(grad_v), _add_up(grad_b))
-    grads = [
-        states.new_empty(0) if value is None or kind is None else _cast(value, kind)
-        for value, kind in zip(given, kinds, strict=True)
-    ]
-    return (grad_u, *grads, grad_c0)  # type: ignore[return-value]
-
-
-def _readable(
-    u: Tensor,
-    x: Tensor | None,
-    v: Tensor | None,
-    b: Tensor | None,
-    mask: Tensor | None,
-    padding: Tensor | None,
-    work: torch.dtype,
-) -> tuple[Any, ...]:
-    """The arguments as the kernel reads them: contiguous; v, b and mask in the type of the work.
-
-    x keeps the type of U, or has the type of the work.
-    """
-    if x is not None:
-        x = (x if x.dtype == u.dtype else _cast(x, work)).contiguous()
-    small = [None if value is None else _cast(value, work).contiguous() for value in (v, b, mask)]
-    return u.contiguous(), x, *small, None if padding is None else padding.contiguous()
-
-
-def _cast(value: Tensor, kind: torch.dtype) -> Tensor:
-    """`value.to(kind)`, which takes a microsecond even where there is nothing to do."""
-    return value if value.dtype == kind else value.to(kind)
-
-
-def _add_up(parts: Tensor | None) -> Tensor | None:
-    """(B, 2, D) to (2, D), in a fixed order."""
-    if parts is None or len(parts) == 1:
-        return None if parts is None else parts[0]
-    return parts.sum(0)
-
-
 def _run(
     kernel: str,
     cell: str,
@@ -227,3 +133,7 @@ def _run(
     )
     call = CALL.pack(length, batch, size, side_by_side, skip_scale, *pointers)
     launch(variant, -(-columns // (together * cut.threads)), cut.threads, call, u.device.index)
+
+
+forward = functools.partial(fused.forward, _run)
+backward = functools.partial(fused.backward, _run, True)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import torch
 
 from . import build
+from .fused import NAMES
 
-NAMES = {torch.float32: "f32", torch.float64: "f64", torch.bfloat16: "bf16", torch.float16: "f16"}
 _Arguments = ctypes.c_char_p * 1
 
 
