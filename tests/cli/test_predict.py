@@ -146,7 +146,11 @@ def test_backends_names_the_chosen_one(
     sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called = sru_repro("backends", cwd=tmp_path)
-    assert called.status == 0 and "chosen: " in called.out
+    assert called.status == 0 and "\non cpu     cpp: built or found in " in called.out
+    assert all(f"\n{name} " in f"\n{called.out}" for name in ("cpp", "cuda", "eager", "reference"))
+    assert "\nproducts   forward " in called.out and "\nkernels    " in called.out
+    monkeypatch.setenv("SRU_REPRO_BACKEND", "eager")
+    assert "\non cpu     eager: asked for by SRU_REPRO_BACKEND" in sru_repro("backends", cwd=tmp_path).out
     monkeypatch.setenv("SRU_REPRO_BACKEND", "foo")
     called = sru_repro("backends", cwd=tmp_path)
     assert called.status == 2 and called.err.startswith("sru-repro: SRU_REPRO_BACKEND: ")

@@ -49,6 +49,8 @@ def in_small(words: list[str], data: Path, run: Path) -> list[str]:
         return [verb, *(re.sub(r"^(run|a|b)=runs/.*", rf"\1={run}", word) for word in rest)]
     if verb in ("list", "backends"):
         return words
+    if verb == "bench":  # sizes of its own, see the test below
+        return [verb, *rest, "device=cpu", "repeats=1"]
     kept = [word for word in rest if not word.startswith(("profile=", "seeds=", "data_dir="))]
     words = [verb, *kept, "profile=smoke", "logger=csv", "trainer=cpu", f"data_dir={data}"]
     if verb == "train":

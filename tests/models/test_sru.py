@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from sru_repro.models import SRU
+from sru_repro.models import sru as sru_file
 
 assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
 
@@ -140,6 +141,41 @@ def test_dropout_stands_between_layers_and_only_in_training() -> None:
     two = SRU(8, 8, 2, dropout=0.5).double().eval()
     assert torch.equal(two(x)[0], two(x)[0])
     assert not torch.equal(two.train()(x)[0], two(x)[0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"bidirectional": True}, {"dropout": 0.5}, {"projection_size": 3}, {"layer_norm": "post"}],
+    ids=str,
+)
+@pytest.mark.parametrize("length", [1, 7, 20])
+def test_inference_in_pieces_is_inference_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], length: int
+) -> None:
+    stack = SRU(8, 8, 3, **options).eval()
+    x, padding = torch.randn(length, B, 8), torch.rand(length, B) > 0.7
+    state = torch.randn(3, B, stack.output_size)
+    called: list[int] = []
+    stack.layers[0].register_forward_pre_hook(lambda _, arguments: called.append(len(arguments[0])))
+    whole = stack(x, state, padding)  # with gradients
+    monkeypatch.setattr(sru_file, "CACHE", 3 * B * 4 * 8 * 4)  # three steps, or one of both directions
+    with torch.no_grad():
+        found = stack(x, state, padding)
+    torch.testing.assert_close(found, whole)
+    in_pieces = [length] if length < 6 or options.get("bidirectional") else [3] * (length // 3)
+    rest = [length % 3] if len(in_pieces) > 1 and length % 3 else []
+    assert called == [length, *in_pieces, *rest]
+
+
+def test_a_mask_is_drawn_once_for_a_sequence_without_gradients_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sru_file, "CACHE", 1)
+    stack, x = SRU(8, 8, 2, dropout=0.5), torch.randn(9, B, 8)
+    found = []
+    for grad in (True, False):
+        torch.manual_seed(0)
+        with torch.set_grad_enabled(grad):
+            found.append(stack(x))
+    torch.testing.assert_close(found[0], found[1])
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

@@ -12,13 +12,23 @@ PAPER = "paper={label: SRU, metric: {sst: [89.2, 0.3]}}"
 
 
 def test_only_what_a_result_depends_on_counts() -> None:
-    words = ["experiment=sst/sru2", "task=cr", "task.fold=3", "seed=2", "data_dir=x", "trainer=cpu", "logger=csv"]
+    words = [
+        "experiment=sst/sru2",
+        "task=cr",
+        "task.fold=3",
+        "seed=2",
+        "data_dir=x",
+        "trainer=cpu",
+        "logger=csv",
+    ]
     assert changes(words) == []
     science = ["optim.lr=0.1", "+model.dropout=0", "task.labels=fine", "trainer.max_epochs=2", "model=lstm"]
     assert changes([*words, *science]) == [word.lstrip("+") for word in science]
 
 
-@pytest.mark.parametrize(("overrides", "why"), [([], ""), (["optim.lr=0.1"], "changed by hand: optim.lr=0.1")])
+@pytest.mark.parametrize(
+    ("overrides", "why"), [([], ""), (["optim.lr=0.1"], "changed by hand: optim.lr=0.1")]
+)
 def test_a_changed_row_is_not_compared_with_the_paper(
     overrides: list[str], why: str, configured: Callable[..., RunConfig], tmp_path: Path
 ) -> None:

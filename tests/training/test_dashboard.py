@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -174,6 +175,10 @@ def test_the_package_itself_offline_and_without_a_question(
     train(configured("sst", "logger=wandb", "trainer.max_epochs=1"), tmp_path / "run", [])
     (folder,) = (tmp_path / "run/wandb").glob("offline-run-*")
     (kept,) = folder.glob("*.wandb")
+    # Another process of wandb's writes it, when it comes to it.
+    ends = time.monotonic() + 60
+    while kept.stat().st_size <= 1000 and time.monotonic() < ends:
+        time.sleep(0.1)
     assert kept.stat().st_size > 1000 and folder.name.endswith(read_record(tmp_path / "run")["wandb_id"])
     out, err = capfd.readouterr()
     assert out == "" and "wandb" not in err

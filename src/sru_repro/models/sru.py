@@ -23,6 +23,9 @@ from . import _authors, _packed
 from ._contract import Encoder, ModelSettings, require, sequence_mask
 from ._lstm_convention import LSTMConvention
 
+CACHE = 2 << 20
+"""Bytes of a layer's products that are worth keeping near the processor."""
+
 
 class SRUConfig(ModelSettings):
     """Settings of `SRU`; the constructor documents them."""
@@ -236,8 +239,31 @@ class SRU(Encoder):
         if self.batch_first:
             x_LBD = x_LBD.transpose(0, 1)
             padding_LB = None if padding_LB is None else padding_LB.transpose(0, 1)
-        outputs, c_n = self.run_layers(x_LBD, state, padding_LB)
-        return outputs[-1].transpose(0, 1) if self.batch_first else outputs[-1], c_n
+        steps = self._piece(x_LBD)
+        pieces = []
+        for start in range(0, max(1, len(x_LBD)), steps):
+            now = slice(start, start + steps)
+            padding = None if padding_LB is None else padding_LB[now]
+            outputs, state = self.run_layers(x_LBD[now], state, padding)
+            pieces.append(outputs[-1])
+        assert state is not None
+        h_LBH = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+        return h_LBH.transpose(0, 1) if self.batch_first else h_LBH, state
+
+    def _piece(self, x_LBD: Tensor) -> int:
+        """Steps that go through all layers at once: in inference on the CPU, as many as a processor's cache holds.
+
+        A layer's products then never reach main memory. All steps where gradients need them, where later steps come
+        first, or where masks are drawn once for the whole sequence.
+        """
+        length = max(1, x_LBD.size(0))
+        drawing = self.training and any(layer.dropout for layer in self.layers)
+        whole = torch.is_grad_enabled() or self.bidirectional or drawing or x_LBD.device.type != "cpu"
+        if whole or x_LBD.dim() != 3 or torch.compiler.is_compiling():
+            return length
+        step_bytes = 4 * self.output_size * x_LBD.size(1) * x_LBD.element_size()  # of up to four matrices
+        steps = max(1, CACHE // max(1, step_bytes))
+        return steps if length >= 2 * steps else length
 
     def run_layers(
         self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None

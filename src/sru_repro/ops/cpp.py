@@ -30,6 +30,7 @@ def _flags() -> list[str]:
         "-shared",
         "-fno-math-errno",
         "-fno-trapping-math",
+        "-ffp-contract=fast",
     ]
     if platform.machine() in ("x86_64", "AMD64"):
         flags.append("-mprefer-vector-width=512")

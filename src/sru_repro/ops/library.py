@@ -91,12 +91,23 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tenso
     ctx.mark_non_differentiable(output[2])
 
 
-def _differentiate(ctx: Any, grad_h: Tensor, grad_c_n: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+def _gradients(
+    ctx: Any, grad_h: Tensor | None, grad_c_n: Tensor | None
+) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor]:
+    """Of u, x, v, b and c0."""
     u, x, v, b, mask, padding, states = ctx.saved_tensors
-    run = backward_op if watched(u) or torch.is_grad_enabled() else _backend(u).backward
+    # Nobody may have asked for the derivative of one of the two.
+    if grad_h is None:
+        grad_h = u.new_zeros(u.size(0), *states.shape[1:])
+    if grad_c_n is None:
+        grad_c_n = states.new_zeros(states.shape[1:])
+    run = backward_op if torch.is_grad_enabled() or watched(u) else _backend(u).backward
     gu, gx, gv, gb, gc0 = run(grad_h, grad_c_n, ctx.cell, u, x, v, b, mask, padding, states, *ctx.options)
-    given = [None if value is None else grad for value, grad in ((x, gx), (v, gv), (b, gb))]
-    return (None, gu, *given, gc0, None, None, None, None, None, None)
+    return gu, None if x is None else gx, None if v is None else gv, None if b is None else gb, gc0
+
+
+def _differentiate(ctx: Any, grad_h: Tensor, grad_c_n: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    return (None, *_gradients(ctx, grad_h, grad_c_n), *[None] * 6)
 
 
 def _refuse(ctx: Any, *_: Tensor) -> None:
@@ -117,17 +128,21 @@ def watched(u: Tensor) -> bool:
 
 
 class _Direct(torch.autograd.Function):
-    """What the operator and its derivative do, without the operator."""
+    """What the operator and its derivative do, without the operator. Few arguments, as each costs a microsecond."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
-        output: tuple[Tensor, Tensor, Tensor] = _backend(inputs[1]).forward(*inputs)
-        _save(ctx, inputs, output)
-        return output
+    def forward(ctx: Any, options: tuple[Any, ...], *tensors: Any) -> tuple[Tensor, Tensor]:
+        cell, *rest = options
+        u, x, v, b, _, mask, padding = tensors
+        h, c_n, states = _backend(u).forward(cell, *tensors, *rest, True)
+        ctx.save_for_backward(u, x, v, b, mask, padding, states)
+        ctx.cell, ctx.options = cell, rest
+        ctx.set_materialize_grads(False)
+        return h, c_n
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return _differentiate(ctx, *grads)
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        return (None, *_gradients(ctx, *grads), None, None)
 
 
 def run(
@@ -137,16 +152,19 @@ def run(
     v: Tensor | None,
     b: Tensor | None,
     c0: Tensor,
+    mask: Tensor | None,
+    padding: Tensor | None,
     *options: Any,
 ) -> tuple[Tensor, Tensor]:
-    """h (L, B, D) and c_n (B, D), differentiable where one of the tensors is; `options` as in `forward_op`."""
+    """h (L, B, D) and c_n (B, D), differentiable where one of the tensors is; arguments as in `forward_op`."""
     training = torch.is_grad_enabled() and any(i is not None and i.requires_grad for i in (u, x, v, b, c0))
     if watched(u):
-        apply: Any = forward_op
+        output = forward_op(cell, u, x, v, b, c0, mask, padding, *options, training)
+    elif training:
+        output = _Direct.apply((cell, *options), u, x, v, b, c0, mask, padding)
     else:
-        apply = _Direct.apply if training else _backend(u).forward
-    h, c_n, _ = apply(cell, u, x, v, b, c0, *options, training)
-    return h, c_n
+        output = _backend(u).forward(cell, u, x, v, b, c0, mask, padding, *options, False)
+    return output[0], output[1]
 
 
 forward_op.register_autograd(_differentiate, setup_context=_save)
