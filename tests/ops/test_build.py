@@ -75,6 +75,22 @@ def test_processes_that_start_at_once_build_one_whole_library_which_the_next_one
     assert float(again["import"].split(" call: ")[1]) < 2.0
 
 
+def test_nothing_is_built_or_looked_for_on_import(tmp_path: Path) -> None:
+    program = (
+        "import sys, torch\n"
+        "def no_process(event, arguments):\n"
+        "    assert event not in ('subprocess.Popen', 'ctypes.dlopen'), (event, arguments)\n"
+        "sys.addaudithook(no_process)\n"
+        "import sru_repro, sru_repro.models, sru_repro.ops\n"
+        "assert sru_repro.models.SRU and sru_repro.models.QRNN\n"
+        "assert not set(sys.modules) & {'cuda.core', 'cuda.bindings.nvrtc', 'pytorch_lightning', 'wandb'}\n"
+    )
+    surroundings = {**os.environ, "SRU_REPRO_KERNELS": str(tmp_path / "kernels"), "PATH": "/nowhere"}
+    done = subprocess.run([sys.executable, "-c", program], env=surroundings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "kernels").exists()
+
+
 def test_without_a_compiler_the_loop_runs_and_says_so_once(process: Any) -> None:
     answer = said(process(PATH="/nowhere"))
     assert answer["backend"].startswith("eager | no C++ compiler: g++ was not found in PATH")
