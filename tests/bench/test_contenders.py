@@ -120,6 +120,7 @@ def test_the_shapes_are_those_of_the_papers_and_the_tasks() -> None:
         "lm-512": (128, 32, 512, 512, 4),
         "lm-1024": (256, 16, 1024, 1024, 2),
         "lm-long": (512, 8, 1024, 1024, 1),
+        "wide": (64, 128, 512, 512, 1),
         "decode": (64, 1, 512, 512, 2),
     }
     assert [name for name, shape in SHAPES.items() if shape.bidirectional] == ["reader-both"]

@@ -4,12 +4,16 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sru_repro import bench
+from sru_repro.bench import authors, contenders, correct
+from sru_repro.bench import run as bench_run
+from sru_repro.bench.shapes import Shape
 from sru_repro.cli import campaign, reproduce
 from sru_repro.cli.bar import Bar
 from sru_repro.data import sst_files
@@ -68,7 +72,9 @@ def runs_made(sru_repro: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) ->
     """Folders of the runs that `reproduce` starts, which are made in this process to save time."""
     made: list[str] = []
 
-    def run(jobs: Sequence[campaign.Job], side_by_side: int, bar: Bar) -> Iterator[tuple[campaign.Job, int]]:
+    def run(
+        jobs: Sequence[campaign.Job], side_by_side: int, bar: Bar, _: Any
+    ) -> Generator[tuple[campaign.Job, int]]:
         for job in jobs:
             made.append(str(job.folder))
             bar.at(job.folder, job.config.top.row, 0.5, 1.0)
@@ -98,3 +104,23 @@ def process(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         )
 
     return start
+
+
+TINY = {
+    "small": Shape("small", "small, L6 B3 5→4 ×2", 6, 3, 5, 4, 2, ragged=True),
+    "other": Shape("other", "other, L4 B2 d4", 4, 2, 4, 4),
+}
+
+
+@pytest.fixture
+def tiny_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sru-repro bench` with tiny shapes, a short check, no package of the authors'."""
+
+    def fail(device_type: str) -> None:
+        raise RuntimeError("it does not compile")
+
+    monkeypatch.setattr(bench, "SHAPES", TINY)
+    monkeypatch.setattr(bench, "GROWTH", {"other": TINY["other"]})
+    monkeypatch.setattr(correct, "_GRID", correct._GRID[:1])
+    for module in (authors, contenders, bench_run):
+        monkeypatch.setattr(module, "authors_package", fail)

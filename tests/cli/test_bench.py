@@ -9,29 +9,11 @@ import pytest
 import torch
 
 from sru_repro import bench
-from sru_repro.bench import authors, contenders, correct, run
-from sru_repro.bench.shapes import Shape
+from sru_repro.bench import correct, run
 from sru_repro.errors import RunError
 
 Command = Callable[..., Any]
-TINY = {
-    "small": Shape("small", "small, L6 B3 5→4 ×2", 6, 3, 5, 4, 2, ragged=True),
-    "other": Shape("other", "other, L4 B2 d4", 4, 2, 4, 4),
-}
-
-
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny shapes, a short check, no package of the authors'."""
-
-    def fail(device_type: str) -> None:
-        raise RuntimeError("it does not compile")
-
-    monkeypatch.setattr(bench, "SHAPES", TINY)
-    monkeypatch.setattr(bench, "GROWTH", {"other": TINY["other"]})
-    monkeypatch.setattr(correct, "_GRID", correct._GRID[:1])
-    for module in (authors, contenders, run):
-        monkeypatch.setattr(module, "authors_package", fail)
+pytestmark = pytest.mark.usefixtures("tiny_bench")
 
 
 def test_everything_is_measured_printed_and_written(sru_repro: Command, tmp_path: Path) -> None:

@@ -151,6 +151,9 @@ def test_backends_names_the_chosen_one(
     assert "\nproducts   forward " in called.out and "\nkernels    " in called.out
     monkeypatch.setenv("SRU_REPRO_BACKEND", "eager")
     assert "\non cpu     eager: asked for by SRU_REPRO_BACKEND" in sru_repro("backends", cwd=tmp_path).out
+    monkeypatch.setenv("SRU_REPRO_BACKEND", "cuda")
+    called = sru_repro("backends", cwd=tmp_path)
+    assert called.status == 0 and "\non cpu     none: back end cuda was asked for: " in called.out
     monkeypatch.setenv("SRU_REPRO_BACKEND", "foo")
     called = sru_repro("backends", cwd=tmp_path)
     assert called.status == 2 and called.err.startswith("sru-repro: SRU_REPRO_BACKEND: ")

@@ -20,6 +20,7 @@ from sru_repro.data.sst import load_sst
 from sru_repro.record import read_record
 from sru_repro.tasks import sentences
 from sru_repro.training import machine, run
+from sru_repro.training.interrupt import Signals
 
 Command = Callable[..., Any]
 
@@ -214,7 +215,7 @@ def test_side_by_side_every_run_has_its_share_of_the_cores_and_says_so(
     monkeypatch.setattr(subprocess, "Popen", stand_in)
     monkeypatch.setattr(campaign.machine, "cores", lambda: 6)
     with Bar("two", {job.folder: None for job in jobs}, 2) as bar:
-        found = {job.folder.name: status for job, status in campaign._finished(jobs, 2, bar)}
+        found = {job.folder.name: status for job, status in campaign._finished(jobs, 2, bar, Signals())}
     assert found == {"a": 0, "b": 3}
     assert (tmp_path / "a/here").read_text() == "3 2"
 

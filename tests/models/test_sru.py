@@ -167,6 +167,17 @@ def test_inference_in_pieces_is_inference_of_the_whole(
     assert called == [length, *in_pieces, *rest]
 
 
+def test_padding_of_another_length_is_refused_in_inference_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sru_file, "CACHE", 1)
+    stack, x = SRU(8, 8, 2).eval(), torch.randn(9, B, 8)
+    for length in (8, 10):
+        with (
+            torch.no_grad(),
+            pytest.raises(ValueError, match=rf"padding: expected shape \(9, 3\), found \({length}, 3\)"),
+        ):
+            stack(x, None, torch.zeros(length, B, dtype=torch.bool))
+
+
 def test_a_mask_is_drawn_once_for_a_sequence_without_gradients_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sru_file, "CACHE", 1)
     stack, x = SRU(8, 8, 2, dropout=0.5), torch.randn(9, B, 8)

@@ -34,10 +34,13 @@ class Call:
     def results(self, backend: str) -> dict[str, Tensor]:
         """h, c_n, and the gradient of each input under fixed random gradients of both."""
         leaves = {name: value.detach().clone().requires_grad_() for name, value in self.inputs.items()}
-        h, c_n = replace(self, inputs=leaves).forward(backend)
-        generator = torch.Generator().manual_seed(1)
-        back = [torch.randn(y.shape, generator=generator, dtype=torch.float64).to(y.dtype) for y in (h, c_n)]
-        grads = torch.autograd.grad([h, c_n], list(leaves.values()), back)
+        with ops.use(backend):
+            h, c_n = ops.recurrence(self.cell, **leaves, **self.rest)
+            generator = torch.Generator().manual_seed(1)
+            back = [
+                torch.randn(y.shape, generator=generator, dtype=torch.float64).to(y.dtype) for y in (h, c_n)
+            ]
+            grads = torch.autograd.grad([h, c_n], list(leaves.values()), back)
         return {"h": h.detach(), "c_n": c_n.detach()} | dict(zip(leaves, grads, strict=True))
 
 

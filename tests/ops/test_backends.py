@@ -4,6 +4,7 @@ Shapes: L time, B batch, D columns.
 """
 
 import itertools
+import math
 import statistics
 from functools import partial
 from typing import Any
@@ -187,6 +188,7 @@ def test_rounding_errors(make_call: Any, cell: str, options: Any, shape: Any, dt
             rounding = float(exact.square().mean().sqrt()) * torch.finfo(results[name].dtype).eps / 2
             ratios.setdefault(name, []).append(error / max(allowed, rounding) if error else 0.0)
     for name, found in ratios.items():
+        assert all(map(math.isfinite, found)), (name, found)
         assert statistics.median(found) <= (2 if name in ("h", "c_n") else 3), (name, found)
 
 

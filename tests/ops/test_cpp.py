@@ -3,6 +3,7 @@
 Shapes: L time, B batch, k matrices, D columns.
 """
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from sru_repro import ops
 from sru_repro.models import QRNN, SRU
-from sru_repro.ops import cpp
+from sru_repro.ops import cpp, dispatch
+from sru_repro.ops.build import BuildError
 
 
 @pytest.fixture
@@ -79,6 +81,98 @@ def test_the_number_of_threads_changes_sums_in_their_last_digits_only(
                 torch.testing.assert_close(found[number][name], value, rtol=1e-5, atol=1e-5)
             else:
                 assert torch.equal(found[number][name], value), name
+
+
+@pytest.mark.parametrize("shape", [(4, 0, 6), (4, 3, 0)], ids=str)
+@pytest.mark.parametrize("cell", ops.CELLS)
+def test_an_empty_batch_or_width_is_no_work(make_call: Any, cell: str, shape: tuple[int, int, int]) -> None:
+    results = make_call(cell, *shape, bidirectional=True, padding=shape[1] > 0).results("cpp")
+    assert results["h"].shape == (shape[0], shape[1], 2 * shape[2])
+    assert not any(value.any() for value in results.values())
+
+
+@pytest.mark.parametrize("needed", [False, True])
+def test_states_are_kept_only_where_gradients_are_needed(
+    make_call: Any, monkeypatch: pytest.MonkeyPatch, needed: bool
+) -> None:
+    kept: list[bool] = []
+    forward = cpp.forward
+
+    def watched(*arguments: Any) -> Any:
+        kept.append(arguments[-1])
+        return forward(*arguments)
+
+    monkeypatch.setattr(cpp, "forward", watched)
+    call = make_call("sru").with_inputs(lambda _, value: value.requires_grad_())
+    with torch.set_grad_enabled(needed):
+        call.forward("cpp")
+    assert kept == [needed]
+
+
+def test_backward_runs_on_the_back_end_of_forward(make_call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = make_call("sru").with_inputs(lambda _, value: value.requires_grad_())
+    h, _ = call.forward("eager")
+    monkeypatch.setattr(cpp, "backward", lambda *_: pytest.fail("it ran on another"))
+    h.sum().backward()
+
+
+def test_a_kernel_that_cannot_be_built_after_all_is_replaced_by_the_loop(
+    make_call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise BuildError("out of disk")
+
+    monkeypatch.setattr(dispatch, "_fallen", {})
+    for name in ("forward", "backward"):
+        call = make_call("sru").with_inputs(lambda _, value: value.clone().requires_grad_())
+        with monkeypatch.context() as patch, pytest.warns(UserWarning, match=r"slow loop .*: out of disk"):
+            patch.setattr(cpp, name, fail)
+            h, _ = ops.recurrence("sru", **call.inputs, **call.rest)
+            h.sum().backward()
+        assert ops.choose().name == "eager"
+        dispatch._fallen.clear()
+        expected = make_call("sru").with_inputs(lambda _, value: value.clone().requires_grad_())
+        expected.forward("reference")[0].sum().backward()
+        for key, value in call.inputs.items():
+            torch.testing.assert_close(value.grad, expected.inputs[key].grad, rtol=1e-10, atol=1e-10)
+    with monkeypatch.context() as patch:
+        patch.setattr(cpp, "forward", fail)
+        with pytest.raises(ValueError, match="cpp was asked for and cannot run here: out of disk"):
+            make_call("sru").forward("cpp")
+
+
+def test_forward_mode_derivatives_are_refused_but_on_the_reference(make_call: Any) -> None:
+    call = make_call("sru")
+    rest = {name: value for name, value in call.inputs.items() if name != "u_LBkD"}
+    u = call.inputs["u_LBkD"]
+
+    def outputs(u: Tensor) -> Tensor:
+        h: Tensor = ops.recurrence("sru", u, **rest, **call.rest)[0]
+        return h
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what PyTorch itself uses there
+        with pytest.raises(RuntimeError, match="forward-mode derivatives are not implemented"):
+            torch.func.jvp(outputs, (u,), (torch.ones_like(u),))
+        with ops.use("reference"):
+            assert torch.func.jvp(outputs, (u,), (torch.ones_like(u),))[1].any()
+
+
+def test_tracing_sees_an_operator() -> None:
+    torch.manual_seed(0)
+    model, x = SRU(6, 5, 2).eval().requires_grad_(False), torch.randn(4, 3, 6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing is on its way out of PyTorch
+        traced = torch.jit.trace(model, (x,), check_trace=False)
+        other = torch.randn(4, 3, 6)
+        torch.testing.assert_close(traced(other), model(other))
+
+
+def test_the_operator_takes_a_state_of_a_lower_precision(make_call: Any) -> None:
+    call = make_call("sru").with_inputs(lambda _, value: value.bfloat16())
+    inputs = [call.inputs[name] for name in ("u_LBkD", "x_LBD", "v", "b_2D", "c0_BD")]
+    _, c_n, states = torch.ops.sru_repro.recurrence("sru", *inputs, None, None, False, 1.7, False, True)
+    assert c_n.dtype == states.dtype == torch.float32 and torch.equal(states[0], call.inputs["c0_BD"].float())
 
 
 @pytest.mark.parametrize("piece", [1, 4])

@@ -169,10 +169,13 @@ def on_host(
 
     monkeypatch.setattr(cuda, "_multiprocessors", lambda _: 1)
     monkeypatch.setattr(cuda, "launch", launch)
+    before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
-    assert torch.empty(3).isnan().all()
-    yield kernels
-    torch.use_deterministic_algorithms(False)
+    try:
+        assert torch.empty(3).isnan().all()
+        yield kernels
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

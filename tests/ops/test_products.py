@@ -92,21 +92,40 @@ def test_elsewhere_it_is_plain_linear(chosen: Any, monkeypatch: pytest.MonkeyPat
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """An empty cache."""
     monkeypatch.setattr(build, "cache_folder", lambda: tmp_path)
-    products.fastest.cache_clear()
+    products._fastest.cache_clear()
     yield tmp_path
-    products.fastest.cache_clear()
+    products._fastest.cache_clear()
 
 
 def test_it_is_measured_once_on_a_machine(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = iter([["MKL", "oneDNN", "MKL"], ["oneDNN", "oneDNN", "oneDNN"]])
     monkeypatch.setattr(products, "_measure", lambda: next(measured))
     assert products.fastest() == ("MKL", "oneDNN", "MKL")
-    products.fastest.cache_clear()
+    products._fastest.cache_clear()
     assert products.fastest() == ("MKL", "oneDNN", "MKL")
     (path,) = cache.iterdir()
+    products._fastest.cache_clear()
+    assert products._kept(path) == products.fastest()
     path.write_text(json.dumps(["MKL", "cuBLAS", "MKL"]))  # not what this code writes
-    products.fastest.cache_clear()
+    products._fastest.cache_clear()
     assert products.fastest() == ("oneDNN", "oneDNN", "oneDNN")
+
+
+def test_of_two_that_measure_at_once_the_first_decides(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure() -> list[str]:  # and while it measures, another process is done
+        name = build.fingerprint(torch.__version__, build.processor(), str(torch.get_num_threads()))
+        build.place(cache / f"products-{name}.json", json.dumps(["oneDNN"] * 3).encode(), replace=False)
+        return ["MKL"] * 3
+
+    monkeypatch.setattr(products, "_measure", measure)
+    assert products.fastest() == ("oneDNN",) * 3
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_stops_nobody(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "cache_folder", lambda: cache / "gone")
+    monkeypatch.setattr(products, "_measure", lambda: ["MKL"] * 3)
+    assert products.fastest() == ("MKL",) * 3
 
 
 def test_the_measurement_takes_the_faster_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,12 +29,18 @@ def good(cell: str = "sru") -> dict[str, Any]:
         (
             "sru",
             {"u_LBkD": torch.zeros(L, B, D)},
-            r"U: expected floating point \(L, B, k, D\), found .* \(4, 3, 6\)",
+            r"U: expected \(L, B, k, D\) in f32, f64, bf16, f16, found .* \(4, 3, 6\)",
         ),
         (
             "sru",
+            {"u_LBkD": torch.zeros(L, B, 3, D).to(torch.float8_e4m3fn)},
+            r"U: .* found torch.float8_e4m3fn",
+        ),
+        ("sru", {"mask_BD": torch.ones(B, D, requires_grad=True)}, r"mask: expected a constant"),
+        (
+            "sru",
             {"u_LBkD": torch.zeros(L, B, 3, D).long()},
-            r"U: expected floating point .* found torch.int64",
+            r"U: expected .* found torch.int64",
         ),
         ("sru", {"u_LBkD": torch.zeros(0, B, 3, D)}, r"U: expected at least one time step"),
         ("sru", {"u_LBkD": torch.zeros(L, B, 2, D)}, r"U: cell sru reads 3 to 4 matrices here, found 2"),

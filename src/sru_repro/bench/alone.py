@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from ..ops.dispatch import FUSED
 from .authors import authors_recurrence
 from .floor import recurrence_bytes
 from .shapes import Shape
@@ -18,8 +17,7 @@ from .timing import Call, failure, interleaved
 
 def backends(device: torch.device) -> list[str]:
     """Those that run on the device here and are worth timing: all but the reference, which is slow on purpose."""
-    fitting = [name for name in ops.BACKENDS if FUSED.get(name, device.type) == device.type]
-    return [name for name in fitting if name != "reference" and ops.available(name)[0]]
+    return [name for name in ops.dispatch.on(device.type) if name != "reference" and ops.available(name)[0]]
 
 
 def time_recurrence(
@@ -32,7 +30,10 @@ def time_recurrence(
     calls: dict[tuple[str, str], Call] = {}
     rows: dict[str, dict[str, Any]] = {name: {"backend": name, "label": name} for name in backends(device)}
     for name in rows:
-        calls |= _both(name, _recurrence(name, arguments, shape.bidirectional), list(arguments[:4]), grad_LBD)
+        run = _recurrence(arguments, shape.bidirectional)
+        calls |= {
+            key: _on(name, call) for key, call in _both(name, run, list(arguments[:4]), grad_LBD).items()
+        }
     rows["authors"] = {"backend": "authors", "label": "the authors' kernel"}
     try:
         single = c0_BD.to(dtype)
@@ -62,10 +63,14 @@ def inputs(
     return u, x, v, b, c0
 
 
-def _recurrence(name: str, arguments: tuple[Tensor, ...], bidirectional: bool) -> Any:
-    def run() -> Tensor:
+def _recurrence(arguments: tuple[Tensor, ...], bidirectional: bool) -> Any:
+    return lambda: ops.recurrence("sru", *arguments, bidirectional=bidirectional)[0]
+
+
+def _on(name: str, call: Call) -> Call:
+    def run() -> object:
         with ops.use(name):
-            return ops.recurrence("sru", *arguments, bidirectional=bidirectional)[0]
+            return call()
 
     return run
 

@@ -6,6 +6,7 @@ and a few units in the last place.
 Shapes: L time, B batch, k matrices, D columns = directions * hidden size.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import ops
+from ..ops.cuda import Tiling, tiled
 
 FACTOR = 3.0
 """Times the error of plain PyTorch that is accepted."""
@@ -26,6 +28,8 @@ _GRID: tuple[dict[str, Any], ...] = (
     {"length": 9, "batch": 4, "size": 16, "padding": True, "bidirectional": True, "mask": True, "scale": 4.0},
     {"length": 33, "batch": 2, "size": 64, "skip": "matrix"},
     {"length": 6, "batch": 5, "size": 24, "skip": "none", "per_step": True},
+    # Large enough for several threads, rows and features divided among them.
+    {"length": 20, "batch": 3, "size": 256, "padding": True, "bidirectional": True},
 )
 """Sizes with the options that each is tried with; those that a cell does not have are left out of its case."""
 
@@ -36,13 +40,21 @@ Call = Callable[[str, dict[str, Tensor]], tuple[Tensor, ...]]
 def failures(backend: str, device: torch.device) -> tuple[int, list[str]]:
     """How many cases were compared on that back end, and a line for each that is wrong or does not run."""
     lines, cases = [], 0
-    for what, run, inputs in _cases(device):
-        for dtype in _TYPES:
-            cases += 1
+    for cut, (what, run, inputs), dtype in itertools.product(_cuts(backend), _cases(device), _TYPES):
+        cases += 1
+        with tiled(**cut):
             problem = _problem(backend, run, inputs, dtype)
-            if problem:
-                lines.append(f"back end {backend}, {what}, {str(dtype).removeprefix('torch.')}: {problem}")
+        if problem:
+            words = [f"back end {backend}", *map(str, cut.values()), what, str(dtype).removeprefix("torch.")]
+            lines.append(f"{', '.join(words)}: {problem}")
     return cases, lines
+
+
+def _cuts(backend: str) -> list[dict[str, Tiling]]:
+    """How CUDA's kernels may cut the work: by their own choice, and as they do at sizes beyond those tried here."""
+    if backend != "cuda":
+        return [{}]
+    return [{}, *({"forward": cut, "backward": cut} for cut in (Tiling(4, 2, 128), Tiling(2, 4, 64)))]
 
 
 def _cases(device: torch.device) -> Iterator[tuple[str, Call, dict[str, Tensor]]]:

@@ -72,7 +72,7 @@ def plan(settings: Settings, device: torch.device) -> Iterator[Unit]:
     """The steps, with how much of the time each should get."""
     repeats, wanted = settings.repeats, settings.sections
     for dtype, shape in itertools.product(settings.dtypes, settings.shapes.values()):
-        if "shapes" in wanted:
+        if "shapes" in wanted and not shape.alone:
             yield Unit("shapes", shape, dtype, 8 * shape.cost, _models(shape, device, dtype, settings))
         if "recurrence" in wanted and not shape.stepwise:
             run = _bind(alone.time_recurrence, shape, device, dtype, repeats)

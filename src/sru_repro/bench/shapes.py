@@ -12,6 +12,7 @@ class Shape:
     """One size of input and model.
 
     ragged    whether sequences of different lengths are measured, too (a language model's stream has no padding)
+    alone     the recurrence only: wide enough for a large card to be busy, too wide for whole models here
     stepwise  a step a call, the state handed on, without gradients; `length` steps make a batch
     paper_ms  (contender, forward, forward and backward) in the SRU paper's speed figure
     """
@@ -26,6 +27,7 @@ class Shape:
     bidirectional: bool = False
     ragged: bool = False
     stepwise: bool = False
+    alone: bool = False
     paper_ms: tuple[tuple[str, float, float], ...] = ()
 
     @property
@@ -80,6 +82,7 @@ SHAPES = _table(
     Shape("lm-512", "language model, L128 B32 d512 ×4", 128, 32, 512, 512, 4),
     Shape("lm-1024", "language model, L256 B16 d1024 ×2", 256, 16, 1024, 1024, 2),
     Shape("lm-long", "language model, L512 B8 d1024", 512, 8, 1024, 1024),
+    Shape("wide", "one wide recurrence, L64 B128 d512", 64, 128, 512, 512, alone=True),
     Shape("decode", "decoding step by step, B1 d512 ×2", 64, 1, 512, 512, 2, stepwise=True),
 )
 

@@ -10,7 +10,7 @@ import torch
 
 from .. import ops
 from ..errors import ConfigError
-from ..ops import build, products
+from ..ops import build
 from .words import only
 
 
@@ -24,12 +24,12 @@ def run(words: Sequence[str]) -> int:
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         try:
             choice = ops.choose(device)
+            print(f"on {device:<7} {choice.name}: {choice.why}")
         except ValueError as error:
-            raise ConfigError(f"SRU_REPRO_BACKEND: {error}") from None
-        print(f"on {device:<7} {choice.name}: {choice.why}")
-    chosen = "; ".join(
-        f"{kind} {library}" for kind, library in zip(products.KINDS, products.fastest(), strict=True)
-    )
-    print(f"products   {chosen} (float32 on the CPU, measured once on this machine)")
+            if ops.dispatch.asked_for() not in ops.BACKENDS:
+                raise ConfigError(f"{ops.dispatch.VARIABLE}: {error}") from None
+            print(f"on {device:<7} none: {error}")
+    products = "; ".join(f"{kind} {library}" for kind, library in ops.products.chosen().items())
+    print(f"products   {products} (float32 on the CPU, measured once on this machine)")
     print(f"kernels    {build.cache_folder()}")
     return 0

@@ -49,7 +49,10 @@ class Bar:
 
     def _left(self) -> float | None:
         """Seconds left for the whole campaign, rows never run before taken as the mean of the others."""
-        known = [*self._spent.values(), *(value for value in self.expected.values() if value is not None)]
+        known = [
+            *filter(None, self._spent.values()),
+            *(value for value in self.expected.values() if value is not None),
+        ]
         known += [left_s for _, left_s in self._running.values() if left_s is not None]
         if not known:
             return None

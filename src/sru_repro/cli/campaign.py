@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from ..reporting.table import write_table
 from ..tasks import TaskData, task_class
 from ..training import machine
 from ..training.config import RunConfig
+from ..training.interrupt import Signals
 from ..training.run_folder import is_done
 from .bar import Bar, duration
 
@@ -50,7 +51,12 @@ class Outcome:
 
 
 def carry_out(
-    table: str, jobs: Sequence[Job], results: Path, rows: Sequence[dict[str, Any]], side_by_side: int = 1
+    table: str,
+    jobs: Sequence[Job],
+    results: Path,
+    rows: Sequence[dict[str, Any]],
+    side_by_side: int,
+    caught: Signals,
 ) -> Outcome:
     """Runs what is not done yet; after each run the record is published and table and figure are written again.
 
@@ -68,14 +74,18 @@ def carry_out(
         if job not in open_jobs:
             _publish(job, results)
     with Bar(f"{table} ({len(open_jobs)} runs)", expected, side_by_side) as bar:
-        for job, status in _finished(open_jobs, side_by_side, bar):
-            if status == 0:
-                _publish(job, results)
-                _write(table, results, rows, jobs)
-            else:
-                outcome.failed.append(job)
-                bar.say(f"failed: {_error(job)}")
-            bar.done(job.folder, _wall_s(job))
+        caught.deferred = True  # a run that has just been started must not be forgotten
+        with closing(_finished(open_jobs, side_by_side, bar, caught)) as finished:
+            for job, status in finished:
+                if status == 0:
+                    _publish(job, results)
+                    _write(table, results, rows, jobs)
+                else:
+                    outcome.failed.append(job)
+                    bar.say(f"failed: {_error(job)}")
+                bar.done(job.folder, _wall_s(job))
+        caught.deferred = False
+        caught.raise_if_any()
     outcome.records = _write(table, results, rows, jobs)
     return outcome
 
@@ -142,7 +152,9 @@ def _plan(
     print(f"expected {time_left}{beside}" if open_jobs else "expected nothing to run", flush=True)
 
 
-def _finished(jobs: Sequence[Job], side_by_side: int, bar: Bar) -> Iterator[tuple[Job, int]]:
+def _finished(
+    jobs: Sequence[Job], side_by_side: int, bar: Bar, caught: Signals
+) -> Generator[tuple[Job, int]]:
     """Runs the jobs, so many at a time; yields each with its exit status when it is through."""
     waiting = list(jobs)
     active: list[tuple[Job, subprocess.Popen[bytes], float]] = []
@@ -152,6 +164,7 @@ def _finished(jobs: Sequence[Job], side_by_side: int, bar: Bar) -> Iterator[tupl
                 job = waiting.pop(0)
                 active.append((job, _start(job, side_by_side), time.time()))
             time.sleep(0.5)
+            caught.raise_if_any()
             for entry in list(active):
                 job, process, since = entry
                 if process.poll() is None:

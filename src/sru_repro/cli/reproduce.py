@@ -31,9 +31,9 @@ def run(words: Sequence[str]) -> int:
     elif found.get("folds"):
         raise ConfigError(f"folds: table={table.name} has none")
     rows = _rows(table, found.get("rows"))
-    side_by_side = _numbers("jobs", found.get("jobs"), [1])[0]
-    if side_by_side < 1:
-        raise ConfigError(f"jobs: expected at least 1, found {side_by_side}")
+    side_by_side, *more = _numbers("jobs", found.get("jobs"), [1])
+    if more or side_by_side < 1:
+        raise ConfigError(f"jobs: expected one number, at least 1, found {found['jobs']}")
     # Seeds outermost: a campaign that is cut short leaves whole tables of fewer seeds.
     jobs = [
         _job(table, task, row, profile, seed, fold, rest)
@@ -44,8 +44,8 @@ def run(words: Sequence[str]) -> int:
     ]
     results = Path("results") if table.results and profile != "smoke" else Path("runs") / table.name
     described = [describe(table.rows, row) for row in table.row_names()]
-    with signals():  # SIGTERM, too, must stop the run in progress
-        outcome = carry_out(table.name, jobs, results, described, side_by_side)
+    with signals() as caught:  # SIGTERM, too, must stop the runs in progress
+        outcome = carry_out(table.name, jobs, results, described, side_by_side, caught)
     _show(table, profile, jobs, results, described, outcome)
     return 1 if outcome.failed else 0
 
@@ -83,7 +83,7 @@ def _rows(table: Table, text: str | None) -> list[str]:
     for row in wanted:
         if row not in known:
             raise ConfigError(f"rows: expected some of {', '.join(known)}, found {row!r}")
-    return wanted
+    return list(dict.fromkeys(wanted))
 
 
 def _show(

@@ -239,27 +239,44 @@ class SRU(Encoder):
         if self.batch_first:
             x_LBD = x_LBD.transpose(0, 1)
             padding_LB = None if padding_LB is None else padding_LB.transpose(0, 1)
+        require(
+            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
+            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
+        )
+        require(
+            padding_LB is None or padding_LB.shape == x_LBD.shape[:2],
+            f"padding: expected shape {tuple(x_LBD.shape[:2])}, found {tuple(getattr(padding_LB, 'shape', ()))}",
+        )
         steps = self._piece(x_LBD)
+        if steps >= len(x_LBD):
+            outputs, c_n = self.run_layers(x_LBD, state, padding_LB)
+            h_LBH = outputs[-1]
+        else:
+            h_LBH, c_n = self._in_pieces(x_LBD, state, padding_LB, steps)
+        return h_LBH.transpose(0, 1) if self.batch_first else h_LBH, c_n
+
+    def _in_pieces(
+        self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None, steps: int
+    ) -> tuple[Tensor, Tensor]:
         pieces = []
-        for start in range(0, max(1, len(x_LBD)), steps):
+        for start in range(0, len(x_LBD), steps):
             now = slice(start, start + steps)
             padding = None if padding_LB is None else padding_LB[now]
             outputs, state = self.run_layers(x_LBD[now], state, padding)
             pieces.append(outputs[-1])
         assert state is not None
-        h_LBH = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-        return h_LBH.transpose(0, 1) if self.batch_first else h_LBH, state
+        return torch.cat(pieces), state
 
     def _piece(self, x_LBD: Tensor) -> int:
         """Steps that go through all layers at once: in inference on the CPU, as many as a processor's cache holds.
 
-        A layer's products then never reach main memory. All steps where gradients need them, where later steps come
-        first, or where masks are drawn once for the whole sequence.
+        A layer's products then never reach main memory, and hooks on layers see a piece at a time. All steps where
+        gradients need them, where later steps come first, or where masks are drawn once for the whole sequence.
         """
         length = max(1, x_LBD.size(0))
         drawing = self.training and any(layer.dropout for layer in self.layers)
         whole = torch.is_grad_enabled() or self.bidirectional or drawing or x_LBD.device.type != "cpu"
-        if whole or x_LBD.dim() != 3 or torch.compiler.is_compiling():
+        if whole or torch.compiler.is_compiling() or torch.jit.is_tracing():
             return length
         step_bytes = 4 * self.output_size * x_LBD.size(1) * x_LBD.element_size()  # of up to four matrices
         steps = max(1, CACHE // max(1, step_bytes))

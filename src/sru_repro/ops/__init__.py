@@ -9,6 +9,7 @@ from torch import Tensor
 from . import dispatch, library, reference
 from .cells import CELLS, Cell
 from .dispatch import BACKENDS, Choice, available, choose, use
+from .fused import NAMES
 from .products import linear
 
 __all__ = [
@@ -90,8 +91,9 @@ def _check(
     if activation not in ("identity", "tanh"):
         raise ValueError(f"unknown activation {activation!r}: expected identity or tanh")
     spec = CELLS[cell]
-    if u.dim() != 4 or not u.is_floating_point():
-        raise ValueError(f"U: expected floating point (L, B, k, D), found {u.dtype} {tuple(u.shape)}")
+    if u.dim() != 4 or u.dtype not in NAMES:
+        types = ", ".join(NAMES.values())
+        raise ValueError(f"U: expected (L, B, k, D) in {types}, found {u.dtype} {tuple(u.shape)}")
     length, batch, k, columns = u.shape
     if length == 0:
         raise ValueError("U: expected at least one time step, found none")
@@ -102,6 +104,8 @@ def _check(
         raise ValueError(f"x: cell {cell} has no skip input")
     if mask is not None and spec.output != "highway":
         raise ValueError(f"mask: cell {cell} has no highway to drop from")
+    if mask is not None and mask.requires_grad and torch.is_grad_enabled():
+        raise ValueError("mask: expected a constant, found a tensor that requires a gradient; detach it")
     if (v is not None) != spec.peephole:
         raise ValueError(f"v: cell {cell} {'needs' if spec.peephole else 'takes no'} peephole weights")
     if (b is not None) != spec.biased:

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 KERNELS = Path(__file__).parent / "kernels"
@@ -24,13 +25,16 @@ class BuildError(RuntimeError):
 @functools.cache
 def cache_folder() -> Path:
     """SRU_REPRO_KERNELS, or a folder in the user's cache; a temporary folder where that cannot be written."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("SRU_REPRO_KERNELS") or Path(home) / "sru-repro/kernels")
     try:
+        if not (wanted := os.environ.get("SRU_REPRO_KERNELS")):
+            wanted = os.path.join(
+                os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sru-repro/kernels"
+            )
+        folder = Path(wanted)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
-    except OSError:
+    except (OSError, RuntimeError):  # nowhere to write, or nobody's home
         return Path(tempfile.mkdtemp(prefix="sru-repro-"))
 
 
@@ -43,14 +47,19 @@ def fingerprint(*parts: str | bytes) -> str:
     return found.hexdigest()[:24]
 
 
-def place(path: Path, content: bytes) -> None:
-    """Writes a file so that nobody ever sees a part of it."""
+def place(path: Path, content: bytes, replace: bool = True) -> None:
+    """Writes a file so that nobody ever sees a part of it; without `replace` the first one stays."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         Path(name).chmod(0o644)
-        Path(name).replace(path)
+        if replace:
+            Path(name).replace(path)
+            return
+        with suppress(FileExistsError):
+            os.link(name, path)
+        Path(name).unlink()
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -97,12 +106,20 @@ def shared_library(source: str, headers: tuple[str, ...], defines: dict[str, str
     path = cache_folder() / f"{Path(source).stem}-{'-'.join(defines.values())}-{key}.so"
     if path.exists():
         return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _built(source, [*compiler, f"-I{KERNELS}", *options], path)
+    except OSError as error:
+        raise BuildError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _built(source: str, command: list[str], path: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build-") as folder:
         built = Path(folder, path.name)
-        command = [*compiler, str(KERNELS / source), f"-I{KERNELS}", *options, "-o", str(built)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        words = [command[0], str(KERNELS / source), *command[1:], "-o", str(built)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
             told = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
-            raise BuildError(f"{compiler[0]} failed on {source}: {told or f'status {done.returncode}'}")
+            raise BuildError(f"{command[0]} failed on {source}: {told or f'status {done.returncode}'}")
         built.replace(path)
     return path

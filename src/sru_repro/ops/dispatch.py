@@ -8,6 +8,7 @@ looked for before the first call.
 import functools
 import importlib
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,16 @@ FUSED = {"cpp": "cpu", "cuda": "cuda"}
 """The fused back ends, and the type of device of each."""
 VARIABLE = "SRU_REPRO_BACKEND"
 
-_forced: list[str] = []
+
+class _Forced(threading.local):
+    """What `use` asks for: each thread has its own."""
+
+    name: str | None = None
+
+
+_forced = _Forced()
+
+_fallen: "dict[str, Choice]" = {}
 
 
 @dataclass(frozen=True)
@@ -50,13 +60,15 @@ def choose(device: str = "cpu") -> Choice:
     """
     wanted = asked_for()
     if wanted is None:
-        return _best(device)
-    return Choice(_fitting(wanted, device), f"asked for by {'sru_repro.ops.use' if _forced else VARIABLE}")
+        return _fallen.get(device) or _best(device)
+    return Choice(
+        _fitting(wanted, device), f"asked for by {'sru_repro.ops.use' if _forced.name else VARIABLE}"
+    )
 
 
 def asked_for() -> str | None:
     """The back end that `use` or the environment wants, whatever the device."""
-    return _forced[-1] if _forced else os.environ.get(VARIABLE) or None
+    return _forced.name or os.environ.get(VARIABLE) or None
 
 
 def on(device: str) -> list[str]:
@@ -66,7 +78,7 @@ def on(device: str) -> list[str]:
 
 def available(name: str) -> tuple[bool, str]:
     """Whether that back end can run on this machine (it is built if need be), and why."""
-    return module(name).available() if name in FUSED else (True, "needs nothing but PyTorch")
+    return module(name).available() if _known(name) in FUSED else (True, "needs nothing but PyTorch")
 
 
 @functools.cache
@@ -82,12 +94,27 @@ def _best(device: str) -> Choice:
             usable, why = available(name)
             if usable:
                 return Choice(name, why)
-            # Once, as the choice is kept: from here on the slow loop runs, and somebody should know.
-            warnings.warn(
-                f"recurrences on {device} fall back to the slow loop in PyTorch: {why}", stacklevel=2
-            )
-            return Choice("eager", why)
+            return _loop(device, why)
     return Choice("eager", f"there is no fused back end for {device}")
+
+
+def _loop(device: str, why: str) -> Choice:
+    # Once, as the choice is kept: from here on the slow loop runs, and somebody should know.
+    warnings.warn(f"recurrences on {device} fall back to the slow loop in PyTorch: {why}", stacklevel=3)
+    return Choice("eager", why)
+
+
+def fall_back(device: str, why: str) -> None:
+    """From now on the loop in PyTorch runs on that device: a kernel could not be built after all.
+
+    Raises:
+        ValueError: a fused back end was asked for by name.
+    """
+    wanted = asked_for()
+    if wanted in FUSED:
+        raise ValueError(f"back end {wanted} was asked for and cannot run here: {why}")
+    if device not in _fallen:
+        _fallen[device] = _loop(device, why)
 
 
 @functools.cache
@@ -113,8 +140,8 @@ def _known(name: str) -> str:
 @contextmanager
 def use(name: str) -> Iterator[None]:
     """Runs the recurrences inside the `with` block on the back end of that name."""
-    _forced.append(_known(name))
+    before, _forced.name = _forced.name, _known(name)
     try:
         yield
     finally:
-        _forced.pop()
+        _forced.name = before

@@ -37,8 +37,9 @@ def forward(
     """
     mask, padding, tanh, skip_scale, bidirectional, keep_states = options
     length, batch, _, columns = u.shape
-    u, x, v, b, mask, padding = _readable(u, x, v, b, mask, padding, c0.dtype)
-    c0, h = c0.contiguous(), u.new_empty(length, batch, columns)
+    work = torch.float64 if u.dtype == torch.float64 else torch.float32
+    u, x, v, b, mask, padding = _readable(u, x, v, b, mask, padding, work)
+    c0, h = _cast(c0, work).contiguous(), u.new_empty(length, batch, columns)
     c_n = torch.empty_like(c0)
     states = c0.new_empty(length + 1, batch, columns) if keep_states else None
     arrays = (u, x, v, b, c0, mask, padding, h, c_n, states, *[None] * 7)

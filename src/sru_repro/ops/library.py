@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from torch.utils.flop_counter import register_flop_formula
 
 from . import dispatch
+from .build import BuildError
 from .cells import CELLS
 
 
@@ -31,17 +32,35 @@ def forward_op(
     keep_states: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs (L, B, D), last states (B, D), and all states for backward (empty unless `keep_states`)."""
-    backend = _backend(u)
-    h, c_n, states = backend.forward(
+    _, (h, c_n, states) = _forward(
         cell, u, x, v, b, c0, mask, padding, tanh, skip_scale, bidirectional, keep_states
     )
     return h, c_n, c0.new_empty(0) if states is None else states
 
 
-def _backend(u: Tensor) -> Any:
+def _backend(u: Tensor) -> str:
     name = dispatch.choose(u.device.type).name
     # The reference has no backward of its own; those who call the operator itself get the loop that has.
-    return dispatch.module("eager" if name == "reference" else name)
+    return "eager" if name == "reference" else name
+
+
+def _forward(cell: str, u: Tensor, *rest: Any) -> tuple[str, tuple[Tensor, Tensor, Tensor]]:
+    """The back end that ran, and its h, c_n and states."""
+    name = _backend(u)
+    try:
+        return name, dispatch.module(name).forward(cell, u, *rest)
+    except BuildError as error:  # of this cell or these types, where others were built
+        dispatch.fall_back(u.device.type, str(error))
+        return "eager", dispatch.module("eager").forward(cell, u, *rest)
+
+
+def _backward(name: str, u: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+    """Every back end understands the states of the others."""
+    try:
+        return dispatch.module(name).backward(*arguments)
+    except BuildError as error:
+        dispatch.fall_back(u.device.type, str(error))
+        return dispatch.module("eager").backward(*arguments)
 
 
 @forward_op.register_fake
@@ -73,9 +92,8 @@ def backward_op(
     bidirectional: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of U, x, v, b and c0; empty where the argument was not given."""
-    return _backend(u).backward(
-        grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scale, bidirectional
-    )
+    arguments = (grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scale, bidirectional)
+    return _backward(_backend(u), u, *arguments)  # type: ignore[return-value]
 
 
 @backward_op.register_fake
@@ -87,7 +105,7 @@ def _(grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scal
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
     cell, u, x, v, b, _, mask, padding, *options, _ = inputs
     ctx.save_for_backward(u, x, v, b, mask, padding, output[2])
-    ctx.cell, ctx.options = cell, options
+    ctx.cell, ctx.options, ctx.backend = cell, options, None
     ctx.mark_non_differentiable(output[2])
 
 
@@ -101,8 +119,11 @@ def _gradients(
         grad_h = u.new_zeros(u.size(0), *states.shape[1:])
     if grad_c_n is None:
         grad_c_n = states.new_zeros(states.shape[1:])
-    run = backward_op if torch.is_grad_enabled() or watched(u) else _backend(u).backward
-    gu, gx, gv, gb, gc0 = run(grad_h, grad_c_n, ctx.cell, u, x, v, b, mask, padding, states, *ctx.options)
+    arguments = (grad_h, grad_c_n, ctx.cell, u, x, v, b, mask, padding, states, *ctx.options)
+    if ctx.backend is None or torch.is_grad_enabled() or watched(u):
+        gu, gx, gv, gb, gc0 = backward_op(*arguments)
+    else:
+        gu, gx, gv, gb, gc0 = _backward(ctx.backend, u, *arguments)
     return gu, None if x is None else gx, None if v is None else gv, None if b is None else gb, gc0
 
 
@@ -123,8 +144,23 @@ def watched(u: Tensor) -> bool:
         torch.compiler.is_compiling()
         or is_in_torch_dispatch_mode()
         or torch._C._are_functorch_transforms_active()
+        or torch.jit.is_tracing()
+        or type(u) not in (Tensor, torch.nn.Parameter)
         or u.device.type == "meta"
     )
+
+
+def refuse_forward_mode() -> None:
+    """Forward-mode derivatives would come out as zero, without a word.
+
+    Raises:
+        RuntimeError: they are being taken.
+    """
+    if torch.autograd.forward_ad._current_level >= 0:
+        raise RuntimeError(
+            "forward-mode derivatives are not implemented by this back end: run the recurrence inside "
+            "`with sru_repro.ops.use('reference'):`"
+        )
 
 
 class _Direct(torch.autograd.Function):
@@ -134,7 +170,7 @@ class _Direct(torch.autograd.Function):
     def forward(ctx: Any, options: tuple[Any, ...], *tensors: Any) -> tuple[Tensor, Tensor]:
         cell, *rest = options
         u, x, v, b, _, mask, padding = tensors
-        h, c_n, states = _backend(u).forward(cell, *tensors, *rest, True)
+        ctx.backend, (h, c_n, states) = _forward(cell, *tensors, *rest, True)
         ctx.save_for_backward(u, x, v, b, mask, padding, states)
         ctx.cell, ctx.options = cell, rest
         ctx.set_materialize_grads(False)
@@ -158,12 +194,13 @@ def run(
 ) -> tuple[Tensor, Tensor]:
     """h (L, B, D) and c_n (B, D), differentiable where one of the tensors is; arguments as in `forward_op`."""
     training = torch.is_grad_enabled() and any(i is not None and i.requires_grad for i in (u, x, v, b, c0))
+    refuse_forward_mode()
     if watched(u):
         output = forward_op(cell, u, x, v, b, c0, mask, padding, *options, training)
     elif training:
         output = _Direct.apply((cell, *options), u, x, v, b, c0, mask, padding)
     else:
-        output = _backend(u).forward(cell, u, x, v, b, c0, mask, padding, *options, False)
+        _, output = _forward(cell, u, x, v, b, c0, mask, padding, *options, False)
     return output[0], output[1]
 
 

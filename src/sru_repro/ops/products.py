@@ -3,7 +3,8 @@
 PyTorch gives a float32 product on the CPU to MKL, which holds back on processors of another make, while its LSTM runs
 on oneDNN. Which is faster differs from machine to machine and between a product and its two gradients, so all three are
 measured once, and the result kept in the cache: the same machine always takes the same code, and the same seed gives
-the same numbers. Elsewhere (other types, CUDA, autocast, compiled code) `torch.nn.functional.linear` is used as it is.
+the same numbers. Elsewhere (other types, CUDA, autocast, compilers, transforms and modes that want to see operators)
+`torch.nn.functional.linear` is used as it is.
 
 Shapes: N rows (steps times batch), D features in, H features out.
 """
@@ -13,12 +14,14 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.flop_counter import register_flop_formula
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from . import build
 
@@ -40,7 +43,12 @@ def linear(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None = None) -> Tensor
         or x.numel() * weight_HD.size(0) < SMALL
         or torch.is_autocast_enabled("cpu")
         or torch.compiler.is_compiling()
+        or is_in_torch_dispatch_mode()
+        or torch._C._are_functorch_transforms_active()
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch.jit.is_tracing()
         or type(x) is not Tensor
+        or type(weight_HD) not in (Tensor, torch.nn.Parameter)
         or "oneDNN" not in fastest()
     )
     return F.linear(x, weight_HD, bias_H) if plain else _Linear.apply(x, weight_HD, bias_H)
@@ -89,27 +97,46 @@ def _weight_gradient(grad_NH: Tensor, x_ND: Tensor, library: str) -> Tensor:
     return _onednn(grad_NH.t(), x_ND.t()) if library == "oneDNN" else grad_NH.t() @ x_ND
 
 
-@functools.cache
 def fastest() -> tuple[str, ...]:
     """The library for each of `KINDS`, from the cache or measured now, in a fraction of a second."""
+    return _fastest(torch.get_num_threads())
+
+
+@functools.cache
+def _fastest(threads: int) -> tuple[str, ...]:
     if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return ("MKL",) * len(KINDS)
-    key = build.fingerprint(torch.__version__, build.processor(), str(torch.get_num_threads()))
+    key = build.fingerprint(torch.__version__, build.processor(), str(threads))
     path = build.cache_folder() / f"products-{key}.json"
+    found = _kept(path)
+    if found is None:
+        measured = tuple(_measure())
+        with suppress(OSError):  # measured again next time
+            build.place(path, json.dumps(measured).encode(), replace=False)
+        found = _kept(path) or measured  # of processes that measured at once, the first decides for all
+    return found
+
+
+def _kept(path: Path) -> tuple[str, ...] | None:
     try:
         found = json.loads(path.read_text())
-        if len(found) == len(KINDS) and set(found) <= set(LIBRARIES):
-            return tuple(found)
     except (OSError, ValueError):
-        pass
-    found = _measure()
-    build.place(path, json.dumps(found).encode())
-    return tuple(found)
+        return None
+    if len(found) == len(KINDS) and set(found) <= set(LIBRARIES):
+        return tuple(found)
+    path.unlink(missing_ok=True)  # not what this code writes
+    return None
+
+
+def chosen() -> dict[str, str]:
+    """The library of each product, by the product's name: float32 on this machine's CPU."""
+    return dict(zip(KINDS, fastest(), strict=True))
 
 
 @torch.no_grad()
 def _measure(rows: int = 2048, inner: int = 256, outer: int = 768, repeats: int = 7) -> list[str]:
-    x_ND, weight_HD, grad_NH = torch.ones(rows, inner), torch.ones(outer, inner), torch.ones(rows, outer)
+    sizes = ((rows, inner), (outer, inner), (rows, outer))
+    x_ND, weight_HD, grad_NH = (torch.ones(size, dtype=torch.float32, device="cpu") for size in sizes)
     products: dict[str, Callable[[str], Tensor]] = {
         "forward": lambda library: _forward(x_ND, weight_HD, None, library),
         "input gradient": lambda library: _input_gradient(grad_NH, weight_HD, library),
@@ -126,11 +153,3 @@ def _measure(rows: int = 2048, inner: int = 256, outer: int = 768, repeats: int 
         mkl, onednn = (statistics.median(times[1:]) for times in seconds.values())
         found.append("oneDNN" if mkl > WORTH * onednn else "MKL")
     return found
-
-
-@register_flop_formula(torch.ops.mkldnn._linear_pointwise)
-def _flops(x_shape: tuple[int, ...], weight_shape: tuple[int, int], *rest: Any, **options: Any) -> int:
-    rows = 1
-    for size in x_shape[:-1]:
-        rows *= size
-    return 2 * rows * weight_shape[0] * weight_shape[1]

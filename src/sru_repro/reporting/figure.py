@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PIXELS = (1600, 700)
 _DPI = 100
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so a picture looks alike everywhere
     "font.size": 13,
     "axes.titlesize": 14,
@@ -53,7 +53,7 @@ def draw_figure(table: str, records: Sequence[Record], rows: Sequence[Row]) -> "
     if not found:
         raise DataError(f"{table}: expected finished runs to draw, found none; run the table first")
     section = found[0]
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(_PIXELS[0] / _DPI, _PIXELS[1] / _DPI), dpi=_DPI, layout="constrained")
         figure.get_layout_engine().set(rect=(0.01, 0, 0.98, 1), h_pad=0.14)  # type: ignore[union-attr,call-arg]
         _caption(figure, table, section)

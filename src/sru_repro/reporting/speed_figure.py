@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sru_repro.record import Record
-from sru_repro.reporting.figure import _STYLE
+from sru_repro.reporting.figure import STYLE
 from sru_repro.reporting.panels import GREY
 from sru_repro.reporting.speed_tables import baseline, ratio, seconds, significant
 
@@ -50,7 +50,7 @@ def draw_speed_figure(record: Record) -> "Figure":
     dtype = min(entry["dtype"] for entry in entries)
     shapes = [entry for entry in record["shapes"] if entry["dtype"] == dtype and not entry["stepwise"]]
     growth = [entry for entry in record["growth"] if entry["dtype"] == dtype]
-    with rc_context(_STYLE | {"font.size": 12, "axes.titlesize": 13}):
+    with rc_context(STYLE | {"font.size": 12, "axes.titlesize": 13}):
         figure = Figure(figsize=(_PIXELS[0] / _DPI, _PIXELS[1] / _DPI), dpi=_DPI, layout="constrained")
         figure.get_layout_engine().set(rect=(0.01, 0, 0.98, 1), h_pad=0.12)  # type: ignore[union-attr,call-arg]
         _caption(figure, record, shapes, dtype)

@@ -59,6 +59,8 @@ def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, r
             weights_only=True,
         )
         content["backend"] = ops.choose(device.type).label if task.encoder.uses_ops else "torch.nn"
+        if task.encoder.uses_ops and device.type == "cpu":
+            content["products"] = ops.products.chosen()  # sums in another order have other last digits
         content["throughput"] = recorder.throughput(trainer.global_step, len(data.train))
         peak = machine.peak_memory(device)
         content |= peak

@@ -46,6 +46,7 @@ struct Part {
 
 // Parts of about equal size, at least one a thread: over the batch first, then over features, in whole vectors.
 std::vector<Part> split(const Call& a) {
+    if (!a.B || !a.D) return {};
     const int64_t directions = a.bidirectional ? 2 : 1, size = a.D / directions;
     const int64_t rows = std::min(a.B, a.threads), wanted = (a.threads + rows - 1) / rows;
     const int64_t pieces = std::max<int64_t>(1, std::min(wanted, size / 64));
