@@ -23,8 +23,8 @@ from . import _authors, _packed
 from ._contract import Encoder, ModelSettings, require, sequence_mask
 from ._lstm_convention import LSTMConvention
 
-CACHE = 2 << 20
-"""Bytes of a layer's products that are worth keeping near the processor."""
+CACHE = 8 << 20
+"""Bytes of a layer's products that are worth keeping near the processor, of which it holds some tens of millions."""
 
 
 class SRUConfig(ModelSettings):
