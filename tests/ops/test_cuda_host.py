@@ -182,7 +182,7 @@ def on_host(
 def test_the_kernels_compute_the_reference(make_call: Any, on_host: Any, case: Case) -> None:
     """Within 2 (gradients: 3) times the error of the reference loop on the same rounded inputs.
 
-    A unit of the type is granted to either: these calls are too small for the loop's own error to be typical.
+    Errors are root mean squares; half a unit of the type, the rounding of the result itself, is granted to either.
     """
     low, found = case.run(make_call)
     loop = low.results("reference")
@@ -190,8 +190,10 @@ def test_the_kernels_compute_the_reference(make_call: Any, on_host: Any, case: C
     for name, exact in truth.items():
         value, expected = found[name], loop[name]
         assert (value.dtype, value.shape) == (expected.dtype, expected.shape), name
-        error, allowed = (float((result - exact).abs().max()) for result in (value, expected))
-        rounding = float(exact.abs().max()) * torch.finfo(value.dtype).eps
+        if not exact.numel():
+            continue
+        error, allowed = (float((r - exact).square().mean().sqrt()) for r in (value, expected))
+        rounding = float(exact.abs().max()) * torch.finfo(value.dtype).eps / 2
         if value.dtype == torch.float64:
             rounding = 1e-10  # the loop is the truth itself there
         assert error <= (2 if name in ("h", "c_n") else 3) * max(allowed, rounding), name

@@ -17,6 +17,6 @@ def run(words: Sequence[str]) -> int:
         table = load_table(name)
         if table.results:
             rows[name] = [describe(table.rows, row) for row in table.row_names()]
-    for path in report(Path("results"), rows):
-        print(path)
+    written = report(Path("results"), rows)
+    print("\n".join(map(str, written)) or "nothing to report: no records in results/ here")
     return 0

@@ -239,16 +239,8 @@ class SRU(Encoder):
         if self.batch_first:
             x_LBD = x_LBD.transpose(0, 1)
             padding_LB = None if padding_LB is None else padding_LB.transpose(0, 1)
-        require(
-            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
-            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
-        )
-        require(
-            padding_LB is None or padding_LB.shape == x_LBD.shape[:2],
-            f"padding: expected shape {tuple(x_LBD.shape[:2])}, found {tuple(getattr(padding_LB, 'shape', ()))}",
-        )
-        steps = self._piece(x_LBD)
-        if steps >= len(x_LBD):
+        steps = self._piece(x_LBD, padding_LB)
+        if not steps:
             outputs, c_n = self.run_layers(x_LBD, state, padding_LB)
             h_LBH = outputs[-1]
         else:
@@ -267,20 +259,21 @@ class SRU(Encoder):
         assert state is not None
         return torch.cat(pieces), state
 
-    def _piece(self, x_LBD: Tensor) -> int:
+    def _piece(self, x_LBD: Tensor, padding_LB: Tensor | None) -> int:
         """Steps that go through all layers at once: in inference on the CPU, as many as a processor's cache holds.
 
-        A layer's products then never reach main memory, and hooks on layers see a piece at a time. All steps where
-        gradients need them, where later steps come first, or where masks are drawn once for the whole sequence.
+        A layer's products then never reach main memory, and hooks on layers see a piece at a time. 0, for all steps,
+        where gradients need them, where later steps come first, where masks are drawn once for the whole sequence,
+        and where shapes do not fit, so that they are refused as a whole.
         """
-        length = max(1, x_LBD.size(0))
         drawing = self.training and any(layer.dropout for layer in self.layers)
         whole = torch.is_grad_enabled() or self.bidirectional or drawing or x_LBD.device.type != "cpu"
-        if whole or torch.compiler.is_compiling() or torch.jit.is_tracing():
-            return length
+        unfit = x_LBD.dim() != 3 or (padding_LB is not None and padding_LB.shape != x_LBD.shape[:2])
+        if whole or unfit or torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return 0
         step_bytes = 4 * self.output_size * x_LBD.size(1) * x_LBD.element_size()  # of up to four matrices
         steps = max(1, CACHE // max(1, step_bytes))
-        return steps if length >= 2 * steps else length
+        return steps if x_LBD.size(0) >= 2 * steps else 0
 
     def run_layers(
         self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None

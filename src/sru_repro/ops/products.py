@@ -29,8 +29,6 @@ KINDS = ("forward", "input gradient", "weight gradient")
 LIBRARIES = ("MKL", "oneDNN")
 WORTH = 1.05
 """oneDNN is taken where it is at least this much faster, so that noise does not decide."""
-
-
 SMALL = 1 << 18
 """Multiplications below which calling oneDNN costs more than it saves."""
 
@@ -122,7 +120,7 @@ def _kept(path: Path) -> tuple[str, ...] | None:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    if len(found) == len(KINDS) and set(found) <= set(LIBRARIES):
+    if isinstance(found, list) and len(found) == len(KINDS) and set(found) <= set(LIBRARIES):
         return tuple(found)
     path.unlink(missing_ok=True)  # not what this code writes
     return None

@@ -34,11 +34,16 @@ def publish(run: Path, results: Path) -> Path:
         slug, fingerprint = _origin(record)
         short = sha256(fingerprint.encode()).hexdigest()[:8]
         place = place.with_name(f"{place.stem}-{slug}-{short}.json")
-    folder.mkdir(parents=True, exist_ok=True)
-    written = place.with_suffix(".part")
-    written.write_text(dump(record), encoding="utf-8", newline="\n")
-    written.replace(place)
+    write_whole(place, dump(record))
     return place
+
+
+def write_whole(place: Path, text: str) -> None:
+    """Writes a file of results, its folder too, so that nobody ever sees a part of it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    written = place.with_suffix(".part")
+    written.write_text(text, encoding="utf-8", newline="\n")
+    written.replace(place)
 
 
 def dump(record: Record) -> str:

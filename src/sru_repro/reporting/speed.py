@@ -20,7 +20,9 @@ A number is the median over rounds (lower to upper quartile); a round runs each 
 faster of `nn.LSTM` and `nn.LSTMCell`). *Over floor*: how many \
 times as long as the model's matrix products alone. *Lengths differ*: from a padded batch to padded outputs, with \
 random lengths from L/4 to L; `nn.LSTM` and `nn.GRU` pack their input for it. Peak memory is what forward and \
-backward allocate themselves. Convolutions are causal and have nothing between layers."""
+backward allocate themselves. Convolutions are causal and have nothing between layers. Getting memory is part of every \
+time: on the CPU large results come from fresh pages of the system at each call, which costs some models more than \
+others (CONTRIBUTING.md, *The recurrences*)."""
 
 
 def publish_speed(record: Record, results: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sru_repro.errors import DataError
 from sru_repro.record import Record, lookup
-from sru_repro.reporting.publish import without_paths
+from sru_repro.reporting.publish import without_paths, write_whole
 
 SCHEMA = 1
 SECTIONS = ("shapes", "recurrence", "overhead", "graphs", "growth")
@@ -39,10 +39,7 @@ def write_speed(record: Mapping[str, Any], results: Path) -> Path:
         known = {_identity(entry) for entry in new}
         kept = [entry for entry in before[section] if _identity(entry) not in known]
         merged[section] = sorted([*new, *kept], key=lambda entry: (entry["order"], entry["dtype"]))
-    results.mkdir(parents=True, exist_ok=True)
-    written = place.with_suffix(".part")
-    written.write_text(_dump(merged), encoding="utf-8", newline="\n")
-    written.replace(place)
+    write_whole(place, _dump(merged))
     return place
 
 

@@ -169,7 +169,8 @@ void backward_row(const Row& row, const T* before, const U* grad_h, T* carry, U*
         if constexpr (Cell::biased) b_f[j] += d.u[1], b_r[j] += d.u[2];
         carry[j] = d.state;
     }
-    if (++sums.rows == Sums::often) sums.add_up();
+    if constexpr (Cell::peephole || Cell::biased)
+        if (++sums.rows == Sums::often) sums.add_up();
 }
 
 template <class G> void backward_part(const Call& a, const Part& part, Sums& sums) {
