@@ -95,7 +95,8 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     rest["trainer"] = groups["trainer"] = _concrete(groups["trainer"])
     device = groups["trainer"]["accelerator"]
     try:
-        if encoder.uses_ops and (device == "cpu" or torch.cuda.is_available()):
+        # Only where one is asked for by name: the first choice may compile, and a typo further on must answer at once.
+        if ops.dispatch.asked_for() and encoder.uses_ops and (device == "cpu" or torch.cuda.is_available()):
             ops.choose(device)
     except ValueError as error:
         raise ConfigError(f"SRU_REPRO_BACKEND: {error}") from None
