@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ def ask_peers(tmp_path_factory: pytest.TempPathFactory) -> Any:
     Compiling takes 20 s a version, once for each version of PyTorch: the builds stay beside the package.
     """
 
-    def ask(cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    def ask(
+        cases: dict[str, dict[str, Any]], versions: Sequence[str] = VERSIONS
+    ) -> dict[str, dict[str, dict[str, Any]]]:
         folder, running = tmp_path_factory.mktemp("peers"), {}
         torch.save(cases, folder / "cases.pt")
-        for version in VERSIONS:
+        for version in versions:
             package = PEERS / version
             if not (package / "sru").is_dir():
                 pytest.fail(
@@ -49,6 +52,6 @@ def ask_peers(tmp_path_factory: pytest.TempPathFactory) -> Any:
             said, _ = process.communicate()
             if process.returncode != 0:
                 pytest.fail(f"the authors' package sru=={version} does not run here:\n{said}", pytrace=False)
-        return {version: torch.load(folder / f"{version}.pt") for version in VERSIONS}
+        return {version: torch.load(folder / f"{version}.pt") for version in versions}
 
     return ask

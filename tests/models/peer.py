@@ -55,16 +55,15 @@ class Given(nn.Module):
 def built(sru: ModuleType, case: dict[str, Any]) -> Any:
     """Their module with random weights, from our names of the options."""
     options = dict(case["options"])
+    kind = options.pop("kind", "SRU")
     norm, activation = options.pop("layer_norm", None), options.pop("activation", "identity")
-    options |= {
-        "layer_norm": norm is not None,
-        "normalize_after": norm == "post",
-        "use_tanh": activation == "tanh",
-    }
+    options |= {"layer_norm": norm is not None, "normalize_after": norm == "post"}
+    if kind == "SRU":
+        options["use_tanh"] = activation == "tanh"
     if "u" in case:
         name = "custom_m" if sru.__version__.startswith("2.") else "transform_module"
         options[name] = [Given(case["u"], case["v"])]
-    module = sru.SRU(**options).double()
+    module = getattr(sru, kind)(**options).double()
     torch.manual_seed(0)
     for name, parameter in module.named_parameters():
         if parameter.requires_grad and name.rsplit(".", 1)[1] not in ("u", "v"):
@@ -77,7 +76,12 @@ def run(module: Any, case: dict[str, Any], x: Tensor, c0: Tensor | None) -> tupl
     if "lengths" in case:
         packed, c_n = module(pack_padded_sequence(x, case["lengths"], enforce_sorted=False), c0)
         return pad_packed_sequence(packed)[0], c_n
-    return module(x, c0, case.get("padding"))
+    if case["options"].get("kind") != "SRUpp":
+        return module(x, c0, case.get("padding"))
+    memory = case.get("memory")
+    h, c_n, saved = module(x, c0, case.get("padding"), case.get("attn_mask"), memory)
+    case["saved"] = [value.detach() for value in saved["saved_inputs"]]
+    return h, c_n
 
 
 def answer(sru: ModuleType, case: dict[str, Any]) -> dict[str, Any]:
@@ -91,16 +95,19 @@ def answer(sru: ModuleType, case: dict[str, Any]) -> dict[str, Any]:
     grads = torch.autograd.grad(
         [h, c_n], list(leaves.values()), [case["grad_h"], case["grad_c_n"]], allow_unused=True
     )
-    with torch.no_grad():
-        single = copy.deepcopy(module).float().eval()
-        fast_h, fast_c_n = run(single, case, x.float(), None if c0 is None else c0.float())
-    return {
+    found = {
         "weights": module.state_dict(),
         "h": h.detach(),
         "c_n": c_n.detach(),
         "grads": {name: g for name, g in zip(leaves, grads, strict=True) if g is not None},
-        "fast": (fast_h, fast_c_n),
+        "saved": case.get("saved"),
     }
+    if "saved" in case:  # SRU++ has no compiled kernel of its own
+        return found
+    with torch.no_grad():
+        single = copy.deepcopy(module).float().eval()
+        fast_h, fast_c_n = run(single, case, x.float(), None if c0 is None else c0.float())
+    return found | {"fast": (fast_h, fast_c_n)}
 
 
 def main(package: str, build: str, cases: str, answers: str) -> None:

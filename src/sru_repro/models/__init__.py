@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 from .. import scan
-from ._contract import Encoder, ModelSettings, Settings, State, detach
+from ._contract import Encoder, ModelSettings, Settings, State, Stream, detach
 
-__all__ = ["Encoder", "ModelSettings", "Settings", "State", "detach", "encoder_class", "names"]
+__all__ = ["Encoder", "ModelSettings", "Settings", "State", "Stream", "detach", "encoder_class", "names"]
 
 
 def names() -> list[str]:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from ._sru_layer import ElementwiseLayer
     from .sru import SRU, SRULayer
+    from .srupp import SRUpp, SRUppLayer
 
 KNOWN = r"weight(_proj|_c)?|bias|scale_x|layer_norm\.(weight|bias)|transform_module\..*"
 """What a layer of theirs may hold; weight normalisation and modules of the user's own are not among it."""
@@ -41,6 +43,84 @@ def convert(state_dict: dict[str, Tensor], sru: "SRU") -> dict[str, Tensor]:
     return result
 
 
+def convert_srupp(state_dict: dict[str, Tensor], srupp: "SRUpp") -> dict[str, Tensor]:
+    """A state dict for `srupp` from one of the authors' `SRUpp` (3.0.0.dev6).
+
+    Raises:
+        ValueError: the weights belong to a module with other options; the line says which.
+    """
+    result: dict[str, Tensor] = {}
+    for i, layer in enumerate(srupp.layers):
+        prefix = f"rnn_lst.{i}."
+        theirs = {key[len(prefix) :]: value for key, value in state_dict.items() if key.startswith(prefix)}
+        result |= {f"layers.{i}.{key}": v for key, v in _srupp_layer(theirs, layer, f"layer {i}").items()}  # type: ignore[arg-type]
+    known = tuple(f"rnn_lst.{i}." for i in range(len(srupp.layers)))
+    strange = [key for key in state_dict if not key.startswith(known)]
+    if strange:
+        raise ValueError(
+            f"{strange[0]}: this model has no counterpart of it (num_layers or an option differs)"
+        )
+    for key, value in srupp.state_dict().items():
+        found = tuple(result[key].shape) if key in result else None
+        if tuple(value.shape) != found:
+            raise ValueError(
+                f"{key}: this model's options make it {tuple(value.shape)}, the weights' {found}"
+            )
+    unknown = result.keys() - srupp.state_dict().keys()
+    if unknown:
+        raise ValueError(f"{min(unknown)}: the weights have it, this model's options do not")
+    return result
+
+
+_SRUPP = {
+    "transform_module.linear1.weight": "projection",
+    "transform_module.alpha": "attention_scale",
+    "transform_module.layer_norm.weight": "attention_norm.weight",
+    "transform_module.layer_norm.bias": "attention_norm.bias",
+    "layer_norm.weight": "layer_norm.weight",
+    "layer_norm.bias": "layer_norm.bias",
+}
+
+
+def _srupp_layer(theirs: dict[str, Tensor], ours: "SRUppLayer", where: str) -> dict[str, Tensor]:
+    """With attention linear2 makes keys and values and linear3 U; without it linear2 makes U."""
+    if not {"weight_c", "bias", "scale_x", "transform_module.linear2.weight"} <= theirs.keys():
+        raise ValueError(f"{where}: expected a layer of SRUpp, found {sorted(theirs) or 'nothing'}")
+    result = {_SRUPP[key]: value for key, value in theirs.items() if key in _SRUPP}
+    linear2, linear3 = (theirs.get(f"transform_module.linear{i}.weight") for i in (2, 3))
+    if (linear3 is not None) != ours.attends:
+        raise ValueError(
+            f"{where}: the weights attend {'here' if linear3 is not None else 'not here'}, this model's do the "
+            "opposite (set attention_every, attention_last)"
+        )
+    outer = linear2 if linear3 is None else linear3
+    assert linear2 is not None and outer is not None
+    if linear3 is not None:
+        result["keys_values"] = linear2
+    size = ours.columns // (2 if ours.bidirectional else 1)
+    if outer.size(0) != ours.matrices * ours.columns:
+        raise ValueError(
+            f"{where}: expected {ours.matrices} matrices of {ours.columns} columns, found {outer.size(0)} rows"
+        )
+    result["weight"] = _gate_major(outer, size, ours.matrices)
+    _check_scale(theirs, ours, where)
+    return result | {"weight_c": theirs["weight_c"].view(2, -1), "bias": theirs["bias"].view(2, -1)}
+
+
+def _gate_major(weight: Tensor, size: int, matrices: int) -> Tensor:
+    """(directions, features, matrices, inputs) to (matrices, directions, features, inputs), both as (rows, inputs)."""
+    return weight.view(-1, size, matrices, weight.size(1)).permute(2, 0, 1, 3).reshape(weight.shape)
+
+
+def _check_scale(theirs: dict[str, Tensor], ours: "ElementwiseLayer", where: str) -> None:
+    scale = theirs["scale_x"].item()
+    if ours.matrices == 3 and ours.has_skip_term and abs(scale - ours.alpha) > 1e-4:
+        raise ValueError(
+            f"{where}: alpha: the weights have {scale:.4f}, this model {ours.alpha:.4f} "
+            "(set rescale, highway_bias)"
+        )
+
+
 def _layer(theirs: dict[str, Tensor], ours: "SRULayer", where: str) -> dict[str, Tensor]:
     strange = [key for key in theirs if not re.fullmatch(KNOWN, key)]
     if strange:
@@ -62,21 +142,14 @@ def _layer(theirs: dict[str, Tensor], ours: "SRULayer", where: str) -> dict[str,
         second, first = second @ first, None  # the same map in one matrix
     if (first is None) != (ours.projection is None):
         raise ValueError(f"{where}: projection_size: the weights are not factorised, this model is")
-    # (directions, features, matrices, inputs) -> (matrices, directions, features, inputs)
-    weight = second.view(-1, size, matrices, second.size(1)).permute(2, 0, 1, 3).reshape(second.shape)
-    result = {"weight": weight, "bias": theirs["bias"].view(2, -1)}
+    result = {"weight": _gate_major(second, size, matrices), "bias": theirs["bias"].view(2, -1)}
     if first is not None:
         result["projection"] = first
     if ours.weight_c is not None:
         result["weight_c"] = theirs["weight_c"].view(2, -1)
     elif theirs["weight_c"].abs().max() > 0:
         raise ValueError(f"{where}: v1: the weights use c in the gates, this model was built with v1=True")
-    scale = theirs["scale_x"].item()
-    if ours.matrices == 3 and ours.has_skip_term and abs(scale - ours.alpha) > 1e-4:
-        raise ValueError(
-            f"{where}: alpha: the weights have {scale:.4f}, this model {ours.alpha:.4f} "
-            "(set rescale, highway_bias)"
-        )
+    _check_scale(theirs, ours, where)
     for name in ("weight", "bias"):
         key = f"layer_norm.{name}"
         if (key in theirs) != (ours.layer_norm is not None):

@@ -3,6 +3,7 @@
 Shapes: L time, B batch, D input features, H output features.
 """
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -26,11 +27,25 @@ class ModelSettings(Settings):
     name: str
 
 
+@dataclass(frozen=True)
+class Stream:
+    """What a task that carries the state from segment to segment asks of its encoder: never look ahead, and, where
+    there is attention, how far back to look.
+
+    memory  steps before the segment that attention sees in training: as many of the previous ones as are kept
+    window  steps before its own that every position sees in evaluation, however the text is cut (`same_length`)
+    """
+
+    memory: int
+    window: int
+
+
 class Encoder(nn.Module):
     """A map from a sequence of vectors to a sequence of vectors, with a state that carries over segments.
 
     causal       output t depends on inputs 0..t only
-    streams      calls on consecutive pieces, the state handed on, equal one call on the whole
+    streams      calls on consecutive pieces, the state handed on, equal one call on the whole (with attention: in
+                 evaluation, where what a position sees does not depend on the cut)
     output_size  H
     bidirectional  whether the second half of H was computed backwards in time
     uses_ops     whether it runs on the recurrences of `sru_repro.ops`
@@ -55,8 +70,12 @@ class Encoder(nn.Module):
         return getattr(cls, "streams", True) and not getattr(config, "bidirectional", False)
 
     @classmethod
-    def from_config(cls, input_size: int, config: ModelSettings) -> "Encoder":
-        """Builds the encoder from its settings; the constructor's keywords are the settings' fields."""
+    def from_config(cls, input_size: int, config: ModelSettings, stream: Stream | None = None) -> "Encoder":
+        """Builds the encoder from its settings; the constructor's keywords are the settings' fields.
+
+        `stream` is given by tasks that carry the state. Recurrences need nothing of it; an encoder with attention
+        is causal and keeps a memory with it, and sees the whole sequence without.
+        """
         return cls(input_size, **config.model_dump(exclude={"name"}))
 
 

@@ -11,7 +11,7 @@ Shapes: L time, B batch, D input features, H = directions * hidden_size columns,
 """
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -20,8 +20,9 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
 from . import _authors, _packed
-from ._contract import Encoder, ModelSettings, require, sequence_mask
+from ._contract import Encoder, ModelSettings, require
 from ._lstm_convention import LSTMConvention
+from ._sru_layer import ElementwiseLayer
 
 CACHE = 8 << 20
 """Bytes of a layer's products that are worth keeping near the processor, of which it holds some tens of millions."""
@@ -52,45 +53,20 @@ class SRUConfig(ModelSettings):
         return self
 
 
-class SRULayer(nn.Module):
+class SRULayer(ElementwiseLayer):
     """One SRU layer: one product for all gates, then the elementwise recurrence.
 
     `weight` is (k * H, n) with rows ordered [gate][direction][feature], gates W, W_f, W_r and, where input
     and output sizes differ, W_s of the skip; n is the input size, or `projection_size` when factorised.
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *,
-        dropout: float,
-        bidirectional: bool,
-        projection_size: int,
-        highway_bias: float,
-        layer_norm: str | None,
-        has_skip_term: bool,
-        rescale: bool,
-        activation: str,
-        v1: bool,
-    ) -> None:
-        super().__init__()
-        columns = hidden_size * (2 if bidirectional else 1)
-        self.input_size, self.columns, self.bidirectional = input_size, columns, bidirectional
-        self.dropout, self.activation, self.v1 = dropout, activation, v1
-        self.has_skip_term, self.highway_bias, self.norm_place = has_skip_term, highway_bias, layer_norm
-        self.matrices = 4 if has_skip_term and input_size != columns else 3
-        # Section 3.3: alpha keeps the variance of the highway branch at initialisation; it is a constant.
-        self.alpha = math.sqrt(1 + 2 * math.exp(highway_bias)) if rescale and has_skip_term else 1.0
+    def __init__(self, input_size: int, hidden_size: int, *, projection_size: int, **options: Any) -> None:
+        super().__init__(input_size, hidden_size, **options)
         # Factorising pays only when the inner size is below both outer ones (the authors' rule for enwik8).
-        factorised = 0 < projection_size < min(input_size, columns)
+        factorised = 0 < projection_size < min(input_size, self.columns)
         inner = projection_size if factorised else input_size
         self.projection = nn.Parameter(torch.empty(inner, input_size)) if factorised else None
-        self.weight = nn.Parameter(torch.empty(self.matrices * columns, inner))
-        self.weight_c = None if v1 else nn.Parameter(torch.empty(2, columns))
-        self.bias = nn.Parameter(torch.empty(2, columns))
-        size = {"pre": input_size, "post": columns}.get(layer_norm or "")
-        self.layer_norm = nn.LayerNorm(size) if size else None
+        self.weight = nn.Parameter(torch.empty(self.matrices * self.columns, inner))
         self.reset_parameters()
 
     @torch.no_grad()
@@ -107,44 +83,17 @@ class SRULayer(nn.Module):
             gates[3].mul_(self.alpha)
         if self.layer_norm is not None:
             self.weight.mul_(0.1)
-            self.layer_norm.reset_parameters()
-        if self.weight_c is not None:
-            self.weight_c.uniform_(-1, 1).mul_(math.sqrt(3 * 0.5))
-        self.bias[0] = 0
-        self.bias[1] = self.highway_bias
+        self.reset_vectors(weight_c=math.sqrt(3 * 0.5))
 
     def forward(
         self, x_LBD: Tensor, c0_BH: Tensor | None, padding_LB: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Returns (h_LBH, c_n (B, H))."""
-        length, batch, _ = x_LBD.shape
-        pre = self.layer_norm is not None and self.norm_place == "pre"
-        product_input = self.layer_norm(x_LBD) if self.layer_norm is not None and pre else x_LBD
+        mask_BH = self.highway_mask(x_LBD.size(1))
+        product_input = self.product_input(x_LBD)
         if self.projection is not None:
             product_input = ops.linear(product_input, self.projection)
-        u_LBkH = ops.linear(product_input, self.weight).view(length, batch, self.matrices, self.columns)
-        mask_BH = None
-        if self.training and self.dropout > 0:
-            mask_BH = sequence_mask(batch, self.columns, self.dropout, self.bias)
-        skip_is_input = self.has_skip_term and self.matrices == 3
-        h_LBH, c_n = ops.recurrence(
-            "sru_v1" if self.v1 else "sru",
-            u_LBkH,
-            x_LBD if skip_is_input else None,
-            self.weight_c,
-            self.bias,
-            c0_BH,
-            mask_BD=mask_BH,
-            padding_LB=padding_LB,
-            activation=self.activation,
-            skip_scale=self.alpha if skip_is_input else 1.0,
-            bidirectional=self.bidirectional,
-        )
-        if self.layer_norm is not None and not pre:
-            h_LBH = self.layer_norm(h_LBH)
-            if padding_LB is not None:
-                h_LBH = h_LBH.masked_fill(padding_LB.unsqueeze(-1), 0.0)
-        return h_LBH, c_n
+        return self.recur(ops.linear(product_input, self.weight), x_LBD, c0_BH, mask_BH, padding_LB)
 
 
 class SRU(Encoder):

@@ -1,0 +1,294 @@
+"""SRU++ (Lei, EMNLP 2021, section 3): an SRU whose product is computed by attention.
+
+    Q = W_q x,   [K, V] = W_kv Q              of the segment and of the memory before it
+    A = softmax(Q K^T / sqrt(d' / heads)) V
+    U = W_o LayerNorm(Q + alpha A)            alpha is a scalar that starts at 0
+    then the recurrence of SRU on U, with x on the highway
+
+A layer without attention has U = W_o LayerNorm(W_q x). There are no positions: the recurrence knows the order.
+
+Shapes: L time, B batch, D input features, P projection (the paper's d'), H columns, k matrices, T keys.
+"""
+
+import math
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .. import ops
+from . import _attention, _authors
+from ._contract import Encoder, ModelSettings, Stream, require
+from ._sru_layer import ElementwiseLayer
+
+
+class SRUppConfig(ModelSettings):
+    """Settings of `SRUpp`; the constructor documents them."""
+
+    hidden_size: int = Field(ge=1)
+    projection_size: int = Field(ge=1)
+    num_layers: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    attn_dropout: float = Field(ge=0, lt=1)
+    num_heads: int = Field(ge=1)
+    attention_every: int = Field(ge=0)
+    attention_last: int = Field(ge=0)
+    bidirectional: bool
+    highway_bias: float = Field(ge=-100, le=100)
+    layer_norm: Literal["pre", "post"] | None
+    has_skip_term: bool
+    rescale: bool
+
+    @model_validator(mode="after")
+    def _clashes(self) -> "SRUppConfig":
+        if self.projection_size % self.num_heads:
+            raise ValueError(
+                f"projection_size={self.projection_size} needs to be a multiple of num_heads={self.num_heads}"
+            )
+        if self.attention_last and self.attention_every != 1:
+            raise ValueError(
+                f"attention_last={self.attention_last} needs attention_every=1, found {self.attention_every}"
+            )
+        return self
+
+
+SRUppState = tuple[Tensor, dict[int, Tensor], dict[int, Tensor]]
+"""What one call hands to the next: (c_n, inputs, keys), the last two by the number of the layer that attends.
+
+c_n     last states of the recurrences (num_layers, B, H)
+inputs  in training: the last inputs of the layer (T, B, D), projected again by the next call's weights
+keys    in evaluation: keys and values of the last steps (T, B, 2 P), so that a step need not project them again
+"""
+
+
+class SRUppLayer(ElementwiseLayer):
+    """One layer. `projection` is W_q (P, D), `keys_values` W_kv (2 P, P), `weight` W_o (k * H, P), gate-major."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        projection_size: int,
+        attends: bool,
+        num_heads: int,
+        product_dropout: float,
+        attn_dropout: float,
+        stream: Stream | None,
+        **options: Any,
+    ) -> None:
+        super().__init__(input_size, hidden_size, **options)
+        self.attends, self.num_heads, self.stream = attends, num_heads, stream
+        self.product_dropout, self.attn_dropout = product_dropout, attn_dropout
+        self.projection = nn.Parameter(torch.empty(projection_size, input_size))
+        self.keys_values = (
+            nn.Parameter(torch.empty(2 * projection_size, projection_size)) if attends else None
+        )
+        self.attention_scale = nn.Parameter(torch.empty(1)) if attends else None
+        self.attention_norm = nn.LayerNorm(projection_size)
+        self.weight = nn.Parameter(torch.empty(self.matrices * self.columns, projection_size))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Xavier's uniform weights, those behind the dropout smaller; alpha 0 (the authors' release 3.0.0.dev6)."""
+        for matrix in (self.projection, self.keys_values, self.weight):
+            if matrix is not None:
+                nn.init.xavier_uniform_(matrix)
+        self.weight.mul_(math.sqrt(1 - self.product_dropout))
+        if self.attention_scale is not None:
+            self.attention_scale.zero_()
+        self.attention_norm.reset_parameters()
+        self.reset_vectors(weight_c=1.0)
+
+    def forward(
+        self,
+        x_LBD: Tensor,
+        c0_BH: Tensor | None,
+        inputs_TBD: Tensor | None,
+        keys_TBP: Tensor | None,
+        padding_LB: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Returns (h_LBH, c_n, inputs, keys), the last two as in `SRUppState`, None where there is none."""
+        mask_BH = self.highway_mask(x_LBD.size(1))
+        product_input = self.product_input(x_LBD)
+        z_LBP = ops.linear(product_input, self.projection)
+        inputs, keys = None, None
+        if self.attends:
+            attended_LBP, inputs, keys = self._attend(z_LBP, product_input, inputs_TBD, keys_TBP, padding_LB)
+            assert self.attention_scale is not None
+            z_LBP = z_LBP + self.attention_scale * attended_LBP
+        z_LBP = F.dropout(self.attention_norm(z_LBP), self.product_dropout, self.training)
+        h_LBH, c_n = self.recur(ops.linear(z_LBP, self.weight), x_LBD, c0_BH, mask_BH, padding_LB)
+        return h_LBH, c_n, inputs, keys
+
+    def _attend(
+        self,
+        q_LBP: Tensor,
+        x_LBD: Tensor,
+        inputs_TBD: Tensor | None,
+        keys_TBP: Tensor | None,
+        padding_LB: Tensor | None,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """A (L, B, P), and the inputs or the keys and values to keep."""
+        assert self.keys_values is not None
+        own = ops.linear(q_LBP, self.keys_values)
+        before = keys_TBP
+        if (
+            inputs_TBD is not None
+        ):  # of a training segment: no gradient goes into it, but one into the weights
+            before = ops.linear(ops.linear(inputs_TBD.detach(), self.projection), self.keys_values)
+        context_TBP = own if before is None else torch.cat([before, own])
+        length, past = len(q_LBP), len(context_TBP) - len(q_LBP)
+        window = self.stream.window if self.stream and not self.training else None
+        mask = _attention.mask(length, past, window, self.stream is not None, padding_LB, q_LBP.device)
+        keys, values = context_TBP.chunk(2, -1)
+        dropout = self.attn_dropout if self.training else 0.0
+        attended = _attention.attend(q_LBP, keys, values, self.num_heads, mask, dropout)
+        if self.stream is None:
+            return attended, None, None
+        if not self.training:
+            return attended, None, _attention.last(context_TBP, self.stream.window)
+        x_TBD = x_LBD if inputs_TBD is None else torch.cat([inputs_TBD, x_LBD])
+        return attended, _attention.last(x_TBD, self.stream.memory), None
+
+
+class SRUpp(Encoder):
+    """A stack of SRU++ layers.
+
+    Args:
+        input_size: D, features of the input.
+        hidden_size: features of the state, each direction.
+        projection_size: P, the paper's d', in which attention is computed.
+        num_layers: layers in the stack.
+        dropout: of the normalised attention output, per unit, and, except in the last layer, a mask on the
+            highway branch, one per sequence.
+        attn_dropout: probability of dropout on attention weights.
+        num_heads: heads of the attention; P is a multiple of it.
+        attention_every: layers k, 2k, 3k ... attend; 1: all, 0: none.
+        attention_last: above 0, only so many of the last layers attend.
+        bidirectional, highway_bias, layer_norm, has_skip_term, rescale: of the recurrence, as in `SRU`.
+        stream: makes attention causal and gives it a memory (see `Stream`); without, every step sees the whole
+            sequence.
+    """
+
+    Config = SRUppConfig
+    uses_ops = True
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        projection_size: int,
+        num_layers: int = 2,
+        *,
+        dropout: float = 0.0,
+        attn_dropout: float = 0.0,
+        num_heads: int = 1,
+        attention_every: int = 1,
+        attention_last: int = 0,
+        bidirectional: bool = False,
+        highway_bias: float = -2.0,
+        layer_norm: Literal["pre", "post"] | None = None,
+        has_skip_term: bool = True,
+        rescale: bool = False,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__()
+        require(
+            min(input_size, hidden_size, projection_size, num_layers, num_heads) >= 1,
+            "input_size, hidden_size, projection_size, num_layers, num_heads: expected >= 1",
+        )
+        require(
+            0 <= dropout < 1 and 0 <= attn_dropout < 1, "dropout, attn_dropout: expected 0 <= p < 1 for both"
+        )
+        require(
+            projection_size % num_heads == 0,
+            f"projection_size: expected a multiple of num_heads={num_heads}, found {projection_size}",
+        )
+        require(
+            not (attention_last and attention_every != 1),
+            f"attention_last: expected attention_every=1 beside it, found {attention_every}",
+        )
+        require(
+            layer_norm in (None, "pre", "post"),
+            f"layer_norm: expected None, pre or post, found {layer_norm!r}",
+        )
+        require(
+            not (bidirectional and stream), "bidirectional: expected no stream beside it: a stream is causal"
+        )
+        self.input_size = input_size
+        self.output_size = hidden_size * (2 if bidirectional else 1)
+        self.bidirectional, self.stream = bidirectional, stream
+        self.causal = self.streams = stream is not None
+
+        def attends(layer: int) -> bool:
+            if attention_last:
+                return num_layers - layer <= attention_last
+            return attention_every > 0 and (layer + 1) % attention_every == 0
+
+        self.layers = nn.ModuleList(
+            SRUppLayer(
+                input_size if i == 0 else self.output_size,
+                hidden_size,
+                projection_size=projection_size,
+                attends=attends(i),
+                num_heads=num_heads,
+                product_dropout=dropout,
+                attn_dropout=attn_dropout,
+                stream=stream,
+                dropout=dropout if i + 1 < num_layers else 0.0,
+                bidirectional=bidirectional,
+                highway_bias=highway_bias,
+                layer_norm=layer_norm,
+                has_skip_term=has_skip_term,
+                rescale=rescale,
+            )
+            for i in range(num_layers)
+        )
+
+    @classmethod
+    def from_config(cls, input_size: int, config: ModelSettings, stream: Stream | None = None) -> "SRUpp":
+        return cls(input_size, **config.model_dump(exclude={"name"}), stream=stream)
+
+    def forward(
+        self, x_LBD: Tensor, state: SRUppState | None = None, padding_LB: Tensor | None = None
+    ) -> tuple[Tensor, SRUppState]:
+        """Returns (h_LBH, state). Padding is taken where there is no stream.
+
+        Raises:
+            ValueError: a shape or a state that does not fit, with what was expected and found.
+        """
+        require(
+            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
+            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
+        )
+        require(
+            padding_LB is None or self.stream is None,
+            "padding: expected none where attention has a memory, which holds steps and not sequences",
+        )
+        c0, inputs, keys = (None, {}, {}) if state is None else state
+        wanted = (len(self.layers), x_LBD.size(1), self.output_size)
+        if c0 is not None:
+            require(tuple(c0.shape) == wanted, f"state: expected {wanted}, found {tuple(c0.shape)}")
+        require(
+            not (self.training and keys),
+            "state: expected one of training, found one of evaluation, whose keys no weight can learn from",
+        )
+        last = []
+        kept: tuple[dict[int, Tensor], dict[int, Tensor]] = ({}, {})
+        for i, layer in enumerate(self.layers):
+            x_LBD, c_n, *memory = layer(
+                x_LBD, None if c0 is None else c0[i], inputs.get(i), keys.get(i), padding_LB
+            )
+            last.append(c_n)
+            for place, value in zip(kept, memory, strict=True):
+                if value is not None:
+                    place[i] = value
+        return x_LBD, (torch.stack(last), *kept)
+
+    def load_authors_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Loads weights saved by `SRUpp` of the authors' `sru` 3.0.0.dev6; see `_authors.convert_srupp`."""
+        self.load_state_dict(_authors.convert_srupp(state_dict, self))
