@@ -8,6 +8,7 @@ PROFILE ?=
 SEEDS ?=
 ROWS ?=
 JOBS ?=
+TEXT ?=
 ARGS ?=
 
 TORCH := torch==2.13.0
@@ -23,15 +24,16 @@ STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'
 	$(if $(ROWS),'rows=$(ROWS)') $(if $(JOBS),'jobs=$(JOBS)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences bench list report dashboard sweep-example clean
+.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences reproduce-enwik8 reproduce-wikitext103 reproduce-wikitext2 reproduce-text bench list report dashboard sweep-example clean
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-20s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' Makefile
 	@echo; echo "  DATA=folder          where data lies or is put (default: data)"
 	@echo "  PROFILE=name         paper, short or smoke"
 	@echo "  SEEDS=1,2,3          one run of every row per seed"
 	@echo "  ROWS=a,b             only these rows of the table"
+	@echo "  TEXT=file            the text of reproduce-text, or a folder of texts; also .gz, .xz, .zip"
 	@echo "  JOBS=2               so many runs at a time, each with its share of the cores"
 	@echo "  ARGS='key=value'     handed on to the command as it is"
 	@echo "  PYTHON=python3.12    the Python to set up with (3.11 to 3.13)"
@@ -70,6 +72,18 @@ reproduce-sst: $(STAMP) ## Table 1 of the SRU paper on SST: results/sst.md
 
 reproduce-sentences: $(STAMP) ## the other five sets of that table: results/sentences.md
 	$(SUITE) reproduce table=sentences $(STEER)
+
+reproduce-enwik8: $(STAMP) ## language models on enwik8: results/enwik8.md (PROFILE=paper: the papers' sizes)
+	$(SUITE) reproduce table=enwik8 $(STEER)
+
+reproduce-wikitext103: $(STAMP) ## the same on WikiText-103, word by word: results/wikitext103.md
+	$(SUITE) reproduce table=wikitext103 $(STEER)
+
+reproduce-wikitext2: $(STAMP) ## the same on WikiText-2, small models: results/wikitext2.md
+	$(SUITE) reproduce table=wikitext2 $(STEER)
+
+reproduce-text: $(STAMP) ## the small models of enwik8 on a text of your own: TEXT=file, results/text.md
+	$(SUITE) reproduce table=text $(if $(TEXT),'task.path=$(TEXT)') $(STEER)
 
 bench: $(STAMP) ## speed against LSTM, GRU, convolutions and the authors' package: results/speed.md (ARGS: shapes=sst ...)
 	$(SUITE) bench $(ARGS)

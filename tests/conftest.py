@@ -31,6 +31,7 @@ def private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """No cache of an earlier run, and no download: the only server is a port where nothing listens."""
     monkeypatch.setenv("SRU_REPRO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("SRU_REPRO_MIRROR", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "*")
 
 

@@ -14,7 +14,7 @@ from sru_repro import bench
 from sru_repro.bench import authors, contenders, correct
 from sru_repro.bench import run as bench_run
 from sru_repro.bench.shapes import Shape
-from sru_repro.cli import campaign, reproduce
+from sru_repro.cli import campaign, tables
 from sru_repro.cli.bar import Bar
 from sru_repro.data import sst_files
 
@@ -26,7 +26,7 @@ def _slow_parts_once() -> Iterator[None]:
     """The same bytes make the same trees, the same files the same rows; each takes half a second."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sst_files, "_parse", functools.cache(sst_files._parse))
-        patch.setattr(reproduce, "describe", functools.cache(reproduce.describe))
+        patch.setattr(tables, "describe", functools.cache(tables.describe))
         yield
 
 

@@ -15,8 +15,15 @@ Command = Callable[..., Any]
 Process = Callable[..., subprocess.Popen[str]]
 
 TRAIN = [
-    ("model=foo", "model: expected one of cnn, gru, lstm, qrnn, sru; found 'foo'"),
-    ("task=foo", "task: expected one of cr, mpqa, mr, quickstart, sst, subj, trec; found 'foo'"),
+    (
+        "model=foo",
+        "model: expected one of cnn, gru, lstm, mingru, qrnn, sru, srupp, transformer_xl; found 'foo'",
+    ),
+    (
+        "task=foo",
+        "task: expected one of cr, enwik8, mpqa, mr, quickstart, sst, subj, text, trec, wikitext103, wikitext2; "
+        "found 'foo'",
+    ),
     ("trainer=foo", "trainer: expected one of auto, cpu, cuda; found 'foo'"),
     ("experiment=sst/foo", "experiment: no such file conf/experiment/sst/foo.yaml"),
     ("experiment=foo/bar", "experiment"),
@@ -74,18 +81,24 @@ OTHERS = [
     ("evaluate run=a run=b", "run: expected once, found twice"),
     ("predict text=hello", "run: missing"),
     ("predict run=nowhere text=hello", "nowhere: expected a run record, found none"),
-    ("predict run=nowhere --jsn", "--jsn: expected run=..., text=..., --json here"),
+    (
+        "predict run=nowhere --jsn",
+        "--jsn: expected run=..., text=..., prompt=..., length=..., temperature=..., top_k=..., seed=..., --json here",
+    ),
     ("reproduce", "table: missing; expected table=sst"),
-    ("reproduce table=foo", "table: expected one of quickstart, sentences, sst, found 'foo'"),
+    (
+        "reproduce table=foo",
+        "table: expected one of enwik8, quickstart, sentences, sst, text, wikitext103, wikitext2, found 'foo'",
+    ),
     ("reproduce table=sst rows=sru2,foo", "rows: expected some of cnn, lstm, qrnn, "),
     ("reproduce table=sst seeds=abc", "seeds: expected numbers with commas such as 1,2,3, found 'abc'"),
     ("reproduce table=sst seeds=-1", "seed: expected greater than or equal to 0, found -1"),
     ("reproduce table=sst profile=foo", "profile: expected one of paper, short, smoke, found 'foo'"),
     ("reproduce table=sst folds=0", "folds: table=sst has none"),
     ("reproduce table=sst foo=1", "foo: no such key"),
-    ("list task=foo", "task: expected one of cr, mpqa,"),
+    ("list task=foo", "task: expected one of cr, enwik8, mpqa,"),
     ("list foo", "foo: expected task=..., --json here"),
-    ("fetch task=foo", "task: expected one of cr, mpqa,"),
+    ("fetch task=foo", "task: expected one of cr, enwik8, mpqa,"),
     ("compare a=nowhere", "b: missing; expected b=runs/..."),
     ("compare a=nowhere b=nowhere", "nowhere: expected a run record, found none"),
     ("backends foo", "foo: expected nothing here"),

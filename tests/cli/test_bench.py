@@ -1,5 +1,6 @@
 """`sru-repro bench`: what it refuses, what it leaves, and that a wrong back end stops it."""
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from sru_repro import bench
-from sru_repro.bench import correct, run
+from sru_repro.bench import correct, decode, decoders, run
 from sru_repro.errors import RunError
 
 Command = Callable[..., Any]
@@ -87,7 +88,14 @@ def test_a_red_check_is_told_in_a_line_and_nothing_is_written(
         ("repeats=0", "repeats: expected a whole number from 1 on, found '0'"),
         ("budget=long", "budget: expected a whole number from 1 on, found 'long'"),
         ("threads=-1", "threads: expected a whole number from 1 on, found '-1'"),
-        ("speed=high", "speed=high: expected device=..., shapes=..., sections=..., repeats=..., budget=..."),
+        ("speed=high", "speed=high: expected task=..., device=..., shapes=..., sections=..., contexts=..., "),
+        ("task=encode", "task: expected decode, or no task= to measure whole models, found 'encode'"),
+        ("task=decode shapes=small", "shapes: expected it without task=decode"),
+        ("task=decode sections=growth", "sections: expected it without task=decode"),
+        ("contexts=16", "contexts: expected it beside task=decode"),
+        ("task=decode contexts=16,0", "contexts: expected a whole number from 1 on, found '0'"),
+        ("task=decode contexts=", "contexts: expected a whole number from 1 on, found ''"),
+        ("task=decode device=tpu", "device: expected cpu or cuda, found 'tpu'"),
         ("repeats=1 repeats=2", "repeats: expected once, found twice"),
     ],
 )
@@ -105,6 +113,62 @@ def test_a_back_end_that_does_not_exist_is_refused(
     monkeypatch.setenv("SRU_REPRO_BACKEND", "foo")
     called = sru_repro("bench", "device=cpu", cwd=tmp_path)
     assert called.status == 2 and called.err.startswith("sru-repro: SRU_REPRO_BACKEND: unknown")
+
+
+@pytest.fixture
+def tiny_decode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generation with four tiny models, for a moment."""
+    for name in set(decoders.MODELS) - {"sru-2", "srupp-last", "lstm", "lstm-cells"}:
+        monkeypatch.delitem(decoders.MODELS, name)
+    tiny = functools.partial(decode.Settings, parameters=20_000, width=16, contexts=(4, 8), budget_s=0.1)
+    monkeypatch.setattr(decode, "Settings", tiny)
+
+
+@pytest.mark.usefixtures("tiny_decode")
+def test_generation_is_measured_printed_and_written(sru_repro: Command, tmp_path: Path) -> None:
+    called = sru_repro("bench", "task=decode", "device=cpu", "threads=1", cwd=tmp_path)
+    assert called.status == 0, called.err
+    files = sorted(path.name for path in (tmp_path / "results").iterdir())
+    slug = files[0].removeprefix("decode-").removesuffix(".json")
+    assert files == [f"decode-{slug}.json", f"decode-{slug}.png", "decode.md"] and slug.startswith("cpu-")
+    record = json.loads((tmp_path / "results" / files[0]).read_text())
+    assert record["hardware"]["threads"] == 1 and record["packages"]["torch"] == torch.__version__
+    assert [len(group["rows"]) for group in record["groups"]] == [4 * 2 * 2] * 2
+    for text in (called.out, (tmp_path / "results/decode.md").read_text()):
+        for part in (
+            "Width 16 each, 32 streams at once",
+            "SRU++, attention in the last layer",
+            "as many tokens/s as the faster LSTM; it is ahead at ",
+        ):
+            assert part in text, part
+    assert "contexts 4, 8\n" in called.out
+    assert "left: About 0.02 million parameters each, after 8 symbols" in called.err
+
+
+@pytest.mark.usefixtures("tiny_decode")
+def test_contexts_and_rounds_are_chosen(sru_repro: Command, tmp_path: Path) -> None:
+    words = ("task=decode", "device=cpu", "contexts=6,2,6", "repeats=1", "budget=1")
+    assert sru_repro("bench", *words, cwd=tmp_path).status == 0
+    (path,) = (tmp_path / "results").glob("*.json")
+    record = json.loads(path.read_text())
+    rows = [row for group in record["groups"] for row in group["rows"]]
+    assert record["contexts"] == [2, 6] == sorted({row["context"] for row in rows})
+    assert {row["repeats"] for row in rows} == {1}
+
+
+@pytest.mark.usefixtures("tiny_decode")
+def test_a_contender_that_is_wrong_stops_generation(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = decoders.LSTMCells.forward
+    monkeypatch.setattr(
+        decoders.LSTMCells, "forward", lambda self, x, state=None: right(self, 0.9 * x, state)
+    )
+    monkeypatch.setattr(decode, "generation", pytest.fail)
+    called = sru_repro("bench", "task=decode", "device=cpu", cwd=tmp_path)
+    (line,) = [line for line in called.err.splitlines() if line.startswith("sru-repro: ")]
+    assert called.status == 1 and "1 of 4 correctness checks fail, so nothing is timed: nn.LSTMCell" in line
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here is one")

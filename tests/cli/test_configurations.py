@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from sru_repro import models
+from sru_repro.cli import compose, tables
 from sru_repro.cli.compose import CONF, composed, tasks
 from sru_repro.cli.tables import load_table, table_names
 
@@ -29,7 +32,7 @@ TABLE_1 = {
 def test_every_row_is_sound(row: str) -> None:
     config = composed([f"experiment={row}", "profile=paper"])
     assert config.top.row == row.split("/")[1]
-    assert config.trainer.max_epochs or config.trainer.max_seconds
+    assert config.trainer.max_epochs or config.trainer.max_steps or config.trainer.max_seconds
 
 
 @pytest.mark.parametrize("task", tasks())
@@ -77,7 +80,8 @@ def test_every_sru_says_whether_it_rescales() -> None:
 def test_the_papers_protocol_is_the_default() -> None:
     config = composed(["experiment=sst/sru2", "profile=paper"])
     plain = config.plain
-    assert plain["optim"] == {"name": "adam", "lr": 0.001, "weight_decay": 0.0, "clip_norm": 0.0}
+    optim = {"name": "adam", "lr": 0.001, "weight_decay": 0.0, "clip_norm": 0.0, "schedule": "constant"}
+    assert optim.items() <= plain["optim"].items()
     assert config.trainer.max_epochs == 100 and plain["model"]["hidden_size"] == 128
     assert plain["model"]["dropout"] == plain["task"]["dropout"] == 0.5
     expected: dict[str, Any] = {
@@ -95,16 +99,16 @@ def test_the_papers_protocol_is_the_default() -> None:
 @pytest.mark.parametrize("name", table_names())
 def test_every_table_names_rows_tasks_and_seeds_that_exist(name: str) -> None:
     table = load_table(name)
-    assert table.row_names() and set(table.tasks) <= set(tasks())
     assert table.seeds.keys() == {"paper", "short", "smoke"} and all(table.seeds.values())
+    assert all(table.row_names(profile) for profile in table.seeds) and set(table.tasks) <= set(tasks())
     assert table.folds is None or table.folds.keys() == table.seeds.keys()
 
 
 def test_rows_stand_in_the_order_of_the_paper() -> None:
-    assert load_table("sst").row_names() == [
+    assert load_table("sst").row_names("paper") == [
         *("cnn", "lstm", "qrnn", "qrnn-highway", "sru2", "sru4", "sru8", "sru2-tuned"),
     ]
-    assert "sru2-tuned" not in load_table("sentences").row_names()
+    assert "sru2-tuned" not in load_table("sentences").row_names("short")
 
 
 def test_list_counts_the_papers_parameters(sru_repro: Command, tmp_path: Path) -> None:
@@ -127,6 +131,85 @@ def test_list_without_a_task_shows_everything(sru_repro: Command, tmp_path: Path
     trec = json.loads(sru_repro("list", "task=trec", "--json", cwd=tmp_path).out)["rows"]
     counts = {row["name"]: row["parameters"] for row in trec}
     assert counts["sru2"] == 204_034 + 4 * 129, "six classes, not two"
+
+
+@pytest.fixture
+def by_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of conf/ in which the quickstart has rows of its own for short and smoke runs; the place of its table."""
+    conf = tmp_path / "conf"
+    shutil.copytree(CONF, conf)
+    for module in (compose, tables):
+        monkeypatch.setattr(module, "CONF", conf)
+    monkeypatch.setattr(tables, "TABLES", conf / "table")
+    (conf / "experiment/little").mkdir()
+    for row in ("sru", "lstm"):
+        text = (conf / f"experiment/quickstart/{row}.yaml").read_text()
+        (conf / f"experiment/little/{row}.yaml").write_text(
+            re.sub(r"hidden_size: \d+", "hidden_size: 8", text)
+        )
+    for name in ("enwik8", "text", "wikitext103", "wikitext2"):  # their many rows would take seconds
+        (conf / f"table/{name}.yaml").unlink()
+    place = conf / "table/quickstart.yaml"
+    rows = "rows: {paper: quickstart, short: little, smoke: little}"
+    place.write_text(place.read_text().replace("rows: quickstart", rows))
+    return place
+
+
+def test_rows_by_profile(by_profile: Path) -> None:
+    table = load_table("quickstart")
+    assert table.folders() == {"quickstart": ["paper"], "little": ["short", "smoke"]}
+    assert table.row_names("paper") == ["gru", "lstm", "qrnn", "sru"]
+    assert table.row_names("short") == table.row_names("smoke") == ["lstm", "sru"]
+    rows = tables.described(table)
+    assert [(row["name"], row["profiles"]) for row in rows[3:]] == [
+        *[("sru", ["paper"]), ("lstm", ["short", "smoke"]), ("sru", ["short", "smoke"])],
+    ]
+    assert rows[3]["parameters"] > 10 * rows[5]["parameters"]
+    assert all("profiles" not in row for row in tables.described(load_table("sst")))
+
+
+def test_list_shows_the_rows_of_all_profiles_and_no_row_twice(
+    by_profile: Path, sru_repro: Command, tmp_path: Path
+) -> None:
+    rows = json.loads(sru_repro("list", "task=quickstart", "--json", cwd=tmp_path).out)["rows"]
+    configs = [f"conf/experiment/{folder}" for folder in ("quickstart", "little")]
+    own = [f"{configs[0]}/{row}.yaml" for row in ("gru", "lstm", "qrnn", "sru")]
+    own += [f"{configs[1]}/{row}.yaml" for row in ("lstm", "sru")]
+    assert [row["config"] for row in rows] == own
+    again = by_profile.with_name("again.yaml")  # a second table on the same rows, and on another task
+    again.write_text(by_profile.read_text().replace("tasks: [quickstart]", "tasks: [sst]"))
+    shown = json.loads(sru_repro("list", "--json", cwd=tmp_path).out)["rows"]
+    found = [row for row in shown if row["config"] in own]
+    assert len({row["config"] for row in shown}) == len(shown) and len(found) == len(own)
+    assert found == [
+        {key: row[key] for key in ("name", "label", "parameters", "config", "paper")} for row in rows
+    ]
+    on_sst = tables.described(load_table("again"))
+    assert on_sst[0]["parameters"] != rows[0]["parameters"], "counted on the table's own task"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            "{paper: sst, short: sst}",
+            "for each of paper, short, smoke, found {'paper': 'sst', 'short': 'sst'}",
+        ),
+        ("{paper: sst, short: sst, smoke: sst, tiny: sst}", "found {'paper': 'sst',"),
+        ("nowhere", "expected a folder of conf/experiment with rows in it, found 'nowhere'"),
+        (
+            "[sst]",
+            "expected a folder of conf/experiment, or one for each of paper, short, smoke, found ['sst']",
+        ),
+    ],
+)
+def test_wrong_rows_of_a_table_are_named(
+    by_profile: Path, sru_repro: Command, tmp_path: Path, rows: str, said: str
+) -> None:
+    by_profile.write_text(re.sub(r"rows: .*", f"rows: {rows}", by_profile.read_text()))
+    called = sru_repro("list", "task=quickstart", cwd=tmp_path)
+    assert called.status == 2 and len(called.err.splitlines()) == 1
+    assert called.err.startswith("sru-repro: conf/table/quickstart.yaml: rows") and said in called.err
 
 
 def test_list_needs_neither_data_nor_network_nor_patience(tmp_path: Path) -> None:

@@ -125,7 +125,10 @@ def test_a_new_model_is_a_file_and_a_configuration(
     assert record["parameters"] == 2 * 301
     sweep = sru_repro("train", "-m", "model=mean", "model.scale=0,1", *words, cwd=place)
     assert sweep.status == 1 and "model.scale: expected greater than 0, found 0" in sweep.err
-    assert "models: cnn, gru, lstm, mean, qrnn, sru" in sru_repro("list", cwd=place).out
+    assert (
+        "models: cnn, gru, lstm, mean, mingru, qrnn, sru, srupp, transformer_xl"
+        in sru_repro("list", cwd=place).out
+    )
     evaluated = sru_repro("evaluate", "run=run", cwd=place)
     assert evaluated.out.count("identical") == 4
     assert sru_repro("predict", "run=run", "text=superb", cwd=place).status == 0

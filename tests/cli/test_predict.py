@@ -127,6 +127,105 @@ def test_a_language_model_says_how_surprised_it_is(sru_repro: Command, tmp_path:
     assert len(figures) == 4 and all(line.endswith("identical") for line in figures)
 
 
+@pytest.fixture(scope="module")
+def language_run(sru_repro: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of a language model of bytes."""
+    folder = tmp_path_factory.mktemp("language")
+    words = ("task=quickstart", "profile=smoke", "logger=csv", "trainer=cpu", "model.hidden_size=8")
+    called = sru_repro("train", *words, "hydra.run.dir=run", cwd=folder)
+    assert called.status == 0, called.err
+    return folder / "run"
+
+
+@pytest.mark.parametrize("prompt", ["import os", RAW, "", " ", "\n", "a=b", "prompt=", "\udce9 no UTF-8"])
+def test_a_prompt_is_continued(prompt: str, sru_repro: Command, language_run: Path, tmp_path: Path) -> None:
+    words = ("predict", f"run={language_run}", f"prompt={prompt}", "length=30", "seed=3")
+    called = sru_repro(*words, cwd=tmp_path)
+    assert (called.status, called.err) == (0, "")
+    assert called.out.endswith("\n") and 1 < len(called.out) <= 31
+    answer = json.loads(sru_repro(*words, "--json", cwd=tmp_path).out)
+    assert answer.keys() == {"prompt", "text", "tokens", "tokens_per_s"}
+    assert answer["text"] + "\n" == called.out, "the same seed, the same text"
+    assert answer["prompt"] == prompt.replace("\udce9", "\ufffd")
+    assert answer["tokens"] == 30 and answer["tokens_per_s"] > 0
+    other = sru_repro(*words[:-1], "seed=4", cwd=tmp_path)
+    assert other.out != called.out
+
+
+def test_a_prompt_is_continued_by_its_likeliest_symbols(
+    sru_repro: Command, language_run: Path, tmp_path: Path
+) -> None:
+    def text(*words: str) -> str:
+        called = sru_repro("predict", f"run={language_run}", "prompt=import ", *words, cwd=tmp_path)
+        assert called.status == 0, called.err
+        return str(called.out)
+
+    greedy = {
+        text("length=20", *words) for words in (["temperature=0"], ["top_k=1"], ["temperature=0", "seed=9"])
+    }
+    assert len(greedy) == 1
+    following = json.loads(
+        sru_repro("predict", f"run={language_run}", "text=import ", "--json", cwd=tmp_path).out
+    )["next"]
+    assert greedy.pop()[0] == max(following, key=lambda one: one["probability"])["byte"]
+    assert text("length=20", "top_k=999999") == text("length=20"), "more than there are is all"
+    assert text("length=20") == text("length=20", "temperature=1", "seed=1", "top_k=0")
+    assert 100 < len(text()) <= 201
+
+
+def test_every_piece_is_printed_as_soon_as_it_is_there(
+    sru_repro: Command, language_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sru_repro.tasks.lm import LanguageModel
+
+    seen: list[str] = []
+
+    def generate(self: Any, prompt: str, **_: Any) -> Any:
+        import sys
+
+        for piece in ("a", "", "é", "b"):
+            yield piece
+            seen.append(sys.stdout.getvalue())  # type: ignore[union-attr]
+
+    monkeypatch.setattr(LanguageModel, "generate", generate)
+    called = sru_repro("predict", f"run={language_run}", "prompt=x", cwd=tmp_path)
+    assert seen == ["a", "a", "aé", "aéb"] and called.out == "aéb\n"
+    answer = sru_repro("predict", f"run={language_run}", "prompt=x", "--json", cwd=tmp_path)
+    assert seen[4:] == [""] * 4 and json.loads(answer.out)["text"] == "aéb"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("prompt=a temperature=-0.5", "temperature: expected a number from 0 on, found '-0.5'"),
+        ("prompt=a temperature=nan", "temperature: expected a number from 0 on, found 'nan'"),
+        ("prompt=a temperature=inf", "temperature: expected a number from 0 on, found 'inf'"),
+        ("prompt=a temperature=hot", "temperature: expected a number from 0 on, found 'hot'"),
+        ("prompt=a top_k=-1", "top_k: expected a whole number from 0 on, found '-1'"),
+        ("prompt=a top_k=1.5", "top_k: expected a whole number from 0 on, found '1.5'"),
+        ("prompt=a length=0", "length: expected a whole number from 1 on, found '0'"),
+        ("prompt=a length=", "length: expected a whole number from 1 on, found ''"),
+        ("prompt=a seed=one", "seed: expected a whole number from 0 on, found 'one'"),
+        ("prompt=a seed=99999999999999999999", "seed: expected a whole number from 0 on, found '9999"),
+        ("prompt=a text=b", "prompt: expected either text= or prompt=, found both"),
+        ("text=a seed=1", 'seed: expected it beside prompt="...", found no prompt'),
+        ("length=5", 'length: expected it beside prompt="...", found no prompt'),
+    ],
+)
+def test_what_cannot_be_continued_is_refused(
+    words: str, line: str, sru_repro: Command, tmp_path: Path
+) -> None:
+    called = sru_repro("predict", "run=nowhere", *words.split(), cwd=tmp_path)
+    assert (called.status, called.out) == (2, "")
+    assert called.err.startswith(f"sru-repro: {line}") and called.err.count("\n") == 1
+
+
+def test_a_classifier_continues_nothing(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    called = sru_repro("predict", f"run={sst_run}", "prompt=superb", cwd=tmp_path)
+    expected = "sru-repro: prompt: this run classifies; use text=\n"
+    assert (called.status, called.out, called.err) == (2, "", expected)
+
+
 def test_compare_names_what_differs(sru_repro: Command, sst_run: Path, small: Any, tmp_path: Path) -> None:
     assert sru_repro("train", *small, "seed=5", "hydra.run.dir=other", cwd=tmp_path).status == 0
     called = sru_repro("compare", f"a={os.path.relpath(sst_run, tmp_path)}", "b=other", cwd=tmp_path)

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sru_repro.cli import campaign
+from sru_repro.cli import campaign, compose, tables, train
 from sru_repro.cli.bar import Bar
 from sru_repro.data.examples import Splits
 from sru_repro.data.sst import load_sst
@@ -183,6 +184,96 @@ def test_quickstart_ends_with_table_and_picture_and_a_clean_checkout(
     page = (tmp_path / "runs/quickstart/quickstart.md").read_text()
     assert "Back end fused cpp: " in page and "results" not in os.listdir(tmp_path)
     assert git(["git", "status", "--porcelain", "--untracked-files=all"]).stdout == before
+
+
+@pytest.fixture
+def by_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of conf/ in which the quickstart has a small row of its own for smoke runs."""
+    conf = tmp_path / "conf"
+    shutil.copytree(tables.CONF, conf)
+    for module in (compose, tables, train):
+        monkeypatch.setattr(module, "CONF", conf)
+    monkeypatch.setattr(tables, "TABLES", conf / "table")
+    (conf / "experiment/little").mkdir()
+    row = (conf / "experiment/quickstart/sru.yaml").read_text()
+    little = row.replace("row: sru", "row: tiny").replace("hidden_size: 256", "hidden_size: 8")
+    (conf / "experiment/little/tiny.yaml").write_text(little)
+    place = conf / "table/quickstart.yaml"
+    rows = "rows: {paper: quickstart, short: quickstart, smoke: little}"
+    place.write_text(place.read_text().replace("rows: quickstart", rows))
+
+
+@pytest.mark.usefixtures("by_profile", "no_files")
+def test_a_profile_runs_its_own_rows(sru_repro: Command, runs_made: list[str], tmp_path: Path) -> None:
+    words = ("reproduce", "table=quickstart", "profile=smoke", "logger=csv", "trainer=cpu")
+    called = sru_repro(*words, cwd=tmp_path)
+    assert called.status == 0, called.err
+    assert runs_made == ["runs/quickstart/tiny/smoke/seed1"]
+    assert read_record(tmp_path / runs_made[0])["config"]["model"]["hidden_size"] == 8
+    page = (tmp_path / "runs/quickstart/quickstart.md").read_text()
+    assert "| tiny | " in page and "| lstm | " not in page
+    assert "not run yet" not in page, "here nobody looks at the records of other profiles"
+    refused = sru_repro(*words, "rows=lstm", cwd=tmp_path)
+    assert refused.status == 2 and "rows: expected some of tiny, found 'lstm'" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"max_seconds": 240.0, "max_epochs": 1000}, 240),
+        ({"max_steps": 100}, 2),
+        ({"max_steps": 100, "max_epochs": 3}, 2),
+        ({"max_steps": 100_000, "max_epochs": 3}, 30),
+        ({"max_steps": 100_000, "max_epochs": 3, "max_seconds": 7.0}, 7),
+    ],
+)
+def test_expected_is_the_first_limit_at_the_pace_of_earlier_runs(
+    limits: dict[str, float], expected: float
+) -> None:
+    def earlier(size: int, profile: str, step_ms: float, **changes: Any) -> dict[str, Any]:
+        throughput = {"step_ms": step_ms, "seconds_per_epoch": step_ms / 2, "tokens_per_s": 1e4}
+        model = {"hidden_size": size}
+        told = {"task": "enwik8", "row": "sru", "profile": profile, "config": {"model": model}}
+        return told | {"throughput": throughput} | changes
+
+    trainer = SimpleNamespace(**({"max_seconds": 0.0, "max_steps": 0, "max_epochs": 0} | limits))
+    config: Any = SimpleNamespace(
+        task=SimpleNamespace(name="enwik8"),
+        top=SimpleNamespace(row="sru", profile="short"),
+        plain={"model": {"hidden_size": 8}},
+        trainer=trainer,
+    )
+    job = campaign.Job(Path("run"), (), config)
+    own = [earlier(8, "short", 10.0), earlier(8, "short", 30.0)]
+    others = [earlier(8, "paper", 70.0), earlier(9, "short", 80.0), earlier(8, "short", 9.0, task="text")]
+    assert campaign._expected(job, [*own, *others]) == expected + campaign.STARTUP_S
+    if "max_seconds" not in limits:
+        assert campaign._expected(job, others[2:]) is None
+        assert campaign._expected(job, [earlier(9, "paper", 20.0)]) is None, "another size in another profile"
+        for near in ([earlier(8, "paper", 20.0)], [earlier(9, "short", 20.0)]):
+            assert campaign._expected(job, near) == expected + campaign.STARTUP_S
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["reproduce-enwik8"], ["table=enwik8", "data_dir=data"]),
+        (
+            ["reproduce-wikitext103", "DATA=a b", "PROFILE=short", "ROWS=sru,lstm", "SEEDS=1,2", "JOBS=2"],
+            [
+                *("table=wikitext103", "data_dir=a b", "profile=short"),
+                *("seeds=1,2", "rows=sru,lstm", "jobs=2"),
+            ],
+        ),
+        (["reproduce-wikitext2", "ARGS=logger=csv"], ["table=wikitext2", "data_dir=data", "logger=csv"]),
+        (["reproduce-text"], ["table=text", "data_dir=data"]),
+        (["reproduce-text", "TEXT=my/text.xz"], ["table=text", "task.path=my/text.xz", "data_dir=data"]),
+    ],
+)
+def test_make_hands_on_what_it_is_told(words: list[str], expected: list[str]) -> None:
+    dry = ["make", "-n", "--no-print-directory", "-C", str(Path(__file__).parents[2]), *words]
+    shown = subprocess.run(dry, capture_output=True, text=True, check=True).stdout
+    assert shlex.split(shown.splitlines()[-1])[1:] == ["reproduce", *expected]
 
 
 @pytest.mark.usefixtures("no_files")

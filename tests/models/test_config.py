@@ -141,7 +141,9 @@ def test_a_file_holds_one_encoder(dropped_in: Path) -> None:
 
 
 def test_names_that_do_not_exist() -> None:
-    with pytest.raises(ValueError, match=r"^unknown model 'srru': expected one of cnn, gru, lstm, qrnn, sru"):
+    with pytest.raises(
+        ValueError, match=r"^unknown model 'srru': expected one of cnn, gru, lstm, mingru, qrnn, sru"
+    ):
         encoder_class("srru")
     with pytest.raises(ImportError, match="SRRU"):
         from sru_repro.models import SRRU  # noqa: F401

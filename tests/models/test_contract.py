@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree
 
-from sru_repro.models import CNN, GRU, LSTM, QRNN, SRU, Encoder, detach
+from sru_repro.models import CNN, GRU, LSTM, QRNN, SRU, Encoder, MinGRU, Stream, TransformerXL, detach
 
 assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
 
@@ -31,8 +31,22 @@ RECURRENT: dict[str, Callable[[], Encoder]] = {
     "lstm": lambda: LSTM(D, 8, 2),
     "lstm-bidirectional": lambda: LSTM(D, 4, 1, bidirectional=True),
     "gru": lambda: GRU(D, 8, 2),
+    "mingru": lambda: MinGRU(D, 8, 3),
+    "mingru-expansion": lambda: MinGRU(D, 6, 2, expansion=2),
+    "mingru-bidirectional": lambda: MinGRU(D, 4, 3, expansion=2, bidirectional=True),
+    # Attention with a window below and above the length, and over the whole sequence.
+    "transformer_xl": lambda: TransformerXL(D, 8, 2, num_heads=2, stream=Stream(5, 4)),
+    "transformer_xl-wide": lambda: TransformerXL(D, 6, 2, num_heads=3, clamp_length=3, stream=Stream(0, 40)),
+    "transformer_xl-whole": lambda: TransformerXL(D, 8, 2, num_heads=2),
 }
 TORCHS_OWN = ("lstm", "lstm-bidirectional", "gru")
+WITH_MEMORY = ("transformer_xl", "transformer_xl-wide")
+"""They take no padding: it would stand in the memory."""
+
+
+def looks_ahead(name: str) -> bool:
+    """Whether an output depends on later inputs."""
+    return "bidirectional" in name or name in ("cnn", "transformer_xl-whole")
 
 
 def built(name: str) -> Any:
@@ -56,8 +70,8 @@ def some_state(encoder: Encoder) -> Any:
 
 
 def row_of(state: Any, row: int) -> Any:
-    """One row's share of a state: every tensor in it ends in (B, features)."""
-    return _pytree.tree_map(lambda leaf: leaf[..., row : row + 1, :], state)
+    """One row's share of a state: every tensor in it ends in (B, features). None where there is no state."""
+    return None if state is None else _pytree.tree_map(lambda leaf: leaf[..., row : row + 1, :], state)
 
 
 @pytest.mark.parametrize("name", [*RECURRENT, "cnn"])
@@ -65,11 +79,11 @@ def test_sizes_are_as_declared(name: str) -> None:
     encoder = built(name)
     h, _ = encoder(inputs())
     assert h.shape == (1 if name == "cnn" else L, B, encoder.output_size)
-    assert encoder.streams == encoder.causal == ("bidirectional" not in name and name != "cnn")
+    assert encoder.streams == encoder.causal == (not looks_ahead(name))
 
 
 @pytest.mark.parametrize("with_state", [False, True])
-@pytest.mark.parametrize("name", [name for name in RECURRENT if "bidirectional" not in name])
+@pytest.mark.parametrize("name", [name for name in RECURRENT if not looks_ahead(name)])
 def test_pieces_with_the_state_handed_on_equal_the_whole(name: str, with_state: bool) -> None:
     encoder = built(name)
     state = first = some_state(encoder) if with_state else None
@@ -94,7 +108,7 @@ def test_outputs_of_causal_encoders_depend_on_the_past_only(name: str) -> None:
 
 
 @pytest.mark.parametrize("with_state", [False, True])
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", [name for name in RECURRENT if name not in WITH_MEMORY])
 def test_rows_padded_on_the_right_equal_rows_alone(name: str, with_state: bool) -> None:
     encoder, x, lengths = built(name), inputs(), (7, 5, 1, 3)
     state = some_state(encoder) if with_state else None
@@ -107,7 +121,7 @@ def test_rows_padded_on_the_right_equal_rows_alone(name: str, with_state: bool) 
         assert_close(row_of(end, row), alone_end)
 
 
-@pytest.mark.parametrize("name", [name for name in RECURRENT if name not in TORCHS_OWN])
+@pytest.mark.parametrize("name", [name for name in RECURRENT if name not in (*TORCHS_OWN, *WITH_MEMORY)])
 def test_padding_may_stand_anywhere(name: str) -> None:
     encoder, x = built(name), inputs()
     padding_LB = torch.rand(L, B, generator=torch.Generator().manual_seed(2)) > 0.5
@@ -131,6 +145,12 @@ def test_torchs_own_take_padding_only_behind_a_sequence(name: str) -> None:
     for padding_LB in (left, torch.ones(L, B, dtype=torch.bool)):
         with pytest.raises(ValueError, match=r"^padding: "):
             built(name)(inputs(), None, padding_LB)
+
+
+@pytest.mark.parametrize("name", WITH_MEMORY)
+def test_a_memory_takes_no_padding(name: str) -> None:
+    with pytest.raises(ValueError, match=r"^padding: "):
+        built(name)(inputs(), None, torch.zeros(L, B, dtype=torch.bool))
 
 
 @pytest.mark.parametrize("lengths", [(7, 6, 5, 4), (7, 3, 2, 1)], ids=str)

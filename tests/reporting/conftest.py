@@ -191,3 +191,75 @@ def language_models(record: Factory) -> list[Record]:
         )
         made[-1]["paper"] = {"label": label}
     return made
+
+
+# Name, label, test bits per byte, tokens a second: made up.
+_SMALL = (
+    ("sru", "SRU, 4 layers", 2.021, 52_000.0),
+    ("srupp", "SRU++, 4 layers, attention in every layer", 1.985, 31_000.0),
+    ("lstm", "LSTM, 2 layers", 2.141, 20_000.0),
+    ("qrnn", "QRNN (k=1)", 2.108, 50_000.0),
+    ("gru", "GRU, 2 layers", 2.139, 23_000.0),
+    ("mingru", "minGRU", 2.112, 60_000.0),
+    ("transformer_xl", "Transformer-XL, 6 layers", 2.3, 18_000.0),
+)
+_LARGE: tuple[tuple[str, str, float, dict[str, Any]], ...] = (
+    ("lstm3", "LSTM, 3 layers", 1.39, {"minutes_per_epoch": 42, "unconfirmed": True}),
+    ("sru12", "SRU, 12 layers", 1.3, {"minutes_per_epoch": 30, "unconfirmed": ["minutes_per_epoch"]}),
+    ("srupp", "SRU++, 42M", 1.022, {"gpu_hours": 1037}),
+)
+
+
+@pytest.fixture
+def enwik8_rows() -> list[dict[str, Any]]:
+    """The rows of a table of which the paper's profile has rows of its own."""
+    large = [
+        {
+            "name": name,
+            "label": label,
+            "parameters": 37_000_123,
+            "paper": {
+                "parameters": 37_000_000,
+                "metric": {"enwik8": [number]},
+                "source": f"{label[:5]}",
+                **cost,
+            },
+            "profiles": ["paper"],
+        }
+        for name, label, number, cost in _LARGE
+    ]
+    small = [
+        {"name": name, "label": label, "parameters": 2_000_000, "paper": {"label": label}}
+        for name, label, *_ in _SMALL
+    ]
+    return [*large, *({**row, "profiles": ["short", "smoke"]} for row in small)]
+
+
+@pytest.fixture
+def language_model(record: Factory) -> Factory:
+    """A factory of finished runs on enwik8: `language_model("sru", 1, 2.02, seconds=240, profile="short")`."""
+
+    def make(
+        row: str, seed: int, bpc: float, /, label: str = "", seconds: float = 240.0, **changes: Any
+    ) -> Record:
+        curve = [
+            {"epoch": 0, "step": 50 * k, "wall_s": seconds * k / 16, "val/bpc": bpc + 2 / k}
+            for k in range(1, 17)
+        ]
+        data = {"description": "enwik8", "vectors": None, "comparable": True, "notes": ["one stream"]}
+        told: dict[str, Any] = {"task": "enwik8", "table": "enwik8", "backend": "fused cpp"}
+        told |= {"epochs": curve, "metrics": {"test/bpc": bpc}, "headline": "test/bpc", "data": data}
+        made = record("lstm", seed, row=row, **(told | changes))
+        made["paper"] = {"label": label or row}
+        return made
+
+    return make
+
+
+@pytest.fixture
+def small_models(language_model: Factory) -> list[Record]:
+    """One seed of each of the seven small models."""
+    return [
+        language_model(name, 1, bpc, label, throughput={"tokens_per_s": pace})
+        for name, label, bpc, pace in _SMALL
+    ]

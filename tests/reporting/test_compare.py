@@ -55,6 +55,14 @@ def test_quickstart_fits_a_terminal(language_models: list[Record]) -> None:
     assert sru == ["SRU", "1,234,567", "2.244", "(n=1)", "21,000", "0.34×", "(reference", "loop)"]
 
 
+def test_language_models_on_a_terminal(small_models: list[Record], enwik8_rows: list[Record]) -> None:
+    lines = printed("enwik8", small_models, enwik8_rows, width=120).splitlines()
+    assert lines[2].split("  ")[1:] and "training" not in lines[2], "one budget for all: left out"
+    gru = next(line.split() for line in lines if line.split()[:1] == ["minGRU"])
+    assert gru == ["minGRU", "352,514", "2.112", "(n=1)", "60,000", "3.00×"]
+    assert "42M" not in "".join(lines), "a row of another profile"
+
+
 def test_reasons_and_failures_are_printed_as_they_are(
     sst: list[Record], rows: list[Record], record: Factory
 ) -> None:

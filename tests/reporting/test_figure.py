@@ -1,5 +1,6 @@
 """The pictures: size, what they say in words, that nothing overlaps, and that no speed-up is claimed."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,62 @@ def test_labels_neither_overlap_nor_leave_the_picture(
     for place, box in enumerate(boxes):
         assert box.x0 >= 0 and box.x1 <= 1600 and box.y0 >= 0 and box.y1 <= 700
         assert not any(box.overlaps(other) for other in boxes[:place])
+
+
+def overlapping(figure: Figure, labels: set[str]) -> list[str]:
+    """Labels that run into another one or out of the picture, each of which stands in both panels."""
+    found = [text for text in words(figure) if text.get_text() in labels]
+    boxes = [Text.get_window_extent(text) for text in found]
+    assert len(boxes) == 2 * len(labels)
+    return [
+        text.get_text()
+        for place, (text, box) in enumerate(zip(found, boxes, strict=True))
+        if min(box.x0, box.y0, 1600 - box.x1, 700 - box.y1) < 0
+        or any(box.overlaps(other) for other in boxes[:place])
+    ]
+
+
+def test_language_models_are_dots_on_an_axis_that_shows_their_differences(small_models: list[Record]) -> None:
+    figure = draw_figure("enwik8", small_models, [])
+    left, right = figure.axes
+    said = [text.get_text() for text in words(figure)]
+    low, high = left.get_xlim()
+    assert 1.9 < low < 1.985 and 2.3 < high < 2.5 and not left.patches
+    assert {"1.985", "2.021", "2.108", "2.112", "2.139", "2.141", "2.300"} <= set(said)
+    assert left.get_title(loc="left") == "test bits per byte, lower is better"
+    assert right.get_title(loc="left") == "validation bits per byte, lower is better"
+    assert right.get_xlabel() == "training time, minutes" and len(right.lines) == 7
+    top = max(run["metrics"]["test/bpc"] for run in small_models) + 2 / 4
+    assert right.get_ylim()[1] < top + 0.1, "the first quarter, where curves fall steeply, is cut off"
+    labels = {run["paper"]["label"] for run in small_models}
+    assert overlapping(figure, labels) == []
+
+
+@pytest.mark.parametrize("count", [12, 24])
+def test_many_rows_stay_apart(language_model: Callable[..., Record], count: int) -> None:
+    labels = [f"SRU++, {k} layers, attention in every layer" for k in range(count)]
+    runs = [language_model(f"m{k:02}", 1, 2 + 0.002 * k, label) for k, label in enumerate(labels)]
+    figure = draw_figure("enwik8", runs, [])
+    assert overlapping(figure, set(labels)) == []
+    looks = {(line.get_color(), line.get_linestyle()) for line in figure.axes[1].lines}
+    assert len(looks) == count, "no two curves look alike"
+
+
+def test_the_papers_numbers_stand_beside_the_large_models(
+    language_model: Callable[..., Record], small_models: list[Record], enwik8_rows: list[Record]
+) -> None:
+    large = [
+        language_model(name, 1, bpc, seconds=90_000, profile="paper")
+        for name, bpc in (("lstm3", 1.42), ("srupp", 1.03))
+    ]
+    figure = draw_figure("enwik8", [*small_models, *large], enwik8_rows)
+    shown = words(figure)
+    said = [text.get_text() for text in shown]
+    assert {"1.39 (unconfirmed)", "1.022", "1.030", "SRU++, 42M"} <= set(said)
+    assert not {"minGRU", "SRU, 12 layers"} & set(said) and any("◇ paper" in text for text in said)
+    assert figure.axes[1].get_xlabel() == "training time, hours"
+    (marked,) = [text for text in shown if text.get_text() == "1.39 (unconfirmed)"]
+    assert Text.get_window_extent(marked).x1 <= figure.axes[0].get_window_extent().x1 + 1
 
 
 def test_data_sets_side_by_side(cross_validation: list[Record], rows: list[Record]) -> None:

@@ -161,7 +161,120 @@ def test_language_models(language_models: list[Record]) -> None:
     assert sru["test bits per byte"] == "2.244 (n=1)"
     assert sru["tokens/s"] == "21,000" and sru["speed against LSTM"] == "0.34× (reference loop)"
     assert row_of(text, "GRU")["speed against LSTM"] == "1.15×"
+    assert sru["training, seconds"] == "31.4"
     assert "verdict" not in text and "paper" not in text.replace("the paper counts", "")
+
+
+def headings(text: str) -> list[str]:
+    return [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+
+
+def test_a_profile_shows_its_own_rows_and_what_nobody_ran_stands_apart(
+    small_models: list[Record], enwik8_rows: list[Record]
+) -> None:
+    text = render_table("enwik8", small_models[:6], enwik8_rows)
+    assert headings(text) == ["Profile short: enwik8; 2-core AMD EPYC, 24 GB", "Profile paper: not run yet"]
+    ours, waiting = text.split("## Profile paper: not run yet")
+    labels = [line.split(" | ")[0].strip("| ") for line in ours.splitlines() if line.startswith("| ")]
+    assert labels[2:] == [row["label"] for row in enwik8_rows[3:]]
+    assert row_of(ours, "Transformer-XL, 6 layers")["test bits per byte"] == "not run"
+    assert row_of(ours, "SRU, 4 layers") == {
+        "model": "SRU, 4 layers",
+        "parameters": "352,514",
+        "test bits per byte": "2.021 (n=1)",
+        "tokens/s": "52,000",
+        "speed against LSTM": "2.60×",
+        "training, minutes": "4.0",
+        "peak memory": "900 MiB",
+        "seeds": "1",
+    }
+    assert row_of(waiting, "LSTM, 3 layers") == {
+        "model": "LSTM, 3 layers",
+        "parameters": "37,000,123",
+        "paper's size": "37m (unconfirmed)",
+        "paper, test bits per byte": "1.39 (unconfirmed)",
+        "paper's GPU hours": "—",
+        "paper's minutes per epoch": "42 (unconfirmed)",
+    }
+    assert row_of(waiting, "SRU, 12 layers")["paper, test bits per byte"] == "1.30", "as the paper prints it"
+    assert row_of(waiting, "SRU++, 42M")["paper, test bits per byte"] == "1.022"
+    assert row_of(waiting, "SRU++, 42M")["paper's GPU hours"] == "1,037"
+    assert "- Paper's numbers: SRU++" in waiting and "verdict" not in text
+
+
+def test_without_any_run_the_papers_rows_are_listed_all_the_same(enwik8_rows: list[Record]) -> None:
+    text = render_table("enwik8", [], enwik8_rows)
+    assert "No run has finished yet." in text and headings(text) == ["Profile paper: not run yet"]
+    assert row_of(text, "SRU++, 42M")["paper"] == "1.022"
+    assert "SRU, 4 layers" not in text
+
+
+def test_a_paper_row_that_was_run_has_its_place_in_a_section(
+    language_model: Factory, small_models: list[Record], enwik8_rows: list[Record]
+) -> None:
+    for row in enwik8_rows:
+        row["paper"]["unconfirmed"] = row["name"] == "lstm3"
+    large = [
+        language_model(name, seed, bpc + 0.001 * seed, seconds=90_000, profile="paper")
+        for name, bpc in (("lstm3", 1.42), ("sru12", 1.301), ("new", 1.5))
+        for seed in (1, 2, 3)
+    ]
+    text = render_table("enwik8", [*small_models, *large], enwik8_rows)
+    first, second, waiting = text.split("\n## ")[1:]
+    assert (first[:13], second[:13], waiting[:26]) == (
+        *("Profile paper", "Profile short"),
+        "Profile paper: not run yet",
+    )
+    assert row_of(first, "SRU, 12 layers") == {
+        "model": "SRU, 12 layers",
+        "parameters": "352,514",
+        "paper's size": "37m",
+        "test bits per byte": "1.303 ± 0.001 (n=3)",
+        "paper": "1.30",
+        "verdict": "within noise",
+        "tokens/s": "61,290",
+        "speed against LSTM": "1.00×",
+        "paper's speed": "1.4× (unconfirmed)",
+        "training, hours": "25.0",
+        "paper's minutes per epoch": "30",
+        "peak memory": "900 MiB",
+        "seeds": "1, 2, 3",
+    }
+    assert row_of(first, "LSTM, 3 layers")["verdict"] == "off (+0.032)", "worse is more, in bits"
+    assert row_of(first, "new")["test bits per byte"] == "1.502 ± 0.001 (n=3)", (
+        "a row of nobody's, at the end"
+    )
+    assert "SRU++, 42M" not in first and "| new |" not in second
+    assert "SRU++, 42M" in waiting and "SRU, 12 layers" not in waiting
+    assert "minutes per epoch" not in waiting, "only columns in which something stands"
+
+
+def test_rows_of_one_folder_for_all_profiles_are_not_said_to_be_waiting(
+    small_models: list[Record], enwik8_rows: list[Record]
+) -> None:
+    small = [
+        {key: value for key, value in row.items() if key != "profiles"}
+        for row in enwik8_rows
+        if row["profiles"] != ["paper"]
+    ]
+    assert len(headings(render_table("enwik8", small_models, small))) == 1
+
+
+def test_a_note_names_the_rows_that_it_holds_for(small_models: list[Record]) -> None:
+    for run in small_models[:2]:
+        run["data"]["notes"].append("attention sees 512 steps")
+    text = render_table("enwik8", small_models, [])
+    long = "SRU++, 4 layers, attention in every layer"
+    assert f"- Note: attention sees 512 steps (SRU, 4 layers; {long})\n" in text
+    assert "- Note: one stream\n" in text
+
+
+def test_perplexities(language_model: Factory, enwik8_rows: list[Record]) -> None:
+    run = language_model("srupp", 1, 18.456, profile="paper")
+    run |= {"headline": "test/ppl", "metrics": {"test/ppl": 18.456}}
+    enwik8_rows[2]["paper"]["metric"] = {"enwik8": 18.0}
+    cells = row_of(render_table("enwik8", [run], enwik8_rows), "SRU++, 42M")
+    assert (cells["test perplexity"], cells["paper"]) == ("18.46 (n=1)", "18.0")
 
 
 def test_same_records_same_bytes(tmp_path: Path, sst: list[Record], rows: list[Record]) -> None:

@@ -43,6 +43,17 @@ def test_paper_without_a_deviation() -> None:
     assert verdict([1.212, 1.214, 1.213], 1.19, None, decimals=3) == "off (+0.023)"
 
 
+def test_lower_is_better_is_told_by_the_sign() -> None:
+    assert verdict([1.049, 1.051, 1.050], 1.022, None, decimals=2) == "off (+0.03)"
+    assert verdict([0.999, 1.001, 1.000], 1.022, None, decimals=2) == "off (−0.02)"
+
+
+def test_zeros_that_a_float_has_lost_are_digits_of_the_paper() -> None:
+    runs = [1.321, 1.322, 1.323]
+    assert verdict(runs, 1.3, None, decimals=3) == "matches", "1.3 may have been a 1.34"
+    assert verdict(runs, 1.3, None, decimals=3, paper_decimals=2) == "off (+0.022)", "1.30 cannot"
+
+
 def test_a_deviation_printed_as_zero_is_not_certainty() -> None:
     assert verdict([28.4], 28.3, 0.0) == "within noise"
     assert verdict([29.0], 28.3, 0.0) == "off (+0.7)"

@@ -138,7 +138,7 @@ def test_sums_are_kept_in_double_precision(half: torch.dtype, examples: list[Exa
 def test_bits_per_byte_are_those_of_the_whole_stream(words: tuple[str, ...], unroll: int) -> None:
     config = composed(["task=quickstart", "model.hidden_size=6", "task.embedding_size=5", *words])
     torch.manual_seed(3)
-    task: Any = task_class("stdlib_lm").create(config.task, config.model).double().eval()
+    task: Any = task_class("lm").create(config.task, config.model).double().eval()
     text = np.random.default_rng(1).integers(0, 256, 1003, dtype=np.uint8)
     columns = 4
     found = figures(task, map(StreamBatches(text, columns, unroll).__getitem__, range(-(-250 // unroll))))
@@ -160,7 +160,7 @@ def test_bits_per_byte_are_those_of_the_whole_stream(words: tuple[str, ...], unr
 def test_prediction_of_a_language_model_is_its_bits_per_byte() -> None:
     config = composed(["task=quickstart", "model.hidden_size=6", "task.embedding_size=5"])
     torch.manual_seed(3)
-    task: Any = task_class("stdlib_lm").create(config.task, config.model).eval()
+    task: Any = task_class("lm").create(config.task, config.model).eval()
     text = "for x in y: pass"
     stream = StreamBatches(np.frombuffer(text.encode(), dtype=np.uint8), 1, 100)
     assert task.predict(text)["bits_per_byte"] == pytest.approx(figures(task, [stream[0]])["bpc"], rel=1e-6)
@@ -174,9 +174,9 @@ def test_prediction_of_a_language_model_is_its_bits_per_byte() -> None:
 def test_a_task_is_found_by_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from sru_repro import tasks
 
-    assert tasks.names() == ["sentences", "sst", "stdlib_lm"]
+    assert tasks.names() == ["lm", "sentences", "sst"]
     make: Callable[[str], Any] = tasks.task_class
-    with pytest.raises(ValueError, match="unknown kind of task 'foo': expected one of sentences, sst"):
+    with pytest.raises(ValueError, match="unknown kind of task 'foo': expected one of lm, sentences, sst"):
         make("foo")
     (tmp_path / "two.py").write_text(
         "from sru_repro.tasks import Task\n\n\nclass One(Task):\n    pass\n\n\nclass Two(Task):\n    pass\n"

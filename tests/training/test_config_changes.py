@@ -20,9 +20,18 @@ def test_only_what_a_result_depends_on_counts() -> None:
         "data_dir=x",
         "trainer=cpu",
         "logger=csv",
+        "trainer.compile=true",
     ]
     assert changes(words) == []
-    science = ["optim.lr=0.1", "+model.dropout=0", "task.labels=fine", "trainer.max_epochs=2", "model=lstm"]
+    science = [
+        "optim.lr=0.1",
+        "optim.schedule=cosine",
+        "trainer.accumulate=2",
+        "+model.dropout=0",
+        "task.labels=fine",
+        "trainer.max_epochs=2",
+        "model=lstm",
+    ]
     assert changes([*words, *science]) == [word.lstrip("+") for word in science]
 
 

@@ -86,7 +86,7 @@ def test_every_point_is_logged_once_against_the_three_axes(
     assert steps == {"train/loss": [3, 5, 6, 9, 10, 12, 15], "val/accuracy": [5, 10, 15]}
     assert {key for point in wandb.points for key in point} == {
         *("step", "tokens", "wall_s", "train/loss", "train/accuracy", "val/loss", "val/accuracy"),
-        *("throughput/tokens_per_s", "throughput/step_ms"),
+        *("throughput/tokens_per_s", "throughput/step_ms", "optim/lr"),
     }
 
 

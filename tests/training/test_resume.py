@@ -35,6 +35,17 @@ RUNS = {
     "carried state, SRU": ("lm",),
     "carried state, LSTM": ("lm", "model=lstm", "model.hidden_size=8", "model.dropout=0.3"),
     "carried state, validated inside epochs": ("lm", "trainer.validate_every=3"),
+    "carried state, steps of three batches": (
+        "lm",
+        "trainer.accumulate=3",
+        "optim.schedule=cosine",
+        "optim.warmup_steps=2",
+    ),
+    "carried state, steps of two batches, validated inside epochs": (
+        "lm",
+        "trainer.accumulate=2",
+        "trainer.validate_every=2",
+    ),
 }
 STOPS = {
     "first step": [(TRAIN, 1)],
@@ -132,7 +143,7 @@ def test_resume_is_exact(
 def test_the_runs_are_what_the_stops_are_meant_for(uninterrupted: tuple[RunConfig, Ended]) -> None:
     _, expected = uninterrupted
     steps = [entry["step"] for entry in expected.epochs]
-    assert steps[-1] == expected.last["global_step"] in (14, 15) and len(steps) > 1
+    assert steps[-1] == expected.last["global_step"] in (14, 15, 6, 9) and len(steps) > 1
     assert {"train/loss", "val/loss", "epoch", "tokens"} <= expected.epochs[0].keys()
 
 
@@ -149,6 +160,23 @@ def test_a_run_that_crashed_goes_on_from_its_last_validation(
     assert read_record(tmp_path)["state"] == "failed"
     train(config, tmp_path, [], resume=True)
     assert_same(ended(tmp_path), expected)
+
+
+@pytest.mark.parametrize("model", ["sru", "lstm"])
+def test_accumulation_resumes_exactly_from_every_batch(
+    model: str, configured: Configured, tmp_path: Path, happening: Happening, sigterm: Callable[[], None]
+) -> None:
+    """Five batches an epoch make steps of three and two; a stop at any batch of the run."""
+    config = configured("lm", f"model={model}", "model.hidden_size=8", "trainer.accumulate=3")
+    train(config, tmp_path / "straight", [])
+    expected = ended(tmp_path / "straight")
+    assert expected.last["global_step"] == 6
+    for count in range(1, 16):
+        folder = tmp_path / str(count)
+        with happening(TRAIN, count, sigterm), pytest.raises(Interrupted):
+            train(config, folder, [])
+        train(config, folder, [], resume=True)
+        assert_same(ended(folder), expected)
 
 
 def test_no_step_is_added_after_the_time_limit(

@@ -10,12 +10,12 @@ from ..training.interrupt import Interrupted
 VERBS = {
     "train": "train one model on one task, or sweep with -m",
     "evaluate": "measure a run's best checkpoint again: run=FOLDER",
-    "predict": 'use a run\'s model: run=FOLDER text="...", or lines from a pipe',
+    "predict": 'use a run\'s model: run=FOLDER text="..." or prompt="...", or lines from a pipe',
     "reproduce": "run all rows of a table of the papers, restartable: table=sst",
     "fetch": "find or download the data of a task and check it: task=sst",
     "list": "models, tasks and rows of the tables with their parameters: task=sst",
     "report": "write the tables and figures of results/ again from the run records",
-    "bench": "measure speed against LSTM, GRU, convolutions and the authors' package: shapes=sst",
+    "bench": "measure speed against LSTM, GRU, convolutions and the authors' package: shapes=sst; task=decode",
     "compare": "what differs between two runs: a=FOLDER b=FOLDER",
     "backends": "which back ends of the recurrences there are, and which one runs",
 }

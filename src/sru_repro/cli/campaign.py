@@ -120,15 +120,26 @@ def _history(results: Path) -> list[Record]:
 def _expected(job: Job, history: Sequence[Record]) -> float | None:
     """Seconds the job will take, None when nothing is known.
 
-    By its time limit, by the row's own seconds per epoch before, or by those of the task's other rows.
+    It ends at the first of its limits: seconds, steps at the pace of earlier steps, epochs at that of earlier epochs.
+    Earlier runs are those of the same model on this task, or else of other models in this profile: between profiles
+    a row may change its size.
     """
-    config = job.config
-    if config.trainer.max_seconds:
-        return config.trainer.max_seconds + STARTUP_S
-    related = [run for run in history if run["task"] == config.task.name and run["profile"] != "smoke"]
-    same = [run for run in related if run["row"] == config.top.row]
-    paces = [run["throughput"]["seconds_per_epoch"] for run in same or related]
-    return sum(paces) / len(paces) * config.trainer.max_epochs + STARTUP_S if paces else None
+    trainer, limits = job.config.trainer, []
+    related = [run for run in history if run["task"] == job.config.task.name]
+    same = [run for run in related if run["config"].get("model") == job.config.plain["model"]]
+    near = [run for run in same if run["profile"] == job.config.top.profile]
+    near = near or [run for run in same if run["profile"] != "smoke"]
+    near = near or [run for run in related if run["profile"] == job.config.top.profile]
+    if trainer.max_seconds:
+        limits.append(trainer.max_seconds)
+    for limit, pace, seconds in (
+        (trainer.max_steps, "step_ms", 1e-3),
+        (trainer.max_epochs, "seconds_per_epoch", 1.0),
+    ):
+        paces = [found for run in near if (found := run["throughput"].get(pace)) is not None]
+        if limit and paces:
+            limits.append(sum(paces) / len(paces) * seconds * limit)
+    return min(limits) + STARTUP_S if limits else None
 
 
 def _plan(

@@ -1,4 +1,5 @@
 """sru-repro evaluate run=FOLDER [data_dir=FOLDER] [trainer.accelerator=cpu] [task.batch_size=N] ...
+    language models: [task.eval_window=N] [task.eval_unroll=N] [task.eval_batch_size=N]
 
 Measures a run's best checkpoint again and sets the figures beside the recorded ones; status 1 when one differs. What
 shaped the weights or the data (the other keys of task and model) cannot be changed.
@@ -13,7 +14,10 @@ from ..training.interrupt import signals
 from .compose import one_line
 from .words import need, split
 
-CHANGEABLE = ("data_dir=", "trainer.", "task.batch_size=")
+CHANGEABLE = (
+    *("data_dir=", "trainer.", "task.batch_size="),
+    *("task.eval_window=", "task.eval_unroll=", "task.eval_batch_size="),  # of language models
+)
 
 
 def run(words: Sequence[str]) -> int:

@@ -6,21 +6,22 @@ are left out in classification, embedding and output are in for language models.
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from .. import models
 from .compose import composed, tasks
-from .tables import describe, load_table, table_names
+from .tables import describe, described, load_table, table_names
 from .words import only
 
 
 def run(words: Sequence[str]) -> int:
-    """Prints the rows of one task's table, or everything."""
+    """Prints the rows of one task's table, of all its profiles, or everything."""
     found, flags = only(words, ("task",), ("--json",))
-    override = [f"task={found['task']}"] if "task" in found else []
-    wanted = [composed(override).task.table] if override else table_names()
-    specs = [load_table(name) for name in wanted]
-    own = [spec for spec in specs if override or spec.rows == spec.name]  # a table may share another's rows
-    rows = [describe(spec.rows, row, override) for spec in own for row in spec.row_names()]
+    if "task" in found:
+        table = load_table(composed([f"task={found['task']}"]).task.table)
+        rows = described(table, found["task"])
+    else:
+        rows = _all_rows()
     if "--json" in flags:
         overview = {} if "task" in found else {"models": models.names(), "tasks": tasks()}
         print(json.dumps({**overview, "rows": rows}, indent=1))
@@ -33,3 +34,15 @@ def run(words: Sequence[str]) -> int:
         name, label = row["name"].ljust(width["name"]), row["label"].ljust(width["label"])
         print(f"{name} | {label} | {row['parameters']:>11,} | {row['config']}")
     return 0
+
+
+def _all_rows() -> list[dict[str, Any]]:
+    """Every row of every folder once, counted on the task of the first table that uses its folder."""
+    tables = [load_table(name) for name in table_names()]
+    tables.sort(key=lambda table: table.name not in table.folders())  # others may leave rows of a folder out
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for table in tables:
+        for folder, profiles in table.folders().items():
+            if folder not in rows:
+                rows[folder] = [describe(folder, row, table.tasks[0]) for row in table.row_names(profiles[0])]
+    return [row for own in rows.values() for row in own]

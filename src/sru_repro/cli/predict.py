@@ -1,27 +1,49 @@
 """sru-repro predict run=FOLDER text="..." [--json]       what a run's model says about a text
+sru-repro predict run=FOLDER prompt="..." [length=200] [temperature=1.0] [top_k=0] [seed=1] [--json]
 
 Without text= it reads a line at a time from standard input: cat lines.txt | sru-repro predict run=FOLDER
+prompt= is for language models, which go on from it (it may be empty) by `length` symbols, printed one by one as they
+are drawn; with --json all at once, with symbols a second, the prompt's reading counted in. temperature=0 takes the
+likeliest symbol each time; top_k=N draws among the N likeliest. A seed always continues alike.
 """
 
 import json
+import math
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, SuiteError
 from .words import need, only
 
+if TYPE_CHECKING:
+    from ..tasks import Task
+
+DRAWING = ("length", "temperature", "top_k", "seed")
+
 
 def run(words: Sequence[str]) -> int:
-    """Prints one answer a text."""
-    found, flags = only(words, ("run", "text"), ("--json",))
+    """Prints one answer a text, or the text that follows a prompt."""
+    found, flags = only(words, ("run", "text", "prompt", *DRAWING), ("--json",))
     folder = Path(need(found, "run", "runs/TASK/ROW/PROFILE/seedN"))
+    if "prompt" in found and "text" in found:
+        raise ConfigError("prompt: expected either text= or prompt=, found both")
     if "text" in found and not found["text"].strip():
         raise ConfigError("text: expected a sentence, found an empty text")
+    drawing = _drawing(found)
     from ..training.load import run_config, trained_task
 
-    task = trained_task(run_config(folder)[0], folder)
+    config = run_config(folder)[0]
+    if "prompt" in found:
+        from ..tasks import Task, task_class
+
+        if task_class(config.task.kind).generate is Task.generate:
+            raise ConfigError("prompt: this run classifies; use text=")
+    task = trained_task(config, folder)
+    if "prompt" in found:
+        return _continue(task, found["prompt"], drawing, "--json" in flags)
     show = _json if "--json" in flags else _plain
     if "text" in found:
         print(show(task.predict(found["text"])))
@@ -34,6 +56,52 @@ def run(words: Sequence[str]) -> int:
             failed, answer = 1, {"error": str(error)}
         print(show(answer), flush=True)
     return failed
+
+
+def _drawing(found: dict[str, str]) -> dict[str, Any]:
+    """How a text is continued, checked before a checkpoint is read."""
+    if "prompt" not in found:
+        for key in DRAWING:
+            if key in found:
+                raise ConfigError(f'{key}: expected it beside prompt="...", found no prompt')
+        return {}
+    heat = found.get("temperature", "1.0")
+    try:
+        temperature = float(heat)
+    except ValueError:
+        temperature = math.nan
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise ConfigError(f"temperature: expected a number from 0 on, found {heat!r}")
+    return {
+        "length": _whole("length", found.get("length", "200"), 1),
+        "temperature": temperature,
+        "top_k": _whole("top_k", found.get("top_k", "0"), 0),
+        "seed": _whole("seed", found.get("seed", "1"), 0),
+    }
+
+
+def _whole(key: str, text: str, least: int) -> int:
+    """A whole number of up to 18 digits: a generator's seed has 63 bits."""
+    if not text.isdecimal() or len(text) > 18 or int(text) < least:
+        raise ConfigError(f"{key}: expected a whole number from {least} on, found {text!r:.60}")
+    return int(text)
+
+
+def _continue(task: "Task", prompt: str, drawing: dict[str, Any], as_json: bool) -> int:
+    """Prints what follows the prompt, each piece as it comes, or one object at the end."""
+    started, pieces = time.perf_counter(), []
+    for piece in task.generate(prompt, **drawing):
+        pieces.append(piece)
+        if not as_json:
+            print(piece, end="", flush=True)
+    if not as_json:
+        print()
+        return 0
+    tokens = drawing["length"]
+    pace = tokens / (time.perf_counter() - started)
+    shown = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # it may hold any bytes
+    print(_json({"prompt": shown, "text": "".join(pieces), "tokens": tokens, "tokens_per_s": pace}))
+    return 0
 
 
 def _json(answer: dict[str, Any]) -> str:

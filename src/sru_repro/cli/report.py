@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .tables import describe, load_table, table_names
+from .tables import described, load_table, table_names
 from .words import only
 
 
@@ -16,7 +16,7 @@ def run(words: Sequence[str]) -> int:
     for name in table_names():
         table = load_table(name)
         if table.results:
-            rows[name] = [describe(table.rows, row) for row in table.row_names()]
+            rows[name] = described(table)
     written = report(Path("results"), rows)
     print("\n".join(map(str, written)) or "nothing to report: no records in results/ here")
     return 0

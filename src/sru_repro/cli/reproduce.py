@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..training.interrupt import signals
 from .campaign import Job, Outcome, carry_out
 from .compose import composed
-from .tables import Table, describe, load_table
+from .tables import Table, described, load_table
 from .words import need, split
 
 
@@ -30,7 +30,7 @@ def run(words: Sequence[str]) -> int:
         folds = _numbers("folds", found.get("folds"), table.folds[profile])
     elif found.get("folds"):
         raise ConfigError(f"folds: table={table.name} has none")
-    rows = _rows(table, found.get("rows"))
+    rows = _rows(table.row_names(profile), found.get("rows"))
     side_by_side, *more = _numbers("jobs", found.get("jobs"), [1])
     if more or side_by_side < 1:
         raise ConfigError(f"jobs: expected one number, at least 1, found {found['jobs']}")
@@ -43,10 +43,14 @@ def run(words: Sequence[str]) -> int:
         for fold in folds
     ]
     results = Path("results") if table.results and profile != "smoke" else Path("runs") / table.name
-    described = [describe(table.rows, row) for row in table.row_names()]
+    all_rows = described(table)
+    if (
+        results.parts[0] != "results"
+    ):  # where the runs of other profiles are not looked at, nothing is said of them
+        all_rows = [row for row in all_rows if profile in row.get("profiles", (profile,))]
     with signals() as caught:  # SIGTERM, too, must stop the runs in progress
-        outcome = carry_out(table.name, jobs, results, described, side_by_side, caught)
-    _show(table, profile, jobs, results, described, outcome)
+        outcome = carry_out(table.name, jobs, results, all_rows, side_by_side, caught)
+    _show(table, results, all_rows, outcome)
     return 1 if outcome.failed else 0
 
 
@@ -54,7 +58,7 @@ def _job(
     table: Table, task: str, row: str, profile: str, seed: int, fold: int | None, rest: Sequence[str]
 ) -> Job:
     overrides = [
-        f"experiment={table.rows}/{row}",
+        f"experiment={table.folder(profile)}/{row}",
         f"task={task}",
         f"profile={profile}",
         f"seed={seed}",
@@ -77,8 +81,7 @@ def _numbers(key: str, text: str | None, default: list[int]) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-def _rows(table: Table, text: str | None) -> list[str]:
-    known = table.row_names()
+def _rows(known: list[str], text: str | None) -> list[str]:
     wanted = text.split(",") if text else known
     for row in wanted:
         if row not in known:
@@ -86,14 +89,7 @@ def _rows(table: Table, text: str | None) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _show(
-    table: Table,
-    profile: str,
-    jobs: list[Job],
-    results: Path,
-    described: list[dict[str, object]],
-    outcome: Outcome,
-) -> None:
+def _show(table: Table, results: Path, rows: list[dict[str, object]], outcome: Outcome) -> None:
     """The rows on the terminal, and where the table and the figure lie."""
     from rich.console import Console
 
@@ -101,7 +97,7 @@ def _show(
 
     if outcome.records:
         width = None if sys.stdout.isatty() else 140
-        Console(width=width).print(console_table(table.name, outcome.records, described))
+        Console(width=width).print(console_table(table.name, outcome.records, rows))
         print(f"{results / table.name}.md  {results / table.name}.png")
     for job in outcome.failed:
         print(f"failed: {job.folder} (see {job.folder / 'log.txt'})", file=sys.stderr)

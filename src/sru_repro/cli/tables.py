@@ -1,40 +1,70 @@
 """The tables that can be reproduced: conf/table/NAME.yaml says which rows, tasks, folds and seeds a table has."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from ..errors import ConfigError
 from ..models import Settings
 from ..tasks import task_class
-from ..training.config import RunConfig
+from ..training.config import PROFILES, RunConfig
 from .compose import CONF, composed
 
 TABLES = CONF / "table"
 
 
 class Table(Settings):
-    """One file of conf/table. `folds` and `seeds` are by profile."""
+    """One file of conf/table. `folds` and `seeds` are by profile.
+
+    `rows` is a folder of conf/experiment, or one for each profile: what the papers ran for days on eight cards has
+    smaller relatives that run in minutes.
+    """
 
     name: str
-    rows: str
+    rows: str | dict[str, str]
     tasks: list[str]
     folds: dict[str, list[int]] | None
     seeds: dict[str, list[int]]
     results: bool
     leave_out: tuple[str, ...] = Field(default=(), strict=False)
 
-    def row_names(self) -> list[str]:
-        """The rows in the order of the paper's table (`paper.line`), the others by name."""
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _every_profile(cls, rows: Any) -> Any:
+        if not isinstance(rows, str) and (not isinstance(rows, dict) or set(rows) != set(PROFILES)):
+            expected = f"a folder of conf/experiment, or one for each of {', '.join(PROFILES)}"
+            raise ValueError(f"expected {expected}, found {rows!r}")
+        return rows
+
+    def folder(self, profile: str) -> str:
+        """The folder in conf/experiment of a profile's rows."""
+        return self.rows if isinstance(self.rows, str) else self.rows[profile]
+
+    def folders(self) -> dict[str, list[str]]:
+        """The profiles of each folder, the paper's folder first."""
+        found: dict[str, list[str]] = {}
+        for profile in PROFILES:
+            found.setdefault(self.folder(profile), []).append(profile)
+        return found
+
+    def row_names(self, profile: str) -> list[str]:
+        """The rows of a profile in the order of the paper's table (`paper.line`), those of one line by name.
+
+        Raises:
+            ConfigError: their folder does not exist or is empty.
+        """
+        folder = self.folder(profile)
         files = [
-            path
-            for path in (CONF / "experiment" / self.rows).glob("*.yaml")
-            if path.stem not in self.leave_out
+            path for path in (CONF / "experiment" / folder).glob("*.yaml") if path.stem not in self.leave_out
         ]
+        if not files:
+            raise ConfigError(
+                f"conf/table/{self.name}.yaml: rows: expected a folder of conf/experiment with rows in it, "
+                f"found {folder!r}"
+            )
         return [path.stem for path in sorted(files, key=lambda path: (_line(path), path.stem))]
 
 
@@ -59,14 +89,23 @@ def load_table(name: str) -> Table:
     try:
         return Table(name=name, **content)
     except ValidationError as error:
-        raise ConfigError(
-            f"conf/table/{name}.yaml: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
-        ) from None
+        first = error.errors()[0]
+        key, problem = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"conf/table/{name}.yaml: {key}: {problem}") from None
 
 
-def describe(folder: str, row: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Name, label, parameters, place of the configuration and the paper's figures of a row."""
-    config = composed([f"experiment={folder}/{row}", *overrides])
+def described(table: Table, task: str = "") -> list[dict[str, Any]]:
+    """All rows of a table, counted on a task (its first); `profiles` says whose a row is where that differs."""
+    found = []
+    for folder, profiles in table.folders().items():
+        rows = [describe(folder, row, task or table.tasks[0]) for row in table.row_names(profiles[0])]
+        found += rows if isinstance(table.rows, str) else [{**row, "profiles": profiles} for row in rows]
+    return found
+
+
+def describe(folder: str, row: str, task: str) -> dict[str, Any]:
+    """Name, label, parameters on a task, place of the configuration and the paper's figures of a row."""
+    config = composed([f"experiment={folder}/{row}", f"task={task}"])
     paper = config.top.paper or {}
     return {
         "name": row,

@@ -7,9 +7,13 @@ import hashlib
 import json
 import os
 import queue
+import shutil
 import socket
 import sys
+import tempfile
 import threading
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +30,14 @@ STALL_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Remote:
-    """Where a file is published, and its checksum: "sha256:" or "md5:" and hexadecimal digits."""
+    """Where a file is published, and its checksum: "sha256:" or "md5:" and hexadecimal digits.
+
+    `member` names the one file that is wanted of a zip archive; the checksum is then that of this file.
+    """
 
     url: str
     checksum: str
+    member: str = ""
 
     @property
     def address(self) -> str:
@@ -86,11 +94,11 @@ def missing(target: Path, candidates: Sequence[str], reason: str) -> str:
 
 
 def _fetch(remote: Remote, target: Path, candidates: Sequence[str]) -> None:
-    """Download to `target`; pooch writes under a temporary name and renames it once the checksum agrees."""
+    """Download to `target`; what is written under a temporary name is renamed once the checksum agrees."""
     import pooch
 
     url = remote.address
-    problem = _connection_problem(url)
+    problem = connection_problem(url)
     if problem is None:
         pooch.get_logger().setLevel("WARNING")
         download = pooch.HTTPDownloader(
@@ -98,14 +106,35 @@ def _fetch(remote: Remote, target: Path, candidates: Sequence[str]) -> None:
         )
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            pooch.retrieve(url, remote.checksum, fname=target.name, path=target.parent, downloader=download)
+            if not remote.member:
+                pooch.retrieve(
+                    url, remote.checksum, fname=target.name, path=target.parent, downloader=download
+                )
+                return
+            with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as part:
+                archive = pooch.retrieve(url, None, fname="archive.zip", path=part, downloader=download)
+                _unpack(Path(archive), remote, target)
             return
-        except (OSError, ValueError) as error:  # every error of requests is an OSError
+        # Every error of requests is an OSError; the last four are those of damaged archives.
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             problem = " ".join(str(error).split())
     raise DataError(missing(target, candidates, f"fetching {url} failed ({problem})"))
 
 
-def _connection_problem(url: str) -> str | None:
+def _unpack(archive: Path, remote: Remote, target: Path) -> None:
+    """Put the member of an archive at `target` if it has the remote's checksum."""
+    unpacked = archive.with_name("unpacked")
+    with zipfile.ZipFile(archive) as opened, opened.open(remote.member) as source, unpacked.open("wb") as out:
+        shutil.copyfileobj(source, out, 1 << 20)
+    algorithm, expected = remote.checksum.split(":")
+    found = digest(unpacked, algorithm)
+    if found != expected:
+        size = f"{unpacked.stat().st_size:,} bytes"
+        raise ValueError(f"{remote.member} in it: expected {algorithm} {expected}, found {found} ({size})")
+    os.replace(unpacked, target)
+
+
+def connection_problem(url: str) -> str | None:
     """Why no connection to the server of `url`, or to a proxy on the way, opens within CONNECT_SECONDS.
 
     None when one opens. A thread asks, because neither a name look-up nor the walk over all addresses of a

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-_LEFT_OUT = {"peak memory", "seeds", "paper's size", "paper's speed"}
+_LEFT_OUT = {
+    *("peak memory", "seeds", "paper's size", "paper's speed"),
+    *(columns.GPU_HOURS, columns.EPOCH_MINUTES),
+}
 
 
 def console_table(table: str, records: Sequence[Record], rows: Sequence[Row]) -> "Table | Text":
@@ -38,8 +41,9 @@ def console_table(table: str, records: Sequence[Record], rows: Sequence[Row]) ->
     if table in TASKS:
         heads, body = columns.wide(section, notes, "\n")
     else:
-        heads, body = columns.headers(section), columns.cells(section, notes)
-    kept = [place for place, head in enumerate(heads) if head not in _LEFT_OUT]
+        heads, body = columns.narrow(section, notes)
+    dropped = [head in _LEFT_OUT or head.startswith(columns.TRAINING) for head in heads]
+    kept = [place for place, drop in enumerate(dropped) if not drop]
     for place in kept:
         words = heads[place] in columns.LEFT
         # Folded, so that in a narrow window nothing is lost.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sru_repro.errors import DataError
 from sru_repro.reporting import columns
-from sru_repro.reporting.panels import GREY, bars, beside_paper, curves
+from sru_repro.reporting.panels import GREY, curves, numbers
 from sru_repro.reporting.records import Record, share
 from sru_repro.reporting.sections import REFERENCE, TASKS, Row, Section, sections
 
@@ -62,10 +62,7 @@ def draw_figure(table: str, records: Sequence[Record], rows: Sequence[Row]) -> "
         else:
             left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": (1, 1.15)})
             lines = section.lines(section.tasks[0])
-            if any(line.paper_number for line in lines):
-                beside_paper(left, lines)
-            else:
-                bars(left, lines)
+            numbers(left, lines)
             curves(right, lines)
         return figure
 
@@ -80,9 +77,12 @@ def _caption(figure: "Figure", table: str, section: Section) -> None:
         facts.append("part of the data")
     lines = [line for task in section.tasks for line in section.lines(task)]
     notes = [f"Data: {'; '.join(facts)}."]
+    repeated = any(len(line.runs) > 1 for line in lines)
+    dots = " (small dots: single runs)" if repeated else ""
     if columns.has_paper(section):
-        dots = " (small dots: single runs)" if any(len(line.runs) > 1 for line in lines) else ""
         notes.insert(0, f"● this suite{dots}    ◇ paper    bars: deviation")
+    elif repeated:
+        notes.insert(0, f"● mean{dots}    bars: deviation")
     slow = dict.fromkeys(line.label for line in lines if REFERENCE in line.backends)
     if slow and table not in TASKS:
         names = "; ".join(slow)
@@ -98,5 +98,5 @@ def _small_multiples(figure: "Figure", section: Section) -> None:
     """One panel per data set that was run, with a common column of names."""
     tasks = [task for task in section.tasks if any(line.runs for line in section.lines(task))]
     for task, axes in zip(tasks, figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0], strict=True):
-        beside_paper(axes, section.lines(task), room=0.3)
+        numbers(axes, section.lines(task), room=0.3)
         axes.set_title(f"{task.upper()}, {axes.get_title(loc='left')}")

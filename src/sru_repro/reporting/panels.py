@@ -1,4 +1,4 @@
-"""The panels that pictures are made of: numbers beside the paper's, bars, learning curves."""
+"""The panels that pictures are made of: numbers beside the paper's, learning curves."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -16,19 +16,24 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 GREY = "#555555"
 
 
-def beside_paper(axes: "Axes", lines: Sequence[Line], room: float = 0.12) -> None:
-    """Per row our mean with its deviation, every run as a dot, and the paper's number as a hollow diamond."""
+def numbers(axes: "Axes", lines: Sequence[Line], room: float = 0.12) -> None:
+    """Per row our mean with its deviation, every run as a dot, and the paper's number as a hollow diamond.
+
+    Dots, not bars: the axis need not begin at zero, which would hide what a tenth of a bit is about.
+    """
     from matplotlib.ticker import MaxNLocator
 
     metric = next(line.metric for line in lines if line.runs)
+    fine = metric.decimals > 1  # longer numbers
+    lift = 0.12 if any(line.paper_number for line in lines) else 0.0  # ours above, the paper's below
     for place, line in enumerate(lines):
         if line.runs and not line.mixed:
             dev, colour = line.deviation or 0.0, _colour(place)
-            axes.errorbar(line.mean, place - 0.12, xerr=dev, fmt="o", color=colour, markersize=9, capsize=3)
+            axes.errorbar(line.mean, place - lift, xerr=dev, fmt="o", color=colour, markersize=9, capsize=3)
             if len(line.values) > 1:
-                heights = [place - 0.33] * len(line.values)
+                heights = [place - lift - 0.21] * len(line.values)
                 axes.scatter(line.values, heights, s=14, color=colour, alpha=0.6, lw=0)
-            _beside(axes, columns.number(line.mean, None, metric), line.mean + dev, place - 0.12, "black")
+            _beside(axes, columns.number(line.mean, None, metric), line.mean + dev, place - lift, "black")
         else:
             where, text = axes.get_yaxis_transform(), "mixed data" if line.runs else columns.NOT_RUN
             axes.text(0.01, place, text, transform=where, va="center", color=GREY, fontsize=11)
@@ -36,33 +41,21 @@ def beside_paper(axes: "Axes", lines: Sequence[Line], room: float = 0.12) -> Non
             mean, paper_dev = line.paper_number
             dev = paper_dev or 0.0
             axes.errorbar(mean, place + 0.2, xerr=dev, fmt="D", color=GREY, mfc="white", ms=8, capsize=3)
-            unconfirmed = " (unconfirmed)" if line.paper.get("unconfirmed") else ""
-            text = columns.number(mean, None, metric) + unconfirmed
+            text = columns.paper_text(mean, None, metric) + columns.unconfirmed(line, "metric")
             _beside(axes, text, mean + dev, place + 0.2, GREY)
-    axes.set_yticks(range(len(lines)), [line.label for line in lines])
+    size = _letters(len(lines))
+    axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=size)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     low, high = axes.get_xlim()
-    axes.set_xlim(low, high + room * (high - low))  # for the number behind the last bar
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if room < 0.2 else 4, steps=[1, 2, 5, 10]))
+    marked = any(line.paper_number and columns.unconfirmed(line, "metric") for line in lines)
+    wide = room + 0.06 * fine + 0.24 * marked
+    axes.set_xlim(low, high + wide * (high - low))  # for the number behind the last bar
+    bins = 4 if room >= 0.2 else 5 if fine else 8
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=bins, steps=[1, 2, 5, 10]))
     axes.grid(axis="x")
-    axes.set_title(_metric_name(lines))
-
-
-def bars(axes: "Axes", lines: Sequence[Line]) -> None:
-    """One bar per row from zero, with its number at the end."""
-    for place, line in enumerate(lines):
-        if not line.runs:
-            _beside(axes, columns.NOT_RUN, 0.0, place, GREY)
-            continue
-        axes.barh(place, line.mean, height=0.5, color=_colour(place), xerr=line.deviation, capsize=3)
-        text = columns.number(line.mean, None, line.metric)
-        _beside(axes, text, line.mean + (line.deviation or 0.0), place, "black")
-    axes.set_yticks(range(len(lines)), [line.label for line in lines])
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(lines) - 0.5, -0.5)
-    axes.margins(x=0.14)
-    axes.grid(axis="x")
+    if not lift:
+        axes.grid(axis="y", ls=":")  # from the name to its dot
     axes.set_title(_metric_name(lines))
 
 
@@ -80,7 +73,7 @@ def curves(axes: "Axes", lines: Sequence[Line]) -> None:
         axes.text(0.5, 0.5, f"no {key} was recorded", ha="center", transform=axes.transAxes)
         return
     longest = max(points[-1][0] for found in curves.values() for points in found)
-    unit, seconds = ("minutes", 60.0) if longest > 300 else ("seconds", 1.0)
+    unit, seconds = columns.clock(longest)
     ends, shown = [], []
     for place, found in curves.items():
         if len(found) > 1:
@@ -89,12 +82,13 @@ def curves(axes: "Axes", lines: Sequence[Line]) -> None:
         steps = list(zip(*found, strict=False))
         mean = [(fmean(x for x, _ in step), fmean(y for _, y in step)) for step in steps]
         dot = "o" if len(mean) <= 12 else ""
-        axes.plot(
-            *_xy(mean, seconds), color=_colour(place), lw=2.4, solid_capstyle="round", marker=dot, ms=5.0
-        )
+        (curve,) = axes.plot(*_xy(mean, seconds), color=_colour(place), lw=2.4, ls=_dashes(place))
+        curve.set(solid_capstyle="round", marker=dot, markersize=5.0)
         ends.append((place, mean[-1][0] / seconds, mean[-1][1]))
-        # What comes first, far from where the curves part, would flatten all the rest.
-        shown += [y for points in (*found, mean) for x, y in points if x >= 0.1 * points[-1][0]]
+        # What comes first, far from where the curves part, would flatten all the rest: most of all where it falls
+        # from eight bits to two.
+        since = 0.25 if metric.lower_is_better else 0.1
+        shown += [y for points in (*found, mean) for x, y in points if x >= since * points[-1][0]]
     spare = 0.06 * (max(shown) - min(shown)) or 0.1
     axes.set_ylim(min(shown) - spare, max(shown) + spare)
     axes.set_xlim(0, longest / seconds * 1.02)
@@ -107,7 +101,7 @@ def curves(axes: "Axes", lines: Sequence[Line]) -> None:
 def _label_ends(axes: "Axes", ends: Sequence[tuple[str, str, float, float]]) -> None:
     """Names in a column to the right, pushed apart, each tied to the end of its curve by a hair line."""
     low, high = axes.get_ylim()
-    gap = 0.058
+    gap = min(0.058, 1 / max(1, len(ends) - 1))
     ordered = sorted(ends, key=lambda end: end[3])
     heights: list[float] = []
     for *_, y in ordered:
@@ -124,6 +118,7 @@ def _label_ends(axes: "Axes", ends: Sequence[tuple[str, str, float, float]]) -> 
             textcoords="axes fraction",
             va="center",
             color=_ink(colour),
+            fontsize=_letters(len(ends)),
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.8, "alpha": 0.5, "relpos": (0, 0.5)},
         )
@@ -150,6 +145,16 @@ def _xy(points: Sequence[tuple[float, float]], seconds: float) -> tuple[list[flo
 
 def _colour(place: int) -> str:
     return _COLOURS[place % len(_COLOURS)]
+
+
+def _dashes(place: int) -> str:
+    """Where colours begin again, lines are broken."""
+    return ("-", "--", ":", "-.")[place // len(_COLOURS) % 4]
+
+
+def _letters(rows: int) -> float:
+    """The size of letters that leaves room between the names of so many rows in a panel."""
+    return min(13.0, 230 / rows)
 
 
 def _ink(colour: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sru_repro.reporting.decode import report_decode
 from sru_repro.reporting.figure import write_figure
 from sru_repro.reporting.records import load_records
 from sru_repro.reporting.sections import Row, sections
@@ -14,7 +15,8 @@ PROFILES = ("paper", "short")
 
 
 def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Path]:
-    """Write `<table>.md` and `<table>.png` for each table with runs in `results/runs`, and those of speed.
+    """Write `<table>.md` and `<table>.png` for each table with runs in `results/runs`, and those of speed
+    and of decoding.
 
     Returns the files written.
     """
@@ -29,4 +31,4 @@ def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Pa
         if picture:
             write_figure(table, own, rows, results / picture)
             written.append(results / picture)
-    return written + report_speed(results)
+    return written + report_speed(results) + report_decode(results)

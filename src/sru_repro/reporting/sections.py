@@ -15,7 +15,8 @@ from sru_repro.reporting.records import FOLDS, Metric, Record, flatten, metric_o
 from sru_repro.reporting.verdict import verdict
 
 Row = dict[str, Any]
-"""A row of a table as the config declares it: name, label, parameters, paper (or None)."""
+"""A row of a table as the config declares it: name, label, parameters, paper (or None), and profiles: those it belongs
+to, all where the key is missing."""
 
 TASKS = {"sentences": ("cr", "subj", "mr", "trec", "mpqa")}
 """Tables with a column per task, in the paper's order; any other table has one task."""
@@ -105,6 +106,12 @@ class Line:
         return fmean(found) if found else None
 
     @property
+    def training_s(self) -> float | None:
+        """Seconds of training until the last validation, as a mean over the runs; None when none was recorded."""
+        found = [float(run["epochs"][-1]["wall_s"]) for run in self.runs if run["epochs"]]
+        return fmean(found) if found else None
+
+    @property
     def peak_bytes(self) -> int | None:
         """The largest peak of memory among the runs: the card's where there is one, else the process's."""
         peaks = [run.get("gpu/peak_bytes") or run.get("peak_bytes") for run in self.runs]
@@ -158,12 +165,20 @@ class Line:
             # SRU paper, Table 1: five runs on SST, three times ten folds on the other sets.
             paper_runs=self.paper.get("runs", 3 * FOLDS if self.folded else 5),
             decimals=self.metric.decimals,
+            paper_decimals=self.metric.paper_decimals,
         )
+
+
+def line_of(row: Row, task: str, runs: tuple[Record, ...] = ()) -> Line:
+    """The line of a row; the runs' own count of parameters, where they agree, before that of the configuration."""
+    counted = {run["parameters"] for run in runs}
+    parameters = counted.pop() if len(counted) == 1 else row.get("parameters")
+    return Line(row["name"], row.get("label") or row["name"], task, parameters, row.get("paper") or {}, runs)
 
 
 @dataclass(frozen=True)
 class Section:
-    """Finished runs of one profile on the same data and hardware, and all rows of the table, run or not."""
+    """Finished runs of one profile on the same data and hardware, and the profile's rows, run or not."""
 
     profile: str
     hardware: str
@@ -176,10 +191,7 @@ class Section:
         lines = []
         for row in self.rows:
             runs = tuple(run for run in self.runs if run["row"] == row["name"] and run["task"] == task)
-            counted = {run["parameters"] for run in runs}
-            parameters = counted.pop() if len(counted) == 1 else row.get("parameters")
-            label, paper = row.get("label") or row["name"], row.get("paper") or {}
-            lines.append(Line(row["name"], label, task, parameters, paper, runs))
+            lines.append(line_of(row, task, runs))
         return lines
 
     @property
@@ -212,15 +224,10 @@ class Section:
 def sections(table: str, records: Sequence[Record], rows: Sequence[Row]) -> list[Section]:
     """The finished runs of a table by profile, data and hardware: the paper's profile and fullest first.
 
-    A row that has runs but is not among `rows` is appended.
+    A row that has runs in a profile but is not among its `rows` is appended; rows `not_run` have no place there.
     """
-    finished = [run for run in records if run["table"] == table and run["state"] == "finished"]
-    known = {row["name"] for row in rows}
-    unknown = {run["row"]: run for run in finished if run["row"] not in known}
-    extra = [
-        {"name": name, "label": (run["paper"] or {}).get("label") or name, "paper": run["paper"]}
-        for name, run in sorted(unknown.items())
-    ]
+    finished = _finished(table, records)
+    waiting = not_run(table, records, rows)
     grouped: dict[tuple[Any, ...], list[Record]] = {}
     for run in finished:
         data = run["data"]
@@ -235,12 +242,36 @@ def sections(table: str, records: Sequence[Record], rows: Sequence[Row]) -> list
             runs=tuple(
                 sorted(runs, key=lambda run: (run["task"], run["row"], run["seed"], run["fold"] or 0))
             ),
-            rows=(*rows, *extra),
+            rows=_rows_of(profile, rows, waiting if profile == "paper" else (), finished),
             tasks=tuple(dict.fromkeys((*TASKS.get(table, ()), *sorted({run["task"] for run in runs})))),
         )
         for (profile, *_), runs in grouped.items()
     ]
     return sorted(found, key=_rank)
+
+
+def not_run(table: str, records: Sequence[Record], rows: Sequence[Row]) -> list[Row]:
+    """Rows of the paper's profile, where that has rows of its own, that have not finished anywhere."""
+    run = {record["row"] for record in _finished(table, records) if record["profile"] == "paper"}
+    return [row for row in rows if "paper" in (row.get("profiles") or ()) and row["name"] not in run]
+
+
+def _finished(table: str, records: Sequence[Record]) -> list[Record]:
+    return [run for run in records if run["table"] == table and run["state"] == "finished"]
+
+
+def _rows_of(
+    profile: str, rows: Sequence[Row], left_out: Sequence[Row], finished: Sequence[Record]
+) -> tuple[Row, ...]:
+    """The rows of a profile, then those that only its runs know."""
+    own = [row for row in rows if profile in (row.get("profiles") or (profile,)) and row not in left_out]
+    known = {row["name"] for row in own}
+    unknown = {run["row"]: run for run in finished if run["profile"] == profile and run["row"] not in known}
+    extra = [
+        {"name": name, "label": (run["paper"] or {}).get("label") or name, "paper": run["paper"]}
+        for name, run in sorted(unknown.items())
+    ]
+    return (*own, *extra)
 
 
 def unfinished(table: str, records: Sequence[Record]) -> list[str]:

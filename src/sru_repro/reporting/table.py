@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sru_repro.reporting import columns
 from sru_repro.reporting.records import FOLDS, Record, share
-from sru_repro.reporting.sections import TASKS, Row, Section, sections, unfinished
+from sru_repro.reporting.sections import TASKS, Row, Section, not_run, sections, unfinished
 
 LEGEND = """\
 A number is the mean over seeds ± the sample deviation over all n runs (in a cross-validation each fold is \
@@ -39,10 +39,11 @@ def render_table(table: str, records: Sequence[Record], rows: Sequence[Row], fig
         if table in TASKS:
             blocks.append(_markdown(*columns.wide(section, notes, "<br>")))
         else:
-            blocks.append(_markdown(columns.headers(section), columns.cells(section, notes)))
+            blocks.append(_markdown(*columns.narrow(section, notes)))
         if notes:
             blocks.append("  \n".join(f"[{place}] {note}" for place, note in enumerate(notes, 1)))
         blocks.append(_footer(section))
+    blocks += _waiting(table, records, rows)
     failures = unfinished(table, records)
     if failures:
         blocks.append("## Runs without a result\n\n" + "\n".join(f"- {_escape(line)}" for line in failures))
@@ -51,6 +52,18 @@ def render_table(table: str, records: Sequence[Record], rows: Sequence[Row], fig
     if any(map(columns.has_paper, found)):
         blocks.append(VERDICTS)
     return "\n\n".join(blocks) + "\n"
+
+
+def _waiting(table: str, records: Sequence[Record], rows: Sequence[Row]) -> list[str]:
+    """The paper's rows that nobody has run here: they are not hidden behind the small ones."""
+    rest = not_run(table, records, rows)
+    if not rest:
+        return []
+    headline = next((run["headline"] for run in records if run["table"] == table and run.get("headline")), "")
+    sources = _unique(str((row.get("paper") or {}).get("source") or "") for row in rest)
+    facts = "\n".join(f"- Paper's numbers: {_escape(source)}" for source in sources)
+    shown = _markdown(*columns.waiting(table, rest, headline))
+    return [block for block in ("## Profile paper: not run yet", shown, facts) if block]
 
 
 def _title(table: str, section: Section) -> str:
@@ -98,14 +111,19 @@ def _data(section: Section) -> list[str]:
 
 
 def _notes(section: Section) -> list[str]:
-    """What the data's readers remark; of folds, only what holds for all of them."""
+    """What the data's readers remark; of folds, only what holds for all of them; whom, where it is not all rows."""
     notes: list[str] = []
     for task in section.tasks:
-        runs = [run for run in section.runs if run["task"] == task]
+        lines = [line for line in section.lines(task) if line.runs]
+        runs = [run for line in lines for run in line.runs]
         each = [run["data"]["notes"] for run in runs]
         folded = any(run["fold"] is not None for run in runs)
-        found = _unique(note for own in each for note in own)
-        notes += [note for note in found if not folded or all(note in own for own in each)]
+        for note in _unique(note for own in each for note in own):
+            whose = [line.label for line in lines if any(note in run["data"]["notes"] for run in line.runs)]
+            if folded:
+                notes += [note] if all(note in own for own in each) else []
+            else:
+                notes.append(note if len(whose) == len(lines) else f"{note} ({'; '.join(whose)})")
     return _unique(notes)
 
 

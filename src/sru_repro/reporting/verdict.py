@@ -35,6 +35,11 @@ def t_quantile(df: float) -> float:
     return z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
 
 
+def digits(printed: float, least: int) -> int:
+    """Digits after the point of a number of the paper's, which as a float has lost the zeros at its end."""
+    return max(least, -int(Decimal(str(printed)).as_tuple().exponent))
+
+
 def verdict(
     ours: Sequence[float],
     paper_mean: float,
@@ -45,11 +50,13 @@ def verdict(
     *,
     paper_runs: int = 5,
     decimals: int = 1,
+    paper_decimals: int = 1,
 ) -> str:
     """One of "matches", "within noise", "off (−1.2)", "not comparable: why".
 
     `ours` and the paper's numbers share a unit (per cent, bits per byte). `why_not` says what is wrong with
     the data, `deviation` how the row departs from the paper on purpose; either forbids a comparison.
+    `decimals` are those of the difference, `paper_decimals` what the paper prints at least: 1.3 may be a 1.30.
     """
     reasons = [reason for reason in ("" if comparable else why_not or "other data", deviation) if reason]
     if reasons:
@@ -61,7 +68,7 @@ def verdict(
     if own_dev is None and paper_dev is None:
         return "not comparable: a single run, and the paper gives no deviation"
 
-    rounding = 0.5 * 10.0 ** int(Decimal(str(paper_mean)).as_tuple().exponent)
+    rounding = 0.5 * 10.0 ** -digits(paper_mean, paper_decimals)
     if paper_dev is None:
         spread, paper_runs = own_dev or 0.0, 1
     else:

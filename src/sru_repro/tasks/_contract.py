@@ -3,7 +3,7 @@
 A new task is a new file here with one subclass of `Task`, and conf/task/NAME.yaml whose `task.kind` is the file's name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -89,6 +89,11 @@ class Task(nn.Module):
     needs_stream: ClassVar[bool] = False
 
     @classmethod
+    def headline_of(cls, config: Any) -> str:
+        """The headline under these settings, where it depends on them."""
+        return cls.headline
+
+    @classmethod
     def load(cls, config: Any, data_dir: Path, seed: int) -> TaskData:
         """Finds or fetches the data, checks it and cuts it into batches."""
         raise NotImplementedError
@@ -114,6 +119,12 @@ class Task(nn.Module):
 
     def predict(self, text: str) -> Any:
         """What the task says about a piece of text, ready to be printed as JSON."""
+        raise NotImplementedError
+
+    def generate(
+        self, prompt: str, *, length: int, temperature: float, top_k: int, seed: int
+    ) -> Iterator[str]:
+        """A text that goes on from the prompt, piece by piece; only language models have one."""
         raise NotImplementedError
 
     def published_parameters(self) -> int:

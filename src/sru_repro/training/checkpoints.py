@@ -13,6 +13,7 @@ from ..record import Record
 from .interrupt import Signals
 from .run import BEST, LAST
 from .run_folder import RunRecord
+from .stepping import steps_now
 
 
 def best_entry(content: Record) -> dict[str, Any]:
@@ -26,7 +27,8 @@ class Checkpoints(Callback):
     """Comes behind the recorder in the list, which has counted a step or a validation by then.
 
     After a signal the run stops where Lightning can go on exactly: after a step, unless a validation or the end of the
-    epoch comes next; then after that. `validate_every` is 0 when validation comes at the end of an epoch.
+    epoch comes next; then after that. Never between the batches of a step, whose gradients no checkpoint holds.
+    `validate_every` is 0 when validation comes at the end of an epoch.
     """
 
     def __init__(self, record: RunRecord, signals: Signals, validate_every: int) -> None:
@@ -38,6 +40,8 @@ class Checkpoints(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if not steps_now(trainer, batch_idx):
+            return
         validates = self.validate_every and trainer.global_step % self.validate_every == 0
         if self.signals.received is not None and not validates and not _ends_epoch(trainer):
             self._save_last(trainer)

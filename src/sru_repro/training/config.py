@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import torch
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from .. import ops
 from ..errors import ConfigError
@@ -16,19 +16,55 @@ T = TypeVar("T", bound=BaseModel)
 
 GROUPS = ("model", "task", "optim", "trainer", "logger")
 PROFILES = ("paper", "short", "smoke")
+DECOUPLES = ("adam", "adamw", "radam")
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimConfig(Settings):
-    """The optimiser. `weight_decay` is what torch's class of that name makes of it; `clip_norm` 0 means none."""
+    """The optimiser and the learning rate over time (`schedule.learning_rate` holds the equations).
+
+    betas         decay of the running means; sgd has none
+    weight_decay  what torch's class of that name makes of it
+    decoupled     adam and radam: weights shrink by lr * weight_decay, apart from the gradient (adamw: always)
+    clip_norm     of all gradients together; 0: none
+    warmup_steps  of linear growth, or of noam's rule; 0: none
+    decay_steps   cosine: the step at which it ends; 0: over the run's budget, whichever limit is nearest. Under
+                  trainer.max_seconds the rate then depends on the clock, and two runs of one seed differ.
+    noam_size     d of noam's rule
+    """
 
     name: Literal["adam", "adamw", "adamax", "radam", "sgd"]
     lr: float = Field(gt=0)
+    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), strict=False)
     weight_decay: float = Field(ge=0)
+    decoupled: bool = False
     clip_norm: float = Field(ge=0)
+    schedule: Literal["constant", "noam", "cosine"] = "constant"
+    warmup_steps: int = Field(default=0, ge=0)
+    decay_steps: int = Field(default=0, ge=0)
+    noam_size: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _clashes(self) -> "OptimConfig":
+        if self.decoupled and self.name not in DECOUPLES:
+            raise ValueError(f"decoupled=true needs a name among {', '.join(DECOUPLES)}, found {self.name}")
+        if self.schedule == "noam" and not (self.noam_size and self.warmup_steps):
+            found = f"{self.noam_size} and {self.warmup_steps}"
+            raise ValueError(f"schedule=noam needs noam_size and warmup_steps above 0, found {found}")
+        if self.schedule == "cosine" and 0 < self.decay_steps <= self.warmup_steps:
+            found = f"{self.decay_steps} and {self.warmup_steps}"
+            raise ValueError(f"schedule=cosine needs decay_steps above warmup_steps (or 0), found {found}")
+        return self
 
 
 class TrainerConfig(Settings):
-    """Device, precision and budget. 0 means no limit (`max_seconds` counts training alone, in seconds)."""
+    """Device, precision and budget. 0 means no limit (`max_seconds` counts training alone, in seconds).
+
+    `max_steps`, `validate_every` and `log_every` count steps of the optimiser, of `accumulate` batches each.
+    `compile` runs the encoder through torch.compile, in training and evaluation; compiling counts as training time.
+    What torch compiles depends on the shapes it has met, so a resumed run may then differ in the last digits.
+    """
 
     name: str
     accelerator: Literal["auto", "cpu", "cuda"]
@@ -39,6 +75,8 @@ class TrainerConfig(Settings):
     validate_every: int = Field(ge=0)
     log_every: int = Field(ge=1)
     threads: int = Field(ge=0)
+    accumulate: int = Field(default=1, ge=1)
+    compile: bool = False
 
 
 class WandbConfig(Settings):
@@ -196,6 +234,8 @@ def changes(overrides: Sequence[str]) -> list[str]:
         "budgets.",
         "trainer.max_",
         "trainer.validate_every",
+        "trainer.accumulate",
     )
     words = [word.lstrip("+~") for word in overrides]
-    return [word for word in words if word.startswith(science) and not word.startswith("task.fold=")]
+    which_data = ("task.fold=", "task.path=")
+    return [word for word in words if word.startswith(science) and not word.startswith(which_data)]

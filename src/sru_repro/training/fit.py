@@ -3,17 +3,20 @@
 import logging
 import os
 import warnings
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Callback
 from torch.utils.data import DataLoader
 
 from .. import ops
 from ..data.batches import BatchOrder
-from ..tasks import Batches, TaskData
+from ..tasks import Batches, TaskData, task_class
 from . import machine
 from .checkpoints import Checkpoints, best_entry
+from .compiled import CompiledEncoder, explained
 from .config import RunConfig
 from .console import Console
 from .dashboard import Dashboard
@@ -24,6 +27,8 @@ from .recorder import Recorder, require_finite
 from .resume import ExactResume
 from .run import LAST, build_task
 from .run_folder import RunRecord, now
+from .schedule import Schedule
+from .stepping import ValidateEvery, steps_per_epoch
 
 
 def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, resumable: bool) -> None:
@@ -33,9 +38,10 @@ def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, r
     task = module.task
     content["parameters"] = task.published_parameters()
     title = f"{config.task.name}/{config.top.row} seed {config.top.seed}"
+    headline = task_class(config.task.kind).headline_of(config.task)
     with (
         Dashboard(config, folder, content) as dashboard,
-        Console(title, task.headline, folder / "log.txt") as console,
+        Console(title, headline, folder / "log.txt") as console,
     ):
         order = BatchOrder(len(data.train), config.top.seed, reshuffle=data.reshuffle)
         recorder = Recorder(record, config.trainer, console, dashboard)
@@ -44,24 +50,33 @@ def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, r
             config,
             max_epochs=-1,  # the recorder ends the training, whichever limit is reached first
             gradient_clip_val=config.optim.clip_norm or None,
-            val_check_interval=every or 1.0,
+            val_check_interval=every or 1.0,  # in batches; ValidateEvery makes it steps
             check_val_every_n_epoch=None if every else 1,
-            callbacks=[recorder, ExactResume(order), Checkpoints(record, caught, every)],
+            callbacks=[
+                Schedule(config.optim, recorder),
+                recorder,
+                ExactResume(order),
+                Checkpoints(record, caught, every),
+                ValidateEvery(every),
+            ],
         )
         device = torch.device(config.trainer.accelerator)
         machine.reset_peak_memory(device)
         caught.deferred = True
-        trainer.fit(
-            module,
-            loader(data.train, order),
-            loader(data.val),
-            ckpt_path=folder / LAST if resumable else None,
-            weights_only=True,
-        )
+        with explained(config.trainer.compile):
+            trainer.fit(
+                module,
+                loader(data.train, order),
+                loader(data.val),
+                ckpt_path=folder / LAST if resumable else None,
+                weights_only=True,
+            )
         content["backend"] = ops.choose(device.type).label if task.encoder.uses_ops else "torch.nn"
         if task.encoder.uses_ops and device.type == "cpu":
             content["products"] = ops.products.chosen()  # sums in another order have other last digits
-        content["throughput"] = recorder.throughput(trainer.global_step, len(data.train))
+        content["throughput"] = recorder.throughput(
+            trainer.global_step, steps_per_epoch(len(data.train), config.trainer.accumulate)
+        )
         peak = machine.peak_memory(device)
         content |= peak
         content["best"] = best_entry(content)
@@ -88,12 +103,14 @@ def measure(
 ) -> dict[str, float]:
     """The figures on a split, by their names in records."""
     run = trainer.validate if split == "val" else trainer.test
-    run(module, loader(batches), verbose=False)
+    with explained(any(isinstance(callback, CompiledEncoder) for callback in trainer.callbacks)):  # type: ignore[attr-defined]
+        run(module, loader(batches), verbose=False)
     return {f"{split}/{name}": value for name, value in module.results[split].items()}
 
 
-def build_trainer(config: RunConfig, **options: Any) -> pl.Trainer:
+def build_trainer(config: RunConfig, callbacks: Sequence[Callback] = (), **options: Any) -> pl.Trainer:
     """A Lightning trainer with nothing of its own on the screen or on disk."""
+    compiled = [CompiledEncoder()] if config.trainer.compile else []
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     # Every batch is ready in memory: workers would only copy it between processes.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -107,6 +124,8 @@ def build_trainer(config: RunConfig, **options: Any) -> pl.Trainer:
         accelerator=config.trainer.accelerator,
         devices=1,
         precision=config.trainer.precision,  # type: ignore[arg-type]  # "auto" was decided by config.check
+        accumulate_grad_batches=config.trainer.accumulate,
+        callbacks=[*compiled, *callbacks],
         logger=False,
         enable_checkpointing=False,  # see checkpoints.py
         enable_progress_bar=False,

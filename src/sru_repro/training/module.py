@@ -11,6 +11,7 @@ from ..models import State, detach
 from ..tasks import Step, Task
 from .config import OptimConfig
 from .optimizer import make_optimizer
+from .stepping import mean_over_step
 
 
 class Totals:
@@ -42,6 +43,13 @@ class TaskModule(pl.LightningModule):
         self.results: dict[str, dict[str, float]] = {}
         self._split_sums = Totals()
         self._split_carry: State = None
+        self._compiled = False
+
+    def compile_encoder(self) -> None:
+        """Has the encoder compiled by torch at its next call; asked again, it stays as it is."""
+        if not self._compiled:
+            self.task.encoder.compile()
+            self._compiled = True
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return make_optimizer(self.parameters(), self.optim)
@@ -54,7 +62,7 @@ class TaskModule(pl.LightningModule):
         self.carry = detach(step.carry)
         self.train_sums.add(step.totals)
         self.train_tokens += step.tokens
-        return step.loss
+        return mean_over_step(step.loss, self.trainer, batch_idx)
 
     def _start_split(self) -> None:
         self._split_sums, self._split_carry = Totals(), None

@@ -23,7 +23,14 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> t
     """The optimiser over the parameters that are trained at all."""
     trained = [p for p in parameters if p.requires_grad]
     options: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
+    name: str = config.name
+    if name != "sgd":
+        options["betas"] = config.betas
+    if config.decoupled and name == "adam":
+        name = "adamw"  # which is just that
+    if config.decoupled and name == "radam":
+        options["decoupled_weight_decay"] = True
     # Lightning refuses to clip in mixed precision when the step is fused.
-    if config.name in FUSED and not config.clip_norm:
+    if name in FUSED and not config.clip_norm:
         options["fused"] = True
-    return CLASSES[config.name](trained, **options)
+    return CLASSES[name](trained, **options)

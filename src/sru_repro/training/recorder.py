@@ -15,6 +15,7 @@ from .console import Console
 from .dashboard import Dashboard
 from .module import TaskModule, Totals
 from .run_folder import RunRecord
+from .stepping import steps_now, steps_per_epoch
 
 SAVE_EVERY_S = 2.0
 
@@ -55,7 +56,7 @@ class Recorder(Callback):
     def state_dict(self) -> dict[str, Any]:
         content = self.record.content
         return {
-            "train_s": self._seconds(),
+            "train_s": self.seconds(),
             "tokens": self.tokens,
             "points": self.points,
             "epochs": content["epochs"],
@@ -71,27 +72,30 @@ class Recorder(Callback):
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         trainer.should_stop = self._finished  # a run that was stopped in its test has no step left to do
 
-    def _seconds(self) -> float:
+    def seconds(self) -> float:
+        """Of training so far."""
         return self.train_s + (time.perf_counter() - self._started if self._started is not None else 0.0)
 
     def _pause(self, module: pl.LightningModule) -> None:
         if module.device.type == "cuda":
             torch.cuda.synchronize(module.device)
-        self.train_s, self._started = self._seconds(), None
+        self.train_s, self._started = self.seconds(), None
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if self._started is None:
             self._started = time.perf_counter()
-            self._window = (self._seconds(), self.tokens, trainer.global_step)
+            self._window = (self.seconds(), self.tokens, trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         assert isinstance(module, TaskModule)
         self.tokens, module.train_tokens = self.tokens + module.train_tokens, 0
-        seconds = self._seconds()
+        if not steps_now(trainer, batch_idx):
+            return
+        seconds = self.seconds()
         if trainer.global_step % self.config.log_every == 0:
             self._point(trainer, module)
         if self.fraction(trainer, seconds) == 1.0:
@@ -109,8 +113,9 @@ class Recorder(Callback):
 
     def fraction(self, trainer: pl.Trainer, seconds: float) -> float:
         """How much of the budget is used: the nearest of its limits."""
-        c, steps = self.config, trainer.num_training_batches
-        epochs = trainer.global_step / steps if steps and steps != float("inf") else 0.0
+        c, batches = self.config, trainer.num_training_batches
+        known = batches and batches != float("inf")
+        epochs = trainer.global_step / steps_per_epoch(int(batches), c.accumulate) if known else 0.0
         used = ((epochs, c.max_epochs), (trainer.global_step, c.max_steps), (seconds, c.max_seconds))
         return min(1.0, max(value / limit for value, limit in used if limit))
 
@@ -120,7 +125,7 @@ class Recorder(Callback):
         module.train_sums = Totals()
         for name, value in sums.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
-        seconds = self._seconds()
+        seconds = self.seconds()
         since_s, since_tokens, since_step = self._window
         self._window = (seconds, self.tokens, trainer.global_step)
         point = self._axes(trainer, seconds)
@@ -128,6 +133,7 @@ class Recorder(Callback):
             figures = {f"train/{name}": value for name, value in module.task.metrics(sums).items()}
             require_finite(f"step {trainer.global_step}", figures)
             point |= figures
+            point["optim/lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         if trainer.global_step > since_step:
             point["throughput/tokens_per_s"] = (self.tokens - since_tokens) / (seconds - since_s)
             point["throughput/step_ms"] = 1e3 * (seconds - since_s) / (trainer.global_step - since_step)
@@ -160,7 +166,7 @@ class Recorder(Callback):
         self.console.validated(entry)
 
     def throughput(self, steps: int, steps_per_epoch: int) -> dict[str, float]:
-        """Over all training so far: tokens a second, milliseconds a step, seconds an epoch."""
+        """Over all training so far: tokens a second, milliseconds a step of the optimiser, seconds an epoch."""
         return {
             "tokens_per_s": self.tokens / self.train_s,
             "step_ms": 1e3 * self.train_s / steps,

@@ -105,7 +105,7 @@ def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str
             "notes": list(data.notes),
             "counts": dict(data.counts),
         },
-        "headline": f"test/{task_class(config.task.kind).headline}",
+        "headline": f"test/{task_class(config.task.kind).headline_of(config.task)}",
         "higher_is_better": task_class(config.task.kind).higher_is_better,
         "notes": [],
         "epochs": [],

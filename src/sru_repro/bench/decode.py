@@ -1,0 +1,171 @@
+"""How fast language models generate, symbol by symbol, after a context of so many symbols: one stream and 32 at once.
+
+The question: does stacking layers lose SRU's advantage? So models are compared at equal parameters, where a deeper one
+is narrower, and at equal width. Attention keeps the whole context, a recurrence the same few numbers after any.
+
+Shapes: L time, B batch, V symbols.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from .. import ops
+from ..models import State
+from .decoders import MODELS, SYMBOLS, Decoder, batch_axes, parameters, state_bytes, streams, width_for
+from .run import Watch, _true_float32
+from .stepping import check
+from .timing import Call, Timing, failure, interleaved
+
+SCHEMA = 1
+CONTEXTS = (16, 128, 512, 1024, 2048, 4096)
+BATCHES = (1, 32)
+_PIECE = 256
+"""Symbols a call while a context is read: attention's scores over all of it at once would need gigabytes."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured, and for how long.
+
+    device      "cpu" or "cuda"
+    contexts    symbols before the first one that is generated; attention sees as many at every step
+    parameters  of every model in the comparison at equal parameters
+    width       of every model in the comparison at equal width
+    repeats     rounds at most
+    budget_s    seconds for the timing; three rounds are taken in any case
+    """
+
+    device: str
+    contexts: Sequence[int] = CONTEXTS
+    parameters: int = 4_500_000
+    width: int = 512
+    repeats: int = 15
+    budget_s: float = 180.0
+
+
+@dataclass(frozen=True)
+class Group:
+    """One comparison: the width of every contender."""
+
+    name: str
+    label: str
+    widths: dict[str, int]
+
+
+def groups(settings: Settings) -> list[Group]:
+    """The two comparisons."""
+    millions = f"{settings.parameters / 1e6:.3g}"
+    equal = {name: width_for(model, settings.parameters) for name, model in MODELS.items()}
+    return [
+        Group("parameters", f"About {millions} million parameters each", equal),
+        Group("width", f"Width {settings.width} each", dict.fromkeys(MODELS, settings.width)),
+    ]
+
+
+def measure(settings: Settings, watch: Watch = lambda share, what: None) -> dict[str, Any]:
+    """The record of all measurements of one process, without the machine's facts.
+
+    Raises:
+        RunError: a contender's steps do not equal its whole pass; nothing has been timed then.
+    """
+    device = torch.device(settings.device)
+    with _true_float32(), torch.no_grad():
+        watch(0.0, "correctness")
+        cases = check(device)
+        chosen = ops.choose(device.type)
+        record: dict[str, Any] = {
+            "schema": SCHEMA,
+            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "device": settings.device,
+            "backend": {"name": chosen.name, "why": chosen.why},
+            "correctness": {"cases": cases},
+            "contexts": sorted(settings.contexts),
+            "batches": list(BATCHES),
+            "parameters": settings.parameters,
+            "width": settings.width,
+            "groups": [],
+        }
+        plan = [(group, context) for group in groups(settings) for context in sorted(settings.contexts)]
+        weights = [sum(map(_weight, [context] * len(BATCHES), BATCHES)) for _, context in plan]
+        rows: dict[str, list[dict[str, Any]]] = {group.name: [] for group, _ in plan}
+        left_s, done = settings.budget_s, 0.0
+        for (group, context), weight in zip(plan, weights, strict=True):
+            watch(done / sum(weights), f"{group.label}, after {context} symbols")
+            budget_s = left_s * weight / (sum(weights) - done)
+            found, spent_s = _time(group, context, device, settings.repeats, budget_s)
+            rows[group.name] += found
+            left_s, done = max(0.0, left_s - spent_s), done + weight
+        labels = {group.name: group.label for group, _ in plan}
+        record["groups"] = [
+            {"name": name, "label": label, "rows": rows[name]} for name, label in labels.items()
+        ]
+        watch(1.0, "done")
+    return record
+
+
+def _weight(context: int, batch: int) -> float:
+    """Roughly how long a round takes; what attention reads grows with both, the rest with neither much."""
+    return 100.0 + context * batch / 256
+
+
+def _time(
+    group: Group, context: int, device: torch.device, repeats: int, budget_s: float
+) -> tuple[list[dict[str, Any]], float]:
+    """A row per contender and batch, and the seconds that timing took, reading the context left out."""
+    rows: list[dict[str, Any]] = []
+    ready: dict[str, tuple[Decoder, State, list[int | None]]] = {}
+    facts: dict[str, dict[str, Any]] = {}
+    for name, model in MODELS.items():
+        width = group.widths[name]
+        own = facts[name] = {"contender": name, "label": model.label, "layers": model.layers, "width": width}
+        own |= {"attends": model.attends, "parameters": parameters(model, width), "context": context}
+        try:
+            torch.manual_seed(0)
+            decoder = model.build(width, context).to(device)
+            state, axes = read(decoder, context), batch_axes(decoder)
+            own["state_bytes"] = state_bytes(state, axes)
+            ready[name] = decoder, state, axes
+        except Exception as error:
+            own |= failure(error)
+    weights, spent_s = [_weight(context, batch) for batch in BATCHES], 0.0
+    for batch, weight in zip(BATCHES, weights, strict=True):
+        started = time.perf_counter()
+        calls: dict[str, Call] = {}
+        timings: dict[str, Timing] = {}
+        for name, (decoder, state, axes) in ready.items():
+            try:
+                calls[name] = generation(decoder, streams(state, axes, batch), batch)
+            except Exception as error:  # no room for so many
+                timings[name] = failure(error)
+        timings |= interleaved(calls, device, repeats, budget_s * weight / sum(weights))
+        spent_s += time.perf_counter() - started
+        rows += [{**facts[name], "batch": batch, **timings.get(name, {})} for name in MODELS]
+    return rows, spent_s
+
+
+def read(decoder: Decoder, context: int) -> State:
+    """The state of one stream after so many random symbols."""
+    generator = torch.Generator().manual_seed(context)
+    ids_L1 = torch.randint(SYMBOLS, (context, 1), generator=generator).to(decoder.output.weight.device)
+    state: State = None
+    for piece in ids_L1.split(_PIECE):
+        _, state = decoder(piece, state)
+    return state
+
+
+def generation(decoder: Decoder, state: State, batch: int) -> Call:
+    """A call for each symbol: it reads the likeliest one that the call before has found, and hands on the state."""
+    ids_1B = torch.zeros(1, batch, dtype=torch.long, device=decoder.output.weight.device)
+
+    @torch.no_grad()
+    def call() -> None:
+        nonlocal ids_1B, state
+        scores_1BV, state = decoder(ids_1B, state)
+        ids_1B = scores_1BV.argmax(-1)
+
+    return call

@@ -1,0 +1,77 @@
+"""Does generation give what one call on the whole text gives? In float64, at a tiny size, before it is timed.
+
+Shapes: L time, B batch, V symbols.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import RunError
+from ..models import State
+from .decoders import GRAIN, MODELS, SYMBOLS, Decoder
+from .timing import failure
+
+
+def check(device: torch.device) -> int:
+    """Compares, in float64 at a tiny size, symbol by symbol with the whole text in one call; how many cases.
+
+    Raises:
+        RunError: a contender differs.
+    """
+    length, window, batch = 11, 4, 2
+    wrong, tried = [], 0
+    for name, model in MODELS.items():
+        tried += 1
+        ids_LB = torch.randint(SYMBOLS, (length, batch), generator=torch.Generator().manual_seed(1)).to(
+            device
+        )
+        try:
+            decoder = _shaken(model.build(2 * GRAIN, window)).to(device)
+            peer = _as_lstm(decoder, model.layers) if name == "lstm-cells" else decoder
+            with torch.no_grad():
+                whole_LBV, _ = peer(ids_LB)
+                off = float((_stepped(decoder, ids_LB) - whole_LBV).abs().max())
+        except Exception as error:
+            wrong.append(f"{model.label} does not run: {failure(error)['error']}")
+            continue
+        if not off <= 1e-9 * max(1.0, float(whole_LBV.abs().max())):  # also when it is no number
+            wrong.append(f"{model.label}, stepped, is off by {off:.2g} from one call on the whole")
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise RunError(
+            f"bench: {len(wrong)} of {tried} correctness checks fail, so nothing is timed: {wrong[0]}{more}"
+        )
+    return tried
+
+
+def _stepped(decoder: Decoder, ids_LB: Tensor) -> Tensor:
+    """Scores (L, B, V) of one call a symbol."""
+    state: State = None
+    scores = []
+    for ids_1B in ids_LB.split(1):
+        scores_1BV, state = decoder(ids_1B, state)
+        scores.append(scores_1BV)
+    return torch.cat(scores)
+
+
+@torch.no_grad()
+def _shaken(decoder: Decoder) -> Decoder:
+    """In float64, no weight as it was made: some start at zero, and what they scale would not be seen."""
+    generator = torch.Generator().manual_seed(2)
+    decoder.double()
+    for weight in decoder.parameters():
+        weight.add_(torch.randn(weight.shape, generator=generator, dtype=torch.float64), alpha=0.3)
+    return decoder
+
+
+@torch.no_grad()
+def _as_lstm(cells: Decoder, layers: int) -> Decoder:
+    """nn.LSTM with the weights of a stack of nn.LSTMCell, which knows no other way than step by step."""
+    width = cells.output.in_features
+    lstm: Any = nn.LSTM(width, width, layers)
+    twin = Decoder(lstm, width).to(cells.output.weight)
+    for own, theirs in zip(twin.parameters(), cells.parameters(), strict=True):
+        own.copy_(theirs)
+    return twin

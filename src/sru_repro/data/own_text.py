@@ -1,0 +1,95 @@
+"""A text of the user's own: a file, or all text files below a folder, plain or packed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sru_repro.data.corpus import Corpus, amount
+from sru_repro.data.prepare import prepare_bytes, prepare_words
+from sru_repro.data.symbols import Level
+from sru_repro.data.text_files import PACKED_SUFFIXES, TEXT_SUFFIXES, TextFile, text_files
+from sru_repro.errors import ConfigError, DataError
+
+DEFAULT_FOLDER = "wiki2015"
+WHY_NOT = "not a data set of the papers"
+
+_SPLIT_NAMES = (r"train|training", r"valid|validation|val|dev", r"test")
+
+
+def load_own_text(path: str, data_dir: Path, level: Level, vocabulary_size: int = 0) -> Corpus:
+    """The text at `path`, which may be relative to `data_dir`; without one, the only text in its `wiki2015/`.
+
+    A folder whose files are named train, valid (or dev) and test keeps this split; any other text is cut
+    90/5/5, by bytes or by words. Raises DataError, naming the file, for one that is missing, empty, damaged,
+    or at word level not UTF-8.
+    """
+    place = _resolve(path, data_dir)
+    files = [place] if place.is_file() else text_files(place)
+    if not files:
+        raise DataError(
+            f"{place}: expected text files ({' '.join(TEXT_SUFFIXES)}, also with {' '.join(PACKED_SUFFIXES)}), "
+            "found none; name a file by task.path="
+        )
+    given = _given_splits(files)
+    splits = [[TextFile(file) for file in part] for part in given or [files]]
+    options: dict[str, object] = {"data": "text"}
+    if level == "words":
+        found = prepare_words(splits, vocabulary_size, options, str(place))
+    else:
+        found = prepare_bytes(splits, level, options, str(place))
+    unit = "words" if level == "words" else "bytes"
+    size = sum(map(len, found.splits))
+    cut = "split as the files are" if given else f"split 90/5/5 by {unit}"
+    several = f" in {len(files)} files" if len(files) > 1 else ""
+    notes = [f"{place.name}: {amount(size, unit)}{several}, {len(found.symbols):,} symbols, {cut}"]
+    train, val, test = found.splits
+    if level == "words" and (unknown := found.counts["test_unknown"]):
+        notes.append(f"{unknown / len(test):.1%} of the test words are <unk>: not in the vocabulary")
+    return Corpus(
+        train=train,
+        val=val,
+        test=test,
+        symbols=found.symbols,
+        fingerprint=found.fingerprint,
+        description=f"{place.name}, {amount(size, unit)}",
+        source=str(place.relative_to(data_dir)) if place.is_relative_to(data_dir) else str(place),
+        comparable=False,
+        why_not=WHY_NOT,
+        notes=tuple(notes),
+    )
+
+
+def _resolve(path: str, data_dir: Path) -> Path:
+    if not path:
+        folder = data_dir / DEFAULT_FOLDER
+        files = text_files(folder) if folder.is_dir() else []
+        if len(files) == 1:
+            return files[0]
+        found = ", ".join(file.name for file in files) or "none"
+        raise ConfigError(
+            f"task.path: expected a file or a folder, as there is not exactly one text in {folder} "
+            f"(found {found}); name one by task.path="
+        )
+    tried = list(dict.fromkeys([Path(path).expanduser(), data_dir / path]))
+    place = next((place for place in tried if place.exists()), None)
+    if place is None:
+        raise DataError(
+            f"task.path={path}: expected a file or a folder, found none at {', '.join(map(str, tried))}"
+        )
+    return place
+
+
+def _given_splits(files: list[Path]) -> list[list[Path]] | None:
+    """The files of train, validation and test, if each has one of these words in its name and none lacks."""
+    parts: list[list[Path]] = [[], [], []]
+    for file in files:
+        fitting = [
+            i
+            for i, names in enumerate(_SPLIT_NAMES)
+            if re.search(rf"(?<![a-z])({names})(?![a-z])", file.name.lower())
+        ]
+        if len(fitting) != 1:
+            return None
+        parts[fitting[0]].append(file)
+    return parts if all(parts) else None

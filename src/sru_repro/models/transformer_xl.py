@@ -1,0 +1,268 @@
+"""Transformer-XL (Dai et al., ACL 2019): attention over a segment and its memory, by relative positions.
+
+Section 3.3, in one head of size d, query i, key j, for a layer's input h with the memory in front of it:
+
+    a_ij = ((q_i + u) . k_j + (q_i + v) . W_r R_{i-j}) / sqrt(d),   q = W_q h,  [k; v'] = W_kv h
+    y    = norm(h + W_o softmax(a) v'),   out = norm(y + W_2 relu(W_1 y + b_1) + b_2)
+
+R_n holds the sines, then the cosines, of n at frequencies 10000^(-2m/H). u and v are shared by all layers.
+
+Shapes: L time, M remembered steps, T = M + L keys, N distances, B batch, D input features, H hidden_size.
+"""
+
+from typing import Any
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from .. import ops
+from ._contract import Encoder, ModelSettings, State, Stream, require
+from ._relative_attention import RelativeLayer, Table, sinusoids
+
+STD = 0.02
+"""Of the normal distribution that all matrices, u and v start from; biases start at zero."""
+
+
+class TransformerXLConfig(ModelSettings):
+    """Settings of `TransformerXL`; the constructor documents them."""
+
+    hidden_size: int = Field(ge=1)
+    num_layers: int = Field(ge=1)
+    num_heads: int = Field(ge=1)
+    inner_size: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    attn_dropout: float = Field(ge=0, lt=1)
+    clamp_length: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _clashes(self) -> "TransformerXLConfig":
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"num_heads={self.num_heads} needs a hidden_size that it divides, found {self.hidden_size}"
+            )
+        return self
+
+
+def _last(x: Tensor, steps: int) -> Tensor:
+    return x[max(0, len(x) - steps) :]
+
+
+class TransformerXL(Encoder):
+    """A stack of Transformer-XL layers.
+
+    With a `stream` it is causal and carries a state. In training that is the input of every layer at the last `memory`
+    steps, {"inputs": [(M, B, H), ...]}: no gradient flows into it, and keys and values are computed from it with the
+    weights of the moment, as in the paper. In evaluation every position sees the `window` steps before its own, and
+    the state is {"keys": [...], "values": [...]} of those, so that a step of generation computes its own only.
+    Without a `stream` every step sees all steps that are not padded, and there is no state.
+
+    Args:
+        input_size: D; an input of another size than H goes through a matrix first.
+        hidden_size: H.
+        num_layers: layers in the stack.
+        num_heads: h, which divides H.
+        inner_size: features inside the network on each step.
+        dropout: of the input, of R, of what attention and network add, and inside the network. The paper's dropout
+            behind the last layer is left to the task.
+        attn_dropout: of the attention weights.
+        clamp_length: distances count as this much at most; 0: as they are.
+        stream: how far back attention looks, see `Stream`.
+    """
+
+    Config = TransformerXLConfig
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 2,
+        *,
+        num_heads: int = 1,
+        inner_size: int = 512,
+        dropout: float = 0.0,
+        attn_dropout: float = 0.0,
+        clamp_length: int = 0,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__()
+        require(
+            min(input_size, hidden_size, num_layers, num_heads, inner_size) >= 1,
+            "input_size, hidden_size, num_layers, num_heads, inner_size: expected >= 1",
+        )
+        require(
+            hidden_size % num_heads == 0,
+            f"num_heads: expected a divisor of hidden_size={hidden_size}, found {num_heads}",
+        )
+        require(0 <= dropout < 1 and 0 <= attn_dropout < 1, "dropout, attn_dropout: expected 0 <= p < 1")
+        require(clamp_length >= 0, f"clamp_length: expected >= 0, found {clamp_length}")
+        require(
+            stream is None or min(stream.memory, stream.window) >= 0,
+            f"stream: expected memory and window >= 0, found {stream}",
+        )
+        self.input_size, self.output_size = input_size, hidden_size
+        self.clamp_length, self.stream = clamp_length, stream
+        self.causal = self.streams = stream is not None
+        self.project = nn.Linear(input_size, hidden_size, bias=False) if input_size != hidden_size else None
+        heads = (num_heads, hidden_size // num_heads)
+        self.content_bias, self.position_bias = (nn.Parameter(torch.empty(heads)) for _ in range(2))
+        self.dropout = nn.Dropout(dropout)
+        self.layers: Any = nn.ModuleList(
+            RelativeLayer(hidden_size, num_heads, inner_size, dropout, attn_dropout)
+            for _ in range(num_layers)
+        )
+        self._table = Table()
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Matrices, u and v from N(0, STD^2), biases zero, norms one and zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                module.weight.normal_(0, STD)
+                if module.bias is not None:
+                    module.bias.zero_()
+            elif isinstance(module, nn.LayerNorm):
+                module.reset_parameters()
+        for vector in (self.content_bias, self.position_bias):
+            vector.normal_(0, STD)
+
+    @classmethod
+    def from_config(
+        cls, input_size: int, config: ModelSettings, stream: Stream | None = None
+    ) -> "TransformerXL":
+        return cls(input_size, **config.model_dump(exclude={"name"}), stream=stream)
+
+    def forward(
+        self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Returns (h_LBH, state).
+
+        Raises:
+            ValueError: a shape that does not fit, with what was expected and found; a state of the other mode, or of
+                an encoder that keeps another number of steps; padding where there is a memory; a state where not.
+        """
+        require(
+            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size and len(x_LBD) > 0,
+            f"input: expected (L, B, {self.input_size}) with L >= 1, found {tuple(x_LBD.shape)}",
+        )
+        if self.stream is not None:
+            require(
+                padding_LB is None,
+                "padding: a Transformer-XL with a memory takes none, as padded steps would stand in the memory",
+            )
+            self._check_state(state, x_LBD.size(1), self.stream)
+            return self._causal(x_LBD, state, self.stream)
+        require(state is None, "state: a Transformer-XL without a stream keeps none, expected None")
+        if padding_LB is None:
+            return self._whole(x_LBD, None), None
+        require(
+            padding_LB.shape == x_LBD.shape[:2],
+            f"padding: expected shape {tuple(x_LBD.shape[:2])}, found {tuple(padding_LB.shape)}",
+        )
+        # The kept steps move to the front: distances do not count what is padded between them.
+        order_LB1 = padding_LB.byte().argsort(stable=True, dim=0).unsqueeze(-1)
+        x_LBD = x_LBD.masked_fill(padding_LB.unsqueeze(-1), 0.0).gather(0, order_LB1.expand_as(x_LBD))
+        h_LBH = self._whole(x_LBD, padding_LB.sum(0))
+        h_LBH = torch.zeros_like(h_LBH).scatter(0, order_LB1.expand_as(h_LBH), h_LBH)
+        return h_LBH.masked_fill(padding_LB.unsqueeze(-1), 0.0), None
+
+    def _check_state(self, state: State, batch: int, stream: Stream) -> None:
+        if state is None:
+            return
+        wanted = {"inputs"} if self.training else {"keys", "values"}
+        require(
+            isinstance(state, dict) and set(state) == wanted,
+            f"state: expected one made in {'training' if self.training else 'evaluation'}, found one of another kind; "
+            "training keeps layer inputs, evaluation keys and values: start without a state where the mode changes",
+        )
+        most, wanted_shape = stream.memory if self.training else stream.window, (batch, self.output_size)
+        found = [tuple(leaf.shape) for leaves in state.values() for leaf in leaves]
+        alike = all(shape == found[0] and shape[1:] == wanted_shape and shape[0] <= most for shape in found)
+        require(
+            alike and all(len(leaves) == len(self.layers) for leaves in state.values()),
+            f"state: expected {len(self.layers)} times (M, {batch}, {self.output_size}) with M <= {most}, "
+            f"found {found}",
+        )
+
+    def _input(self, x_LBD: Tensor) -> Tensor:
+        return self.dropout(x_LBD if self.project is None else ops.linear(x_LBD, self.project.weight))
+
+    def _whole(self, x_LBD: Tensor, padded_B: Tensor | None) -> Tensor:
+        """Every step sees every step, but for the last `padded_B` of each row."""
+        h_LBH, length, unseen = self._input(x_LBD), len(x_LBD), None
+        if padded_B is not None:
+            step_L = torch.arange(length, device=x_LBD.device)
+            unseen = step_L >= (length - padded_B).view(-1, 1, 1, 1)
+            # A padded step sees itself, so that no row of the attention is without any key.
+            unseen = unseen & (step_L != step_L.unsqueeze(-1))
+        relative = self._relative(self._distances(length - 1, min(-1, 1 - length), x_LBD.device))
+        for layer, r in zip(self.layers, relative, strict=True):
+            h_LBH = layer(h_LBH, *layer.keys_values(h_LBH), r, self.content_bias, self.position_bias, unseen)
+        return h_LBH
+
+    def _causal(self, x_LBD: Tensor, state: State, stream: Stream) -> tuple[Tensor, State]:
+        """Every step sees the state and the steps up to itself, in evaluation only the last `window` of them."""
+        h_LBH, length = self._input(x_LBD), len(x_LBD)
+        before = 0 if state is None else len(next(iter(state.values()))[0])
+        keys = before + length
+        unseen, relative = None, self._relative_of_past(keys, stream, x_LBD.device)
+        if length > 1:  # a single step sees whatever is there
+            key_T = torch.arange(keys, device=x_LBD.device)
+            own_L1 = key_T[before:].unsqueeze(-1)
+            unseen = key_T > own_L1
+            if not self.training:
+                unseen = unseen | (key_T < own_L1 - stream.window)
+        after: list[tuple[Tensor, ...]] = []
+        for i, layer in enumerate(self.layers):
+            if self.training:
+                old = h_LBH[:0] if state is None else state["inputs"][i].detach()
+                inputs = torch.cat([old.to(h_LBH.dtype), h_LBH])
+                k, v = layer.keys_values(inputs)
+                after.append((_last(inputs, stream.memory),))
+            else:
+                k, v = layer.keys_values(h_LBH)
+                if state is not None:
+                    k = torch.cat([state["keys"][i].to(k.dtype), k])
+                    v = torch.cat([state["values"][i].to(v.dtype), v])
+                after.append((_last(k, stream.window), _last(v, stream.window)))
+            h_LBH = layer(h_LBH, k, v, relative[i], self.content_bias, self.position_bias, unseen)
+        names = ("inputs",) if self.training else ("keys", "values")
+        return h_LBH, dict(zip(names, map(list, zip(*after, strict=True)), strict=True))
+
+    def _distances(self, first: int, last: int, device: torch.device) -> Tensor:
+        """first, first - 1, ..., last, those beyond `clamp_length` held there."""
+        distance_N = torch.arange(first, last - 1, -1, device=device)
+        limit = self.clamp_length
+        return distance_N.clamp(-limit, limit) if limit else distance_N
+
+    def _relative(self, distance_N: Tensor) -> list[Tensor]:
+        """W_r R (N, H) of every layer; the layers share R and its dropout."""
+        weights = [layer.relative.weight for layer in self.layers]
+        r = self.dropout(sinusoids(distance_N, self.output_size, weights[0].dtype))
+        return [ops.linear(r, weight) for weight in weights]
+
+    def _relative_of_past(self, keys: int, stream: Stream, device: torch.device) -> list[Tensor]:
+        """`_relative` for the distances T - 1, ..., 0, -1; in evaluation, those beyond the window may be any."""
+        weights = [layer.relative.weight for layer in self.layers]
+
+        def make(reach: int) -> list[Tensor]:
+            return self._relative(self._distances(reach, -1, device))
+
+        if (
+            self.training
+            or torch.is_grad_enabled()
+            or torch.compiler.is_compiling()
+            or any(weight.is_inference() for weight in weights)  # they count no versions
+        ):
+            return make(keys - 1)
+        return self._table.rows(weights, keys, min(stream.window, self.clamp_length or stream.window), make)
+
+    def train(self, mode: bool = True) -> "TransformerXL":
+        """As every module's; forgets what is kept of the weights."""
+        self._table.forget()
+        return super().train(mode)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Any:
+        self._table.forget()  # weights change without a new version
+        return super()._apply(*args, **kwargs)

@@ -1,0 +1,310 @@
+"""Language models: bytes (enwik8, any text) or words (WikiText), the state carried from segment to segment.
+
+Shapes: L time, B batch, N = L * B, D embedding, H encoding, V vocabulary.
+
+input   t h e _ c a
+target  h e _ c a t
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..data.corpora import Corpus, load_corpus
+from ..data.streams import StreamBatches
+from ..data.symbols import Symbols
+from ..errors import ConfigError, DataError
+from ..models import ModelSettings, State, Stream, encoder_class
+from ._adaptive import AdaptiveEmbedding, AdaptiveSoftmax
+from ._contract import Step, Task, TaskData, TaskSettings, full_precision
+from ._generate import continuation
+
+VOCABULARY = {"enwik8": 205, "wikitext103": 267_735, "wikitext2": 33_278, "text": 256, "stdlib": 256}
+"""Symbols of the whole corpora, with which the papers count parameters (of one's own text: all bytes)."""
+
+
+class LanguageModelConfig(TaskSettings):
+    """Settings of the protocol; conf/task/_language_model.yaml says what each is."""
+
+    name: Literal["enwik8", "wikitext103", "wikitext2", "text", "quickstart"]
+    corpus: Literal["enwik8", "wikitext103", "wikitext2", "text", "stdlib"]
+    level: Literal["bytes", "symbols", "words"]
+    path: str
+    limit: int = Field(ge=0)
+    max_bytes: int = Field(ge=20_000)
+    vocabulary_size: int = Field(ge=0)
+    embedding_size: int = Field(ge=1)
+    scale_embedding: bool
+    tie_weights: bool
+    cutoffs: tuple[int, ...] = Field(strict=False)
+    div_value: int = Field(ge=1)
+    tie_projections: bool
+    dropout: float = Field(ge=0, lt=1)
+    batch_size: int = Field(ge=1)
+    unroll: int = Field(ge=1)
+    memory: int = Field(ge=0)
+    eval_unroll: int = Field(ge=1)
+    eval_window: int = Field(ge=1)
+    eval_batch_size: int = Field(ge=1)
+    val_batch_size: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _clashes(self) -> "LanguageModelConfig":
+        if self.path and self.corpus != "text":
+            raise ValueError(f"path={self.path} needs corpus=text, found corpus={self.corpus}")
+        if self.corpus.startswith("wikitext") and self.level != "words":
+            raise ValueError(f"corpus={self.corpus} needs level=words, found level={self.level}")
+        if self.corpus in ("enwik8", "stdlib") and self.level == "words":
+            raise ValueError(f"corpus={self.corpus} needs level=bytes or symbols, found level=words")
+        if any(a >= b for a, b in zip((0, *self.cutoffs), self.cutoffs, strict=False)):
+            raise ValueError(f"cutoffs={list(self.cutoffs)} need to rise from above 0")
+        if self.tie_projections and not (self.cutoffs and self.tie_weights):
+            raise ValueError("tie_projections=true needs cutoffs and tie_weights=true")
+        return self
+
+    @property
+    def by_words(self) -> bool:
+        """Whether figures are perplexities of words; else bits per character."""
+        return self.level == "words"
+
+
+class LanguageModel(Task):
+    """Embeds symbols, encodes them, predicts the next one.
+
+    Args:
+        config, model: settings of the protocol and of the encoder.
+        symbols: what the numbers stand for; all bytes, or None, with the papers' number of them, for counting.
+    """
+
+    Config = LanguageModelConfig
+    headline = "bpc"
+    higher_is_better = False
+    needs_stream = True
+
+    def __init__(
+        self, config: LanguageModelConfig, model: ModelSettings, symbols: Symbols | None = None
+    ) -> None:
+        super().__init__()
+        if symbols is None and config.level == "bytes":
+            symbols = Symbols.all_bytes()
+        self.config, self.model, self.symbols = config, model, symbols
+        count = len(symbols) if symbols else config.vocabulary_size or VOCABULARY[config.corpus]
+        if config.cutoffs and config.cutoffs[-1] >= count:
+            raise ConfigError(
+                f"task.cutoffs: expected all below the {count:,} symbols there are, found {config.cutoffs[-1]}"
+            )
+        size, stream = config.embedding_size, Stream(config.memory, config.eval_window)
+        # An adaptive embedding ends in the encoder's own width, by projections of its clusters.
+        width = getattr(model, "hidden_size", size) if config.cutoffs else size
+        self.encoder = encoder_class(model.name).from_config(width, model, stream)
+        # The adaptive modules drop out their vectors before they are projected.
+        self.dropout = nn.Dropout(0.0 if config.cutoffs else config.dropout)
+        self.scale = math.sqrt(width) if config.scale_embedding else 1.0
+        self.embedding: nn.Embedding | AdaptiveEmbedding
+        self.output: nn.Linear | AdaptiveSoftmax
+        if config.cutoffs:
+            self.embedding = AdaptiveEmbedding(
+                count, size, width, config.cutoffs, config.div_value, dropout=config.dropout
+            )
+            self.output = AdaptiveSoftmax(
+                self.encoder.output_size,
+                count,
+                size,
+                config.cutoffs,
+                config.div_value,
+                tied_to=self.embedding if config.tie_weights else None,
+                tie_projections=config.tie_projections,
+                dropout=config.dropout,
+            )
+            return
+        self.embedding = nn.Embedding(count, size)
+        self.output = nn.Linear(self.encoder.output_size, count)
+        if config.tie_weights:
+            if size != self.encoder.output_size:
+                raise ConfigError(
+                    f"task.tie_weights=true: expected task.embedding_size={self.encoder.output_size}, "
+                    f"the encoder's width, found {size}"
+                )
+            self.output.weight = self.embedding.weight
+        with torch.no_grad():  # as the authors draw them: by the number of symbols
+            for weight in (self.embedding.weight, self.output.weight):
+                weight.uniform_(-1, 1).mul_(math.sqrt(3 / count))
+            self.output.bias.zero_()
+
+    @classmethod
+    def headline_of(cls, config: LanguageModelConfig) -> str:
+        return "ppl" if config.by_words else "bpc"
+
+    @classmethod
+    def load(cls, config: LanguageModelConfig, data_dir: Path, seed: int) -> TaskData:
+        corpus = load_corpus(
+            config.corpus,
+            data_dir,
+            config.level,
+            path=config.path,
+            limit=config.limit,
+            vocabulary_size=config.vocabulary_size,
+            max_bytes=config.max_bytes,
+        )
+        if len(corpus.train) <= config.unroll:
+            raise DataError(
+                f"{corpus.source}: expected more than task.unroll={config.unroll} symbols to train on, a segment, "
+                f"found {len(corpus.train)}; give a longer text or set task.unroll"
+            )
+        return TaskData(
+            train=StreamBatches(corpus.train, config.batch_size, config.unroll),
+            val=StreamBatches(corpus.val, config.val_batch_size, config.eval_unroll),
+            test=StreamBatches(corpus.test, config.eval_batch_size, config.eval_unroll),
+            fingerprint=corpus.fingerprint,
+            description=corpus.description,
+            source=corpus.source,
+            build={"symbols": corpus.symbols},
+            comparable=corpus.comparable,
+            why_not=corpus.why_not,
+            share=corpus.share,
+            notes=(*corpus.notes, _evaluation(config)),
+            counts=_counts(corpus),
+        )
+
+    @classmethod
+    def create(cls, config: LanguageModelConfig, model: ModelSettings, **build: Any) -> "LanguageModel":
+        return cls(config, model, **build)
+
+    @classmethod
+    def rebuild(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        return {"symbols": Symbols.from_state(extra["symbols"])}
+
+    def embed(self, ids_LB: Tensor) -> Tensor:
+        """(L, B, D)."""
+        return self.dropout(self.embedding(ids_LB) * self.scale)
+
+    def step(self, batch: tuple[Tensor, Tensor], carry: State) -> Step:
+        inputs_LB, targets_LB = batch
+        h_LBH, carry = self.encoder(self.embed(inputs_LB), carry)
+        nats = self.nats(self.dropout(h_LBH).flatten(0, 1), targets_LB.flatten())
+        totals: dict[str, Tensor | float] = {
+            # Summed in float64 over one time step after the other: the figure must not depend on the cut.
+            "nats": nats.detach().double().sum(),
+            "words" if self.config.by_words else "characters": float(targets_LB.numel()),
+        }
+        return Step(nats.mean(), totals, targets_LB.numel(), carry)
+
+    def nats(self, h_NH: Tensor, targets_N: Tensor) -> Tensor:
+        """-log p(target), (N,)."""
+        if isinstance(self.output, AdaptiveSoftmax):
+            return self.output.nats(h_NH, targets_N)
+        return F.cross_entropy(full_precision(self.output(h_NH)), targets_N, reduction="none")
+
+    def log_probabilities(self, h_NH: Tensor) -> Tensor:
+        """log p of every symbol, (N, V)."""
+        if isinstance(self.output, AdaptiveSoftmax):
+            return self.output.log_probabilities(h_NH)
+        return full_precision(self.output(h_NH)).log_softmax(-1)
+
+    @staticmethod
+    def metrics(totals: Mapping[str, float]) -> dict[str, float]:
+        if "words" in totals:
+            loss = totals["nats"] / totals["words"]
+            return {"loss": loss, "ppl": math.exp(min(loss, 700.0))}
+        loss = totals["nats"] / totals["characters"]
+        return {"loss": loss, "bpc": loss / math.log(2)}
+
+    @torch.no_grad()
+    def predict(self, text: str) -> dict[str, Any]:
+        """How surprising a text is, symbol by symbol, and the likeliest symbols to follow.
+
+        Surprise is in bits per symbol after the first one, None for one symbol alone.
+        """
+        symbols = self._symbols()
+        ids_N = torch.tensor(symbols.encode(text) or [0], device=self.device)
+        h, _ = self.encoder(self.embed(ids_N.unsqueeze(1)))
+        log_p_NV = self.log_probabilities(h[:, 0])
+        nats = -log_p_NV[:-1].gather(1, ids_N[1:, None]).double().mean().item() if len(ids_N) > 1 else None
+        p, order = log_p_NV[-1].exp().topk(3)
+        name, key = ("symbol", "bits_per_symbol") if self.config.by_words else ("byte", "bits_per_byte")
+        following = [
+            {name: symbols.decode([i]), "probability": q}
+            for i, q in zip(order.tolist(), p.tolist(), strict=True)
+        ]
+        return {key: None if nats is None else nats / math.log(2), "next": following}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.parameters()).device
+
+    def generate(
+        self, prompt: str, *, length: int, temperature: float, top_k: int, seed: int
+    ) -> Iterator[str]:
+        """A text that goes on from the prompt, piece by piece: a step of the model for each symbol."""
+        symbols = self._symbols()
+        decoder, ids = symbols.decoder(), symbols.encode(prompt)
+        for number in ids:  # so that the first word knows whether a space comes before it
+            decoder.feed(number)
+
+        def step(ids_LB: Tensor, state: State) -> tuple[Tensor, State]:
+            h_LBH, state = self.encoder(self.embed(ids_LB), state)
+            return self.log_probabilities(h_LBH[-1]), state
+
+        for number in continuation(
+            step,
+            ids,
+            length,
+            start=self._line_end(),
+            temperature=temperature,
+            top_k=top_k,
+            seed=seed,
+            device=self.device,
+        ):
+            yield decoder.feed(number)
+        yield decoder.finish()
+
+    def _line_end(self) -> int:
+        """What comes before a text that begins with nothing; number 0 in a corpus without lines."""
+        try:
+            return self._symbols().encode("\n")[0]
+        except DataError:
+            return 0
+
+    def _symbols(self) -> Symbols:
+        assert self.symbols is not None, "a model built for counting says nothing"
+        return self.symbols
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What the numbers stand for travels in the checkpoint, so that it can be used without the data."""
+        return {"symbols": self._symbols().state()}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Takes the symbols from a checkpoint.
+
+        Raises:
+            ConfigError: the data at hand have others, so that every number would stand for something else.
+        """
+        found = Symbols.from_state(state["symbols"])
+        if self.symbols is not None and self.symbols != found:
+            raise ConfigError(
+                f"checkpoint: expected the vocabulary of the data at hand, {len(self.symbols):,} symbols, found one of "
+                f"{len(found):,} with others among them; name the data that the run was trained on by data_dir="
+            )
+        self.symbols = found
+
+    def published_parameters(self) -> int:
+        """All of them, with the corpus's full number of symbols, whatever the data at hand."""
+        with torch.device("meta"):
+            full = LanguageModel(self.config, self.model)
+        return sum(p.numel() for p in full.parameters())
+
+
+def _evaluation(config: LanguageModelConfig) -> str:
+    streams = "one stream" if config.eval_batch_size == 1 else f"{config.eval_batch_size} parallel streams"
+    return f"the test set is read as {streams}, the state carried; attention sees {config.eval_window} steps back"
+
+
+def _counts(corpus: Corpus) -> dict[str, int]:
+    return {name: len(getattr(corpus, name)) for name in ("train", "val", "test")}

@@ -1,0 +1,182 @@
+"""WikiText: files, archive, Hub; the papers' counts decide what is comparable."""
+
+from __future__ import annotations
+
+import sys
+import time
+import types
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sru_repro.data import wikitext
+from sru_repro.data.corpora import load_corpus
+from sru_repro.data.corpus import Corpus
+from sru_repro.data.wikitext import WikiText
+from sru_repro.errors import ConfigError, DataError
+
+TRAIN = " \n = Fish = \n \n The <unk> fish swims . \n"
+VALID = " \n The fish . \n"
+TEST = " \n = The <unk> = \n"
+TEXTS = {"train": TRAIN, "valid": VALID, "test": TEST}
+COUNTS = (12, 5, 6)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published sizes are those of the texts above, and the Hub is a port where nothing listens."""
+    monkeypatch.setitem(wikitext.WIKITEXT, "wikitext2", WikiText("WikiText-2", "wikitext-2", COUNTS, 8))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+
+
+def write(folder: Path, texts: dict[str, str] = TEXTS) -> Path:
+    folder.mkdir(exist_ok=True)
+    for split, text in texts.items():
+        (folder / f"wiki.{split}.tokens").write_text(text)
+    return folder.parent
+
+
+def check(corpus: Corpus) -> None:
+    assert (len(corpus.train), len(corpus.val), len(corpus.test)) == COUNTS
+    assert corpus.symbols.items == ("<eos>", "=", ".", "<unk>", "Fish", "The", "fish", "swims")
+    assert corpus.symbols.decode(corpus.train.tolist()) == "\n= Fish =\n\nThe <unk> fish swims .\n"
+    assert corpus.symbols.decode(corpus.test.tolist()) == "\n= The <unk> =\n"
+    assert (corpus.share, corpus.comparable, corpus.why_not) == (1.0, True, "")
+    assert corpus.notes == ("12 / 5 / 6 words with <eos>, 8 distinct",)
+    assert corpus.train.dtype == np.uint16
+
+
+def test_files(tmp_path: Path) -> None:
+    corpus = load_corpus("wikitext2", write(tmp_path / "wikitext-2"), "words")
+    check(corpus)
+    assert corpus.source == "wikitext-2"
+
+
+@pytest.mark.parametrize("place", ["", "wikitext-2/"])
+def test_archive(tmp_path: Path, place: str) -> None:
+    (tmp_path / "wikitext-2").mkdir()
+    with zipfile.ZipFile(tmp_path / f"{place}wikitext-2-v1.zip", "w") as archive:
+        for split, text in TEXTS.items():
+            archive.writestr(f"wikitext-2/wiki.{split}.tokens", text)
+    corpus = load_corpus("wikitext2", tmp_path, "words")
+    check(corpus)
+    assert corpus.source == f"{place}wikitext-2-v1.zip"
+    assert corpus.fingerprint == load_corpus("wikitext2", write(tmp_path / "wikitext-2"), "words").fingerprint
+
+
+def hub(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """`datasets` with the texts above as the Hub has them: a row a line, empty lines without an end."""
+    calls: list[tuple[object, ...]] = []
+
+    def load_dataset(path: str, name: str, *, split: str) -> list[dict[str, str]]:
+        calls.append((path, name, split))
+        lines = {**TEXTS, "validation": VALID}[split].splitlines()
+        return [{"text": f"{line}\n" if line.strip() else ""} for line in lines]
+
+    fake = types.SimpleNamespace(load_dataset=load_dataset, disable_progress_bars=lambda: None)
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    monkeypatch.setattr(wikitext, "connection_problem", lambda url: None)
+    return calls
+
+
+def test_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = hub(monkeypatch)
+    monkeypatch.setattr(wikitext, "_ROWS", 3)
+    corpus = load_corpus("wikitext2", tmp_path, "words")
+    check(corpus)
+    assert corpus.source == "Salesforce/wikitext, wikitext-2-v1"
+    named = ("Salesforce/wikitext", "wikitext-2-v1")
+    assert calls == [(*named, "train"), (*named, "validation"), (*named, "test")]
+    assert load_corpus("wikitext2", tmp_path, "words").fingerprint == corpus.fingerprint
+    assert len(calls) == 3  # the second time from the cache
+    from_files = load_corpus("wikitext2", write(tmp_path / "wikitext-2"), "words")
+    assert from_files.fingerprint == corpus.fingerprint
+
+
+def test_hub_without_network(tmp_path: Path) -> None:
+    start = time.perf_counter()
+    pattern = (
+        r"wikitext-2/wiki.\{train,valid,test\}.tokens: file not found \(nor wikitext-2-v1.zip\) and reading "
+        r"Salesforce/wikitext from http://127.0.0.1:9 failed \(no connection to 127.0.0.1: .*put it there"
+    )
+    with pytest.raises(DataError, match=pattern):
+        load_corpus("wikitext2", tmp_path, "words")
+    assert time.perf_counter() - start < 3
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_hub_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub(monkeypatch)
+
+    def broken(*names: str, split: str) -> None:
+        raise RuntimeError("rate\nlimit")
+
+    monkeypatch.setattr(sys.modules["datasets"], "load_dataset", broken)
+    with pytest.raises(DataError, match=r"failed \(RuntimeError: rate limit\); put it there"):
+        load_corpus("wikitext2", tmp_path, "words")
+
+
+def test_told_to_be_offline_the_librarys_own_cache_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub(monkeypatch)
+    monkeypatch.setattr(wikitext, "connection_problem", lambda url: "asked")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    check(load_corpus("wikitext2", tmp_path, "words"))
+
+
+def test_a_part_is_not_comparable(tmp_path: Path) -> None:
+    write(tmp_path / "wikitext-2", {**TEXTS, "train": " The fish . \n"})
+    corpus = load_corpus("wikitext2", tmp_path, "words")
+    assert corpus.why_not == "4 / 5 / 6 words instead of the 12 / 5 / 6 of WikiText-2"
+    assert (corpus.comparable, corpus.share) == (False, 15 / 23)
+
+
+def test_another_vocabulary_is_not_comparable(tmp_path: Path) -> None:
+    corpus = load_corpus("wikitext2", write(tmp_path / "wikitext-2"), "words", vocabulary_size=5)
+    assert len(corpus.symbols) == 5 and not corpus.comparable
+    assert corpus.why_not == "5 distinct words instead of the 8 of WikiText-2 (task.vocabulary_size=5)"
+
+
+def test_files_missing_and_damaged(tmp_path: Path) -> None:
+    write(tmp_path / "wikitext-2", {"train": TRAIN, "test": TEST})
+    with pytest.raises(DataError, match=r"wiki.valid.tokens: file not found, although wiki.train.tokens is"):
+        load_corpus("wikitext2", tmp_path, "words")
+    write(tmp_path / "wikitext-2", {"valid": ""})
+    with pytest.raises(DataError, match=r"WikiText-2: expected at least 2 words in each .*found 12 / 0 / 6"):
+        load_corpus("wikitext2", tmp_path, "words")
+    (tmp_path / "wikitext-2/wiki.valid.tokens").write_bytes(b" \n caf\xe9 \n")
+    with pytest.raises(
+        DataError, match=r"wiki.valid.tokens:2: expected UTF-8 text for words, found byte 0xe9"
+    ):
+        load_corpus("wikitext2", tmp_path, "words")
+
+
+def test_archives_of_another_kind(tmp_path: Path) -> None:
+    path = tmp_path / "wikitext-2-v1.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("wiki.train.raw", TRAIN)
+    with pytest.raises(
+        DataError, match=r"zip: expected one each of wiki.train.tokens, .* found wiki.train.raw"
+    ):
+        load_corpus("wikitext2", tmp_path, "words")
+    path.write_text("no archive")
+    with pytest.raises(DataError, match=r"zip: expected a zip archive, found a cut or damaged file"):
+        load_corpus("wikitext2", tmp_path, "words")
+
+
+def test_bytes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"task.level=bytes: expected words with wikitext2; .*wikitext-2"):
+        load_corpus("wikitext2", tmp_path, "bytes")
+
+
+def test_the_published_counts_of_wikitext_2(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = WikiText("WikiText-2", "wikitext-2", (2_088_628, 217_646, 245_569), 33_278)
+    monkeypatch.setitem(wikitext.WIKITEXT, "wikitext2", published)
+    corpus = load_corpus("wikitext2", real_data, "words")
+    assert corpus.comparable, corpus.why_not
+    assert corpus.symbols.items[:4] == ("the", ",", ".", "of")
+    frequency = np.bincount(corpus.train, minlength=len(corpus.symbols))
+    assert (np.diff(frequency) <= 0).all() and frequency[-1] > 0
