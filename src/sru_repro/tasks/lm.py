@@ -53,6 +53,7 @@ class LanguageModelConfig(TaskSettings):
     eval_window: int = Field(ge=1)
     eval_batch_size: int = Field(ge=1)
     val_batch_size: int = Field(ge=1)
+    val_limit: int = Field(ge=0)
 
     @model_validator(mode="after")
     def _clashes(self) -> "LanguageModelConfig":
@@ -159,7 +160,9 @@ class LanguageModel(Task):
             )
         return TaskData(
             train=StreamBatches(corpus.train, config.batch_size, config.unroll),
-            val=StreamBatches(corpus.val, config.val_batch_size, config.eval_unroll),
+            val=StreamBatches(
+                corpus.val[: config.val_limit or None], config.val_batch_size, config.eval_unroll
+            ),
             test=StreamBatches(corpus.test, config.eval_batch_size, config.eval_unroll),
             fingerprint=corpus.fingerprint,
             description=corpus.description,
