@@ -17,7 +17,7 @@ import torch
 from .. import ops
 from ..models import State
 from .decoders import MODELS, SYMBOLS, Decoder, batch_axes, parameters, state_bytes, streams, width_for
-from .run import Watch, _true_float32
+from .run import Watch, true_float32
 from .stepping import check
 from .timing import Call, Timing, failure, interleaved
 
@@ -74,7 +74,7 @@ def measure(settings: Settings, watch: Watch = lambda share, what: None) -> dict
         RunError: a contender's steps do not equal its whole pass; nothing has been timed then.
     """
     device = torch.device(settings.device)
-    with _true_float32(), torch.no_grad():
+    with true_float32(), torch.no_grad():
         watch(0.0, "correctness")
         cases = check(device)
         chosen = ops.choose(device.type)

@@ -29,7 +29,7 @@ def measure(settings: Settings, watch: Watch = lambda share, what: None) -> dict
         RunError: a correctness check fails; nothing has been timed then.
     """
     device = torch.device(settings.device)
-    with _quiet(), _true_float32():
+    with _quiet(), true_float32():
         watch(0.0, "correctness")
         checked = _check(device)
         if "authors" in settings.contenders:
@@ -99,7 +99,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _true_float32() -> Iterator[None]:
+def true_float32() -> Iterator[None]:
     """float32 means float32 for all: by default cuDNN shortens it to TF32 and the products of SRU do not."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False

@@ -63,8 +63,8 @@ class TransformerXL(Encoder):
         num_layers: layers in the stack.
         num_heads: h, which divides H.
         inner_size: features inside the network on each step.
-        dropout: of the input, of R, of what attention and network add, and inside the network. The paper's dropout
-            behind the last layer is left to the task.
+        dropout: of R, of what attention and network add, and inside the network. The paper's dropout of the embedding
+            and behind the last layer is the task's.
         attn_dropout: of the attention weights.
         clamp_length: distances count as this much at most; 0: as they are.
         stream: how far back attention looks, see `Stream`.
@@ -186,7 +186,7 @@ class TransformerXL(Encoder):
         )
 
     def _input(self, x_LBD: Tensor) -> Tensor:
-        return self.dropout(x_LBD if self.project is None else ops.linear(x_LBD, self.project.weight))
+        return x_LBD if self.project is None else ops.linear(x_LBD, self.project.weight)
 
     def _whole(self, x_LBD: Tensor, padded_B: Tensor | None) -> Tensor:
         """Every step sees every step, but for the last `padded_B` of each row."""
