@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sru_repro import bench
-from sru_repro.bench import authors, contenders, correct
+from sru_repro.bench import authors, contenders, correct, decode, decoders
 from sru_repro.bench import run as bench_run
 from sru_repro.bench.shapes import Shape
 from sru_repro.cli import campaign, tables
@@ -32,13 +32,39 @@ def _slow_parts_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def data(treebank: Path) -> Path:
-    """A data folder with the treebank and a word vector file of three words."""
+    """A data folder with the treebank, a word vector file of three words, and beginnings of the long texts."""
+    if not (treebank / "enwik8").is_dir():
+        beginning_of_texts(treebank)
     (treebank / "vectors").mkdir(exist_ok=True)
     rows = [
         f"{word} {' '.join(f'{(i * 7 + j) % 11 - 5}.25' for j in range(300))}" for i, word in enumerate(WORDS)
     ]
     (treebank / "vectors/three.300d.txt").write_text("\n".join(rows) + "\n")
     return treebank
+
+
+def beginning_of_texts(folder: Path) -> None:
+    """Made-up beginnings of enwik8 and of the WikiText sets, and a text."""
+    for name in ("enwik8", "wiki2015", "wikitext-2", "wikitext-103"):
+        (folder / name).mkdir()
+    raw = (b"<page> some text, and more of it </page>\n" * 300)[:9000]
+    (folder / "enwik8/enwik8.first9000").write_bytes(raw)
+    (folder / "wiki2015/some.txt").write_bytes(raw)
+    for name in ("wikitext-2", "wikitext-103"):
+        for split, lines in (("train", 300), ("valid", 60), ("test", 60)):
+            text = "".join(f" word{i % 40} and word{i % 17} are <unk> \n" for i in range(lines))
+            (folder / name / f"wiki.{split}.tokens").write_text(text)
+
+
+@pytest.fixture(scope="session")
+def language_run(data: Path, sru_repro: Callable[..., Any], tmp_path_factory: Any) -> Path:
+    """The folder of a finished run of SRU++ on the beginning of enwik8."""
+    folder: Path = tmp_path_factory.mktemp("language")
+    words = ("task=enwik8", "model=srupp", "model.hidden_size=8", "model.projection_size=4")
+    small = ("profile=smoke", "logger=csv", "trainer=cpu", "task.batch_size=16", f"data_dir={data}")
+    called = sru_repro("train", *words, *small, "hydra.run.dir=run", cwd=folder)
+    assert called.status == 0, called.err
+    return folder / "run"
 
 
 WORDS = ("awful", "superb", "plain")
@@ -124,3 +150,12 @@ def tiny_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(correct, "_GRID", correct._GRID[:1])
     for module in (authors, contenders, bench_run):
         monkeypatch.setattr(module, "authors_package", fail)
+
+
+@pytest.fixture
+def tiny_decode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generation with four tiny models, for a moment."""
+    for name in set(decoders.MODELS) - {"sru-2", "srupp-last", "lstm", "lstm-cells"}:
+        monkeypatch.delitem(decoders.MODELS, name)
+    tiny = functools.partial(decode.Settings, parameters=20_000, width=16, contexts=(4, 8), budget_s=0.1)
+    monkeypatch.setattr(decode, "Settings", tiny)

@@ -1,6 +1,5 @@
 """`sru-repro bench`: what it refuses, what it leaves, and that a wrong back end stops it."""
 
-import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -113,15 +112,6 @@ def test_a_back_end_that_does_not_exist_is_refused(
     monkeypatch.setenv("SRU_REPRO_BACKEND", "foo")
     called = sru_repro("bench", "device=cpu", cwd=tmp_path)
     assert called.status == 2 and called.err.startswith("sru-repro: SRU_REPRO_BACKEND: unknown")
-
-
-@pytest.fixture
-def tiny_decode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Generation with four tiny models, for a moment."""
-    for name in set(decoders.MODELS) - {"sru-2", "srupp-last", "lstm", "lstm-cells"}:
-        monkeypatch.delitem(decoders.MODELS, name)
-    tiny = functools.partial(decode.Settings, parameters=20_000, width=16, contexts=(4, 8), budget_s=0.1)
-    monkeypatch.setattr(decode, "Settings", tiny)
 
 
 @pytest.mark.usefixtures("tiny_decode")

@@ -128,7 +128,7 @@ def test_a_language_model_says_how_surprised_it_is(sru_repro: Command, tmp_path:
 
 
 @pytest.fixture(scope="module")
-def language_run(sru_repro: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def byte_run(sru_repro: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of a language model of bytes."""
     folder = tmp_path_factory.mktemp("language")
     words = ("task=quickstart", "profile=smoke", "logger=csv", "trainer=cpu", "model.hidden_size=8")
@@ -138,8 +138,8 @@ def language_run(sru_repro: Command, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.parametrize("prompt", ["import os", RAW, "", " ", "\n", "a=b", "prompt=", "\udce9 no UTF-8"])
-def test_a_prompt_is_continued(prompt: str, sru_repro: Command, language_run: Path, tmp_path: Path) -> None:
-    words = ("predict", f"run={language_run}", f"prompt={prompt}", "length=30", "seed=3")
+def test_a_prompt_is_continued(prompt: str, sru_repro: Command, byte_run: Path, tmp_path: Path) -> None:
+    words = ("predict", f"run={byte_run}", f"prompt={prompt}", "length=30", "seed=3")
     called = sru_repro(*words, cwd=tmp_path)
     assert (called.status, called.err) == (0, "")
     assert called.out.endswith("\n") and 1 < len(called.out) <= 31
@@ -153,10 +153,10 @@ def test_a_prompt_is_continued(prompt: str, sru_repro: Command, language_run: Pa
 
 
 def test_a_prompt_is_continued_by_its_likeliest_symbols(
-    sru_repro: Command, language_run: Path, tmp_path: Path
+    sru_repro: Command, byte_run: Path, tmp_path: Path
 ) -> None:
     def text(*words: str) -> str:
-        called = sru_repro("predict", f"run={language_run}", "prompt=import ", *words, cwd=tmp_path)
+        called = sru_repro("predict", f"run={byte_run}", "prompt=import ", *words, cwd=tmp_path)
         assert called.status == 0, called.err
         return str(called.out)
 
@@ -165,7 +165,7 @@ def test_a_prompt_is_continued_by_its_likeliest_symbols(
     }
     assert len(greedy) == 1
     following = json.loads(
-        sru_repro("predict", f"run={language_run}", "text=import ", "--json", cwd=tmp_path).out
+        sru_repro("predict", f"run={byte_run}", "text=import ", "--json", cwd=tmp_path).out
     )["next"]
     assert greedy.pop()[0] == max(following, key=lambda one: one["probability"])["byte"]
     assert text("length=20", "top_k=999999") == text("length=20"), "more than there are is all"
@@ -174,7 +174,7 @@ def test_a_prompt_is_continued_by_its_likeliest_symbols(
 
 
 def test_every_piece_is_printed_as_soon_as_it_is_there(
-    sru_repro: Command, language_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sru_repro: Command, byte_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sru_repro.tasks.lm import LanguageModel
 
@@ -188,9 +188,9 @@ def test_every_piece_is_printed_as_soon_as_it_is_there(
             seen.append(sys.stdout.getvalue())  # type: ignore[union-attr]
 
     monkeypatch.setattr(LanguageModel, "generate", generate)
-    called = sru_repro("predict", f"run={language_run}", "prompt=x", cwd=tmp_path)
+    called = sru_repro("predict", f"run={byte_run}", "prompt=x", cwd=tmp_path)
     assert seen == ["a", "a", "aé", "aéb"] and called.out == "aéb\n"
-    answer = sru_repro("predict", f"run={language_run}", "prompt=x", "--json", cwd=tmp_path)
+    answer = sru_repro("predict", f"run={byte_run}", "prompt=x", "--json", cwd=tmp_path)
     assert seen[4:] == [""] * 4 and json.loads(answer.out)["text"] == "aéb"
 
 

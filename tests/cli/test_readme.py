@@ -25,6 +25,10 @@ SMALL = {
     "sst": ("task.train_on=sentences", "model.hidden_size=8"),
     "quickstart": ("task.max_bytes=20000", "model.hidden_size=8"),
     "sentences": ("model.hidden_size=8",),
+    "enwik8": ("model.hidden_size=8",),
+    "text": ("model.hidden_size=8",),
+    "wikitext103": ("model.hidden_size=8", "task.cutoffs=[5,10]", "task.embedding_size=16"),
+    "wikitext2": ("model.hidden_size=8", "task.cutoffs=[5,10]", "task.embedding_size=16"),
 }
 
 
@@ -67,10 +71,16 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "_write", lambda *_: [])
 
 
-@pytest.mark.usefixtures("runs_made", "no_files", "tiny_bench")
+@pytest.mark.usefixtures("runs_made", "no_files", "tiny_bench", "tiny_decode")
 @pytest.mark.parametrize("line", [*LINES, *INLINE])
 def test_a_command_of_the_readme(
-    line: str, sru_repro: Command, sst_run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    line: str,
+    sru_repro: Command,
+    sst_run: Path,
+    language_run: Path,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if line.split("#")[0].split() == ["make", "test"]:
         shown = subprocess.run(["make", "-n", "-C", str(ROOT), "test"], capture_output=True, text=True)
@@ -89,7 +99,8 @@ def test_a_command_of_the_readme(
             called = sru_repro(verb, "--help", cwd=tmp_path)
             assert called.status == 0 and called.out.startswith(f"sru-repro {verb}"), verb
         return
-    called = sru_repro(*in_small(words_of(line), data, sst_run), cwd=tmp_path)
+    run = language_run if "runs/enwik8" in line else sst_run
+    called = sru_repro(*in_small(words_of(line), data, run), cwd=tmp_path)
     assert called.status == 0, called.err
     assert called.out or "test/" in called.err
 
