@@ -47,7 +47,7 @@ def beginning_of_texts(folder: Path) -> None:
     """Made-up beginnings of enwik8 and of the WikiText sets, and a text."""
     for name in ("enwik8", "wiki2015", "wikitext-2", "wikitext-103"):
         (folder / name).mkdir()
-    raw = (b"<page> some text, and more of it </page>\n" * 300)[:9000]
+    raw = (b"<page> The history of some text, and more of it </page>\n" * 300)[:9000]
     (folder / "enwik8/enwik8.first9000").write_bytes(raw)
     (folder / "wiki2015/some.txt").write_bytes(raw)
     for name in ("wikitext-2", "wikitext-103"):

@@ -55,10 +55,12 @@ def in_small(words: list[str], data: Path, run: Path) -> list[str]:
         return words
     if verb == "bench":
         return [verb, *rest, "device=cpu", "repeats=1"]
+    rest = [word.replace("task.path=file", f"task.path={data / 'wiki2015/some.txt'}") for word in rest]
     kept = [word for word in rest if not word.startswith(("profile=", "seeds=", "data_dir="))]
     words = [verb, *kept, "profile=smoke", "logger=csv", "trainer=cpu", f"data_dir={data}"]
     if verb == "train":
-        return words if {"--cfg", "--help"} & set(rest) else [*words, *SMALL["sst"]]
+        task = next((word.removeprefix("task=") for word in rest if word.startswith("task=")), "sst")
+        return words if {"--cfg", "--help"} & set(rest) else [*words, *SMALL[task]]
     if verb == "reproduce":
         table = next(word for word in rest if word.startswith("table=")).removeprefix("table=")
         return [*words, "seeds=1", "rows=lstm", *SMALL[table]]

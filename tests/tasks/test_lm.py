@@ -217,6 +217,7 @@ def test_a_run_is_measured_again_with_another_cut_and_another_window(run: Path, 
 
     def test_bpc(*words: str) -> float:
         called = sru_repro("evaluate", "run=run", *words, cwd=run)
+        assert called.status == 0, called.err
         (line,) = [line for line in called.out.splitlines() if line.startswith("test/bpc")]
         return float(line.split()[1])
 
