@@ -137,6 +137,22 @@ def byte_run(sru_repro: Command, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder / "run"
 
 
+def test_a_text_from_a_pipe_is_the_text_without_its_line_end(
+    sru_repro: Command, byte_run: Path, tmp_path: Path
+) -> None:
+    given = sru_repro("predict", f"run={byte_run}", "text=import os", cwd=tmp_path).out
+    assert sru_repro("predict", f"run={byte_run}", cwd=tmp_path, stdin="import os\n").out == given
+
+
+def test_a_run_of_a_card_is_used_without_one(sru_repro: Command, byte_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(byte_run, tmp_path / "run")
+    record = read_record(byte_run)
+    record["config"]["trainer"] |= {"accelerator": "cuda", "precision": "bf16-mixed"}
+    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    called = sru_repro("predict", "run=run", "text=import os", cwd=tmp_path)
+    assert called.status == 0, called.err
+
+
 @pytest.mark.parametrize("prompt", ["import os", RAW, "", " ", "\n", "a=b", "prompt=", "\udce9 no UTF-8"])
 def test_a_prompt_is_continued(prompt: str, sru_repro: Command, byte_run: Path, tmp_path: Path) -> None:
     words = ("predict", f"run={byte_run}", f"prompt={prompt}", "length=30", "seed=3")

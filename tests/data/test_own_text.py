@@ -123,3 +123,10 @@ def test_a_hundred_megabytes_are_ready_within_seconds(real_data: Path) -> None:
     assert time.perf_counter() - start < 1
     assert [len(part) for part in (again.train, again.val, again.test)] == [90_000_000, 5_000_000, 5_000_000]
     assert again.fingerprint == corpus.fingerprint and isinstance(again.train, np.memmap)
+
+
+@pytest.mark.parametrize("level", ["bytes", "symbols", "words"])
+def test_a_packing_that_is_not_known_is_refused_at_every_level(level: str, tmp_path: Path) -> None:
+    (tmp_path / "text.txt.zst").write_bytes(bytes(range(256)) * 40)
+    with pytest.raises(DataError, match=r"text\.txt\.zst: expected plain text or text in .*unpack it"):
+        load_corpus("text", tmp_path, level, path=str(tmp_path / "text.txt.zst"))

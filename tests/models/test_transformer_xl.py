@@ -66,7 +66,7 @@ def plain(model: Any, x_LBD: Tensor, memory: list[Tensor] | None, sees: Sees) ->
                 part, scores = slice(head * size, (head + 1) * size), []
                 for j in visible:
                     distance = before + i - j
-                    if model.clamp_length:
+                    if model.clamp_length and not model.training:
                         distance = max(-model.clamp_length, min(model.clamp_length, distance))
                     r = layer.relative.weight @ torch.cat([(distance * rate).sin(), (distance * rate).cos()])
                     content = (q[part] + model.content_bias[head]) @ (W_k @ inputs[j, b])[part]

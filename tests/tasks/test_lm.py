@@ -129,6 +129,20 @@ def test_training_of_a_part_of_the_vocabulary_keeps_the_papers_count() -> None:
     )
 
 
+def test_words_of_ones_own_are_counted_as_they_are() -> None:
+    words = (
+        "task=text",
+        "task.level=words",
+        "task.embedding_size=8",
+        "task.cutoffs=[100,300]",
+        "task.div_value=2",
+    )
+    config = composed([*words, *small("sru")])
+    symbols = Symbols(("<unk>", "<eos>", *(f"w{i}" for i in range(498))))
+    task = task_class("lm").create(config.task, config.model, symbols=symbols)
+    assert task.published_parameters() == sum(p.numel() for p in task.parameters()) > 500 * 2
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -35,7 +35,8 @@ def run(words: Sequence[str]) -> int:
     drawing = _drawing(found)
     from ..training.load import run_config, trained_task
 
-    config = run_config(folder)[0]
+    # On the CPU, wherever the run was trained: a card of its own is not worth its start.
+    config = run_config(folder, ("trainer.accelerator=cpu", "trainer.precision=32-true"))[0]
     if "prompt" in found:
         from ..tasks import Task, task_class
 
@@ -111,7 +112,7 @@ def _json(answer: dict[str, Any]) -> str:
 def _lines() -> Iterator[str]:
     if sys.stdin.isatty():
         print("a sentence a line, Ctrl-D ends", file=sys.stderr)
-    yield from sys.stdin
+    yield from (line.removesuffix("\n") for line in sys.stdin)
 
 
 def _plain(answer: dict[str, Any]) -> str:

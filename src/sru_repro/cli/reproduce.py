@@ -65,6 +65,9 @@ def _job(
         *rest,
     ]
     folder = Path("runs") / task / row / profile / f"seed{seed}"
+    for word in rest:  # another text is another run
+        if word.startswith("task.path="):
+            folder /= Path(word.removeprefix("task.path=")).name
     if fold is not None:
         overrides.append(f"task.fold={fold}")
         folder /= f"fold{fold}"

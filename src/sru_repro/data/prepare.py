@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sru_repro.data.numbering import number_bytes, number_words, split_ends
 from sru_repro.data.symbols import Level, Symbols
-from sru_repro.data.text_files import PACKED_SUFFIXES, TextFile, blocks, pieces
+from sru_repro.data.text_files import PACKED_SUFFIXES, TextFile, blocks, pieces, refuse_other_packing
 from sru_repro.data.token_cache import Meta, Prepared, open_ids, prepared, progress, text_fingerprint
 from sru_repro.errors import DataError
 
@@ -28,6 +28,7 @@ def prepare_bytes(
     files = list(chain.from_iterable(splits))
     if level == "bytes" and len(files) == 1 and files[0].path.suffix not in PACKED_SUFFIXES:
         path = files[0].path
+        refuse_other_packing(path)
         meta = Meta(
             "uint8", split_ends([path.stat().st_size], "bytes", source), Symbols.all_bytes().items, {}
         )

@@ -51,16 +51,21 @@ class TextFile:
         return [self.path.name, self.member, stat.st_size, stat.st_mtime_ns]
 
 
+def refuse_other_packing(path: Path) -> None:
+    """Raises DataError for a file that is packed in a way that is not known: its bytes are no text."""
+    if "".join(path.suffixes[-2:-1]) == ".tar" or path.suffix in _UNREADABLE:
+        raise DataError(
+            f"{path}: expected plain text or text in {', '.join(PACKED_SUFFIXES)}, "
+            f"found {''.join(path.suffixes[-2:])}; unpack it"
+        )
+
+
 def blocks(file: TextFile, advance: Advance) -> Iterator[bytes]:
     """The bytes of a file, unpacked, in blocks of at most BLOCK_BYTES.
 
     Raises DataError, naming the file, for one that is damaged, cut, or packed in a way that is not known.
     """
-    if "".join(file.path.suffixes[-2:-1]) == ".tar" or file.path.suffix in _UNREADABLE:
-        raise DataError(
-            f"{file.path}: expected plain text or text in {', '.join(PACKED_SUFFIXES)}, "
-            f"found {''.join(file.path.suffixes[-2:])}; unpack it"
-        )
+    refuse_other_packing(file.path)
     try:
         with file.path.open("rb") as raw, _unpacked(raw, file) as stream:
             before = 0

@@ -47,4 +47,5 @@ def attend(
 
 def last(steps_TBP: Tensor, count: int) -> Tensor:
     """The last `count` steps, without a gradient: what a memory keeps."""
-    return steps_TBP[max(0, len(steps_TBP) - count) :].detach()
+    kept = steps_TBP[max(0, len(steps_TBP) - count) :].detach()
+    return kept.clone() if len(steps_TBP) >= 2 * count else kept  # a view would hold on to what is left out

@@ -45,7 +45,8 @@ class TransformerXLConfig(ModelSettings):
 
 
 def _last(x: Tensor, steps: int) -> Tensor:
-    return x[max(0, len(x) - steps) :]
+    kept = x[max(0, len(x) - steps) :]
+    return kept.clone() if len(x) >= 2 * steps else kept  # a view would hold on to what is left out
 
 
 class TransformerXL(Encoder):
@@ -66,7 +67,7 @@ class TransformerXL(Encoder):
         dropout: of R, of what attention and network add, and inside the network. The paper's dropout of the embedding
             and behind the last layer is the task's.
         attn_dropout: of the attention weights.
-        clamp_length: distances count as this much at most; 0: as they are.
+        clamp_length: in evaluation distances count as this much at most; 0: as they are.
         stream: how far back attention looks, see `Stream`.
     """
 
@@ -233,7 +234,7 @@ class TransformerXL(Encoder):
     def _distances(self, first: int, last: int, device: torch.device) -> Tensor:
         """first, first - 1, ..., last, those beyond `clamp_length` held there."""
         distance_N = torch.arange(first, last - 1, -1, device=device)
-        limit = self.clamp_length
+        limit = 0 if self.training else self.clamp_length  # the paper clamps in evaluation alone
         return distance_N.clamp(-limit, limit) if limit else distance_N
 
     def _relative(self, distance_N: Tensor) -> list[Tensor]:

@@ -158,6 +158,14 @@ class LanguageModel(Task):
                 f"{corpus.source}: expected more than task.unroll={config.unroll} symbols to train on, a segment, "
                 f"found {len(corpus.train)}; give a longer text or set task.unroll"
             )
+        for name, streams in (("val", config.val_batch_size), ("test", config.eval_batch_size)):
+            found = len(getattr(corpus, name))
+            if found <= streams:
+                key = "val_batch_size" if name == "val" else "eval_batch_size"
+                raise DataError(
+                    f"{corpus.source}: expected more than task.{key}={streams} symbols in the {name} split, "
+                    f"found {found}; give a longer text or set task.{key}"
+                )
         return TaskData(
             train=StreamBatches(corpus.train, config.batch_size, config.unroll),
             val=StreamBatches(
@@ -227,9 +235,9 @@ class LanguageModel(Task):
         symbols = self._symbols()
         ids_N = torch.tensor(symbols.encode(text) or [0], device=self.device)
         h, _ = self.encoder(self.embed(ids_N.unsqueeze(1)))
-        log_p_NV = self.log_probabilities(h[:, 0])
-        nats = -log_p_NV[:-1].gather(1, ids_N[1:, None]).double().mean().item() if len(ids_N) > 1 else None
-        p, order = log_p_NV[-1].exp().topk(3)
+        # Of all symbols only behind the last step: with many words (N, V) would not fit into memory.
+        nats = self.nats(h[:-1, 0], ids_N[1:]).double().mean().item() if len(ids_N) > 1 else None
+        p, order = self.log_probabilities(h[-1:, 0])[0].exp().topk(3)
         name, key = ("symbol", "bits_per_symbol") if self.config.by_words else ("byte", "bits_per_byte")
         following = [
             {name: symbols.decode([i]), "probability": q}
@@ -299,6 +307,8 @@ class LanguageModel(Task):
 
     def published_parameters(self) -> int:
         """All of them, with the corpus's full number of symbols, whatever the data at hand."""
+        if self.config.corpus == "text" and self.symbols is not None and self.config.by_words:
+            return sum(p.numel() for p in self.parameters())  # nobody else has counted these words
         with torch.device("meta"):
             full = LanguageModel(self.config, self.model)
         return sum(p.numel() for p in full.parameters())
