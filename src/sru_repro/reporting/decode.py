@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sru_repro.errors import DataError
-from sru_repro.record import Record, lookup
+from sru_repro.record import Record
 from sru_repro.reporting.decode_figure import write_decode_figure
 from sru_repro.reporting.decode_tables import answers, decode_tables
 from sru_repro.reporting.publish import without_paths, write_whole
+from sru_repro.reporting.speed_record import head_problem, read_measured
 from sru_repro.reporting.speed_tables import SpeedTable
 
 if TYPE_CHECKING:
@@ -104,24 +104,12 @@ def console_decode(record: Record) -> list["Table | str"]:
 
 def read_decode(path: Path) -> Record:
     """One file. Raises DataError when it is broken or of another schema."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        problem = f"expected JSON of `sru-repro bench task=decode`, found {error}; run it again"
-        raise DataError(f"{path}: {problem}") from None
-    problem = _problem(record)
-    if problem:
-        raise DataError(f"{path}: {problem}; delete the file and run `sru-repro bench task=decode` again")
-    return dict(record)
+    return read_measured(path, "sru-repro bench task=decode", _problem)
 
 
-def _problem(record: object) -> str:
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        found = record.get("schema") if isinstance(record, dict) else type(record).__name__
-        return f"key 'schema': expected {SCHEMA}, found {found!r}"
-    for name, kind in _ALWAYS.items():
-        if not isinstance(lookup(record, name), kind):
-            return f"key {name!r}: expected {kind.__name__}, found {lookup(record, name)!r:.60}"
+def _problem(record: Any) -> str:
+    if problem := head_problem(record, SCHEMA, _ALWAYS):
+        return problem
     for group in record["groups"]:
         for key in ("name", "label", "rows"):
             if key not in group:

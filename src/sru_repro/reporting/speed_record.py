@@ -1,7 +1,7 @@
 """The file `results/speed-<hardware>.json`: written after a measurement, read for the table and the picture."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,23 +45,35 @@ def write_speed(record: Mapping[str, Any], results: Path) -> Path:
 
 def read_speed(path: Path) -> Record:
     """One file. Raises DataError when it is broken or of another schema."""
+    return read_measured(path, "sru-repro bench", _problem)
+
+
+def read_measured(path: Path, command: str, problem_of: Callable[[object], str]) -> Record:
+    """A file that `command` wrote. Raises DataError when it is no JSON or `problem_of` finds a fault."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected JSON of `sru-repro bench`, found {error}; run it again") from None
-    problem = _problem(record)
+        raise DataError(f"{path}: expected JSON of `{command}`, found {error}; run it again") from None
+    problem = problem_of(record)
     if problem:
-        raise DataError(f"{path}: {problem}; delete the file and run `sru-repro bench` again")
+        raise DataError(f"{path}: {problem}; delete the file and run `{command}` again")
     return dict(record)
 
 
-def _problem(record: object) -> str:
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+def head_problem(record: object, schema: int, always: Mapping[str, type]) -> str:
+    """What is wrong with a measurement's schema and the keys that it must always have; "" for nothing."""
+    if not isinstance(record, dict) or record.get("schema") != schema:
         found = record.get("schema") if isinstance(record, dict) else type(record).__name__
-        return f"key 'schema': expected {SCHEMA}, found {found!r}"
-    for name, kind in _ALWAYS.items():
+        return f"key 'schema': expected {schema}, found {found!r}"
+    for name, kind in always.items():
         if not isinstance(lookup(record, name), kind):
             return f"key {name!r}: expected {kind.__name__}, found {lookup(record, name)!r:.60}"
+    return ""
+
+
+def _problem(record: Any) -> str:
+    if problem := head_problem(record, SCHEMA, _ALWAYS):
+        return problem
     for section in SECTIONS:
         for entry in record[section]:
             missing = [key for key in _ENTRY if key not in entry]
