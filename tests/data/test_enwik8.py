@@ -105,7 +105,7 @@ def test_files_that_are_not_what_they_say(tmp_path: Path) -> None:
     zipped(tmp_path / "enwik8.zip", TEXT[:-1])
     with pytest.raises(DataError, match=r"enwik8.zip: expected enwik8 with md5 \w{32} inside, found \w{32}"):
         load_corpus("enwik8", tmp_path, "bytes")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert not (tmp_path / "cache").exists()
     (tmp_path / "enwik8/enwik8").write_bytes(TEXT[:-1])
     with pytest.raises(DataError, match=r"enwik8/enwik8: expected md5 \w{32}, found \w{32} \(5,599 bytes\)"):
         load_corpus("enwik8", tmp_path, "bytes")

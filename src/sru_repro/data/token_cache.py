@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ def prepared(
     kept = cache / f"text-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}"
     if (found := _read(kept, key)) is not None:
         return found
+    made = [place for place in (cache, *cache.parents) if not place.exists()]
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="part-", dir=cache) as part:
@@ -75,6 +76,11 @@ def prepared(
             mark = text_fingerprint(folder / "ids", meta, options)
             (folder / "meta.json").write_text(json.dumps({"key": key, "fingerprint": mark, **vars(meta)}))
             _put(folder, kept, key)
+    except DataError:  # a text that is refused leaves nothing behind
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()
+        raise
     except OSError as error:
         raise DataError(
             f"{cache}: expected a folder with room for the prepared text ({error.strerror or error}); "
