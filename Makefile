@@ -24,7 +24,7 @@ STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'
 	$(if $(ROWS),'rows=$(ROWS)') $(if $(JOBS),'jobs=$(JOBS)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences reproduce-enwik8 reproduce-wikitext103 reproduce-wikitext2 reproduce-text bench list report dashboard sweep-example clean
+.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences reproduce-squad reproduce-enwik8 reproduce-wikitext103 reproduce-wikitext2 reproduce-text bench list report dashboard sweep-example clean
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
@@ -72,6 +72,9 @@ reproduce-sst: $(STAMP) ## Table 1 of the SRU paper on SST: results/sst.md
 
 reproduce-sentences: $(STAMP) ## the other five sets of that table: results/sentences.md
 	$(SUITE) reproduce table=sentences $(STEER)
+
+reproduce-squad: $(STAMP) ## Table 2 of the SRU paper, the DrQA reader on SQuAD: results/squad.md
+	$(SUITE) reproduce table=squad $(STEER)
 
 reproduce-enwik8: $(STAMP) ## language models on enwik8: results/enwik8.md (PROFILE=paper: the papers' sizes)
 	$(SUITE) reproduce table=enwik8 $(STEER)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -43,6 +45,39 @@ def treebank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split in TREES:
         (folder / f"sst/trees/{split}.txt").write_text("\n".join(_trees(split)) + "\n")
     return folder
+
+
+@pytest.fixture(scope="session")
+def squad_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a SQuAD of 24 and 8 questions on passages of very different lengths; one answer of the
+    training set lies within a word."""
+    folder = tmp_path_factory.mktemp("squad_data")
+    (folder / "squad").mkdir()
+    for split, articles in (("train", 6), ("dev", 2)):
+        paragraphs = [_paragraph(split, number) for number in range(2 * articles)]
+        if split == "train":
+            within = paragraphs[0]["qas"][0]["answers"][0]
+            within |= {"text": within["text"][:-1]}
+        data = [{"title": f"Town_{i}", "paragraphs": paragraphs[2 * i : 2 * i + 2]} for i in range(articles)]
+        text = json.dumps({"version": "1.1", "data": data}, ensure_ascii=False)
+        (folder / f"squad/{split}-v1.1.json").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _paragraph(split: str, number: int) -> dict[str, Any]:
+    """A passage with two questions on it."""
+    places, people = ("Arles", "Gent", "Łódź", "Turku", "Évora"), ("Ada", "Bo", "Chen", "Dov")
+    place, person, year = places[number % 5], people[number % 4], str(1900 + 7 * number)
+    passage = f"The bridge of {place} was built in {year} by {person}. " + "Boats pass below it, slowly. " * (
+        number % 6
+    )
+    qas = []
+    for q, (question, answer) in enumerate(
+        ((f"Who built the bridge of {place}?", person), (f"When was {place}'s bridge built?", year))
+    ):
+        answers = [{"text": answer, "answer_start": passage.index(answer)}] * (3 if split == "dev" else 1)
+        qas.append({"id": f"{split}{2 * number + q}", "question": question, "answers": answers})
+    return {"context": passage, "qas": qas}
 
 
 @dataclass(frozen=True)

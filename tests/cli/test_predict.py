@@ -1,4 +1,4 @@
-"""`predict` and `evaluate`: a finished run is used from its folder alone, and measured again to the last digit."""
+"""`predict`, and the small verbs: a finished run is used from its folder alone."""
 
 import json
 import os
@@ -14,35 +14,6 @@ from sru_repro.record import read_record
 Command = Callable[..., Any]
 
 RAW = 'quotes "and \' these", commas, [brackets] (round) {curly} a=b ==, $x ${y} \\ #hash é 中 -lrb- superb'
-
-
-def test_evaluate_finds_every_figure_identical(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
-    called = sru_repro("evaluate", f"run={sst_run}", cwd=tmp_path)
-    assert (called.status, called.err) == (0, "")
-    recorded = read_record(sst_run)["metrics"]
-    lines = [line.split() for line in called.out.splitlines()]
-    assert [line[0] for line in lines] == ["val/loss", "val/accuracy", "test/loss", "test/accuracy"]
-    for name, value, verdict in lines:
-        assert verdict == "identical" and float(value) == recorded[name] and value == repr(recorded[name])
-
-
-def test_evaluate_says_what_another_setting_makes_of_it(
-    sru_repro: Command, sst_run: Path, tmp_path: Path
-) -> None:
-    called = sru_repro("evaluate", f"run={sst_run}", "task.batch_size=1", cwd=tmp_path)
-    assert called.status == 1, "with left padding a figure depends on the batches"
-    assert "recorded 0." in called.out
-
-
-def test_evaluate_says_what_was_not_recorded(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
-    shutil.copytree(sst_run, tmp_path / "run")
-    record = read_record(sst_run)
-    del record["metrics"]["val/loss"]
-    record["metrics"]["test/loss"] = 0.5
-    (tmp_path / "run/run.json").write_text(json.dumps(record))
-    lines = sru_repro("evaluate", "run=run", cwd=tmp_path).out.splitlines()
-    verdicts = [line.split(maxsplit=2)[2] for line in lines]
-    assert verdicts == ["not recorded", "identical", "recorded 0.5", "identical"]
 
 
 def test_a_sentence_is_classified(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:

@@ -270,7 +270,9 @@ def test_expected_is_the_first_limit_at_the_pace_of_earlier_runs(
         (["reproduce-text", "TEXT=my/text.xz"], ["table=text", "task.path=my/text.xz", "data_dir=data"]),
     ],
 )
-def test_make_hands_on_what_it_is_told(words: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_hands_on_what_it_is_told(
+    words: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # `make test DATA=folder` hands its words to every make below it, as words of the command line.
     for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL"):
         monkeypatch.delenv(name, raising=False)

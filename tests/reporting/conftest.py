@@ -263,3 +263,61 @@ def small_models(language_model: Factory) -> list[Record]:
         language_model(name, 1, bpc, label, throughput={"tokens_per_s": pace})
         for name, label, bpc, pace in _SMALL
     ]
+
+
+# Name, label, F1 and exact match of ours and of the paper's, seconds per epoch of ours (total, encoder): ours made up.
+_READERS = (
+    ("lstm3", "LSTM, 3 layers", 0.615, 0.5, [78.8], [69.5], (1500.0, 900.0)),
+    ("qrnn4-highway", "QRNN (k=1) + highway, 4 layers", 0.66, 0.54, [79.4, 0.1], [70.1, 0.1], (800.0, 320.0)),
+    ("sru3", "SRU, 3 layers", 0.681, 0.561, [79.3, 0.1], [70.2, 0.3], (750.0, 300.0)),
+)
+
+
+@pytest.fixture
+def reader_rows() -> list[Record]:
+    """Rows of the table on SQuAD, with what the paper says of them."""
+    times = {"lstm3": {"encoder": 316, "total": 431}, "sru3": {"encoder": 58, "total": 159}}
+    return [
+        {
+            "name": name,
+            "label": label,
+            "parameters": 2_020_710,
+            "paper": {
+                "label": label,
+                "parameters": 2_000_000,
+                "metric": {"squad": f1},
+                "em": em,
+                "source": "SRU paper, Table 2",
+                "unconfirmed": ["em"] if name == "sru3" else [],
+            }
+            | ({"seconds_per_epoch": times[name]} if name in times else {}),
+        }
+        for name, label, _, _, f1, em, _ in _READERS
+    ]
+
+
+@pytest.fixture
+def readers(record: Factory, reader_rows: list[Record]) -> list[Record]:
+    """One run by the clock of each reader: 1200 seconds, validated five times."""
+    made = []
+    for row, (name, _, f1, em, _, _, (total, encoder)) in zip(reader_rows, _READERS, strict=True):
+        curve = [
+            {"epoch": 0, "step": 900 * k, "wall_s": 240.0 * k, "val/f1": f1 - 0.3 / k, "val/em": em - 0.3 / k}
+            for k in range(1, 6)
+        ]
+        run = record(
+            "lstm",
+            row=name,
+            task="squad",
+            table="squad",
+            backend="fused cpp",
+            headline="test/f1",
+            epochs=curve,
+            parameters=2_020_710,
+            config={"trainer": {"max_seconds": 1200}, "optim": {"lr": 0.003}},
+            throughput={"seconds_per_epoch": total, "encoder_seconds_per_epoch": encoder},
+            data={"description": "SQuAD 1.1, 87,599 questions"},
+        )
+        run["metrics"] = {"test/f1": f1, "test/em": em, "test/loss": 3.2}
+        made.append(run | {"paper": row["paper"]})
+    return made

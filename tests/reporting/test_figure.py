@@ -120,6 +120,17 @@ def test_the_papers_numbers_stand_beside_the_large_models(
     assert Text.get_window_extent(marked).x1 <= figure.axes[0].get_window_extent().x1 + 1
 
 
+def test_readers_on_the_dev_set(readers: list[Record], reader_rows: list[Record]) -> None:
+    figure = draw_figure("squad", readers, reader_rows)
+    left, right = figure.axes
+    assert left.get_title(loc="left") == "dev F1, %" and right.get_title(loc="left") == "validation F1, %"
+    assert right.get_xlabel() == "training time, minutes" and len(right.lines) == 3
+    assert right.lines[2].get_xydata()[-1] == pytest.approx([20.0, 62.1])  # type: ignore[index]
+    said = [text.get_text() for text in words(figure)]
+    assert {"68.1", "79.3", "78.8"} <= set(said), "the paper's mark is of exact match, not of F1"
+    assert overlapping(figure, {row["label"] for row in reader_rows}) == []
+
+
 def test_data_sets_side_by_side(cross_validation: list[Record], rows: list[Record]) -> None:
     figure = draw_figure("sentences", cross_validation, rows)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["CR, test accuracy, %"]

@@ -81,11 +81,11 @@ def test_other_data_hardware_or_profile_is_another_section(record: Factory, rows
 
 
 def test_sizes_as_the_paper_prints_them(record: Factory, rows: list[Record]) -> None:
-    for row, size in zip(rows, (360_000, 37_000_000, 165_378), strict=False):
+    for row, size in zip(rows, (360_000, 37_000_000, 165_378, 2_400_000, 2_430_000), strict=False):
         row["paper"]["parameters"] = size
     text = render_table("sst", [record("cnn")], rows)
-    sizes = [row_of(text, row["label"])["paper's size"] for row in rows[:3]]
-    assert sizes == ["360k", "37m", "165,378"]
+    sizes = [row_of(text, row["label"])["paper's size"] for row in rows[:5]]
+    assert sizes == ["360k", "37m", "165,378", "2.4m", "2430k"]
 
 
 def test_an_unconfirmed_number_is_marked(record: Factory, rows: list[Record]) -> None:

@@ -51,7 +51,7 @@ def test_two_steps_give_the_losses_of_the_uncompiled_run(configured: Configured,
     assert trained_task(config, tmp_path / "compiled").published_parameters() == compiled["parameters"]
     torch.compiler.reset()
     before = graphs()
-    figures, _ = evaluate(config, tmp_path / "compiled")
+    figures, _, _ = evaluate(config, tmp_path / "compiled")
     assert graphs() > before, "evaluation did not compile as the run did"
     assert figures == pytest.approx({name: record["metrics"][name] for name in figures}, rel=1e-6)
 

@@ -124,7 +124,7 @@ def test_log_holds_a_line_a_validation_and_the_result(finished: Path) -> None:
 
 def test_evaluation_gives_the_recorded_figures_to_the_last_digit(finished: Path) -> None:
     config, record = run_config(finished)
-    figures, fingerprint = evaluate(config, finished)
+    figures, fingerprint, _ = evaluate(config, finished)
     assert fingerprint == read_record(finished)["data"]["fingerprint"]
     assert figures == {name: record["metrics"][name] for name in figures}
     assert len(figures) == 4

@@ -1,8 +1,9 @@
 """sru-repro evaluate run=FOLDER [data_dir=FOLDER] [trainer.accelerator=cpu] [task.batch_size=N] ...
-    language models: [task.eval_window=N] [task.eval_unroll=N] [task.eval_batch_size=N]
+    language models: [task.eval_window=N] [task.eval_unroll=N] [task.eval_batch_size=N]; the reader: the last one
 
 Measures a run's best checkpoint again and sets the figures beside the recorded ones; status 1 when one differs though
 it was measured alike. What shaped the weights or the data (the other keys of task and model) cannot be changed.
+A reader's answers on the dev set are written to predictions.json in the run's folder, in SQuAD's official format.
 """
 
 import sys
@@ -16,15 +17,16 @@ from .words import need, split
 
 CHANGEABLE = (
     *("data_dir=", "trainer.", "task.batch_size="),
-    *("task.eval_window=", "task.eval_unroll=", "task.eval_batch_size="),  # of language models
+    *("task.eval_window=", "task.eval_unroll=", "task.eval_batch_size="),  # of language models and readers
 )
 
 
 def run(words: Sequence[str]) -> int:
-    """Prints a line per figure: recorded, now, identical or not."""
+    """Prints a line per figure: recorded, now, identical or not; then the file of predictions, where there are any."""
     found, rest = split(words, ("run",))
     folder = Path(need(found, "run", "runs/TASK/ROW/PROFILE/seedN"))
     from ..training.load import evaluate, run_config
+    from ..training.run_folder import write_predictions
 
     for word in rest:
         if not word.startswith(CHANGEABLE):
@@ -32,7 +34,7 @@ def run(words: Sequence[str]) -> int:
     with one_line():
         config, record = run_config(folder, rest)
     with signals():
-        now, fingerprint = evaluate(config, folder)
+        now, fingerprint, predictions = evaluate(config, folder)
     recorded = record["data"]["fingerprint"]
     if fingerprint != recorded:
         print(
@@ -45,6 +47,8 @@ def run(words: Sequence[str]) -> int:
             "not recorded" if before is None else "identical" if before == value else f"recorded {before!r}"
         )
         print(f"{name:<16} {value!r:<24} {verdict}")
+    if predictions:
+        print(write_predictions(folder, predictions))
     measured_otherwise = any(word.startswith("task.eval_") for word in rest)
     return int(
         not measured_otherwise and any(record["metrics"].get(name) != value for name, value in now.items())

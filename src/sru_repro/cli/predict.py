@@ -1,21 +1,24 @@
 """sru-repro predict run=FOLDER text="..." [--json]       what a run's model says about a text
 sru-repro predict run=FOLDER prompt="..." [length=200] [temperature=1.0] [top_k=0] [seed=1] [--json]
+sru-repro predict run=FOLDER passage=@FILE [question="..."] [top=3] [--json]
 
 Without text= it reads a line at a time from standard input: cat lines.txt | sru-repro predict run=FOLDER
 prompt= is for language models, which go on from it (it may be empty) by `length` symbols, printed one by one as they
 are drawn; with --json all at once, with symbols a second, the prompt's reading counted in. temperature=0 takes the
 likeliest symbol each time; top_k=N draws among the N likeliest. A seed always continues alike.
+passage= is for readers, which answer from it: the text itself, or @FILE (@@ begins a text with an @). The answer and
+its confidence come first, then the next likeliest, `top` in all, one a line; --json tells places in the passage too.
+Without question= it reads questions, one a line, from standard input until Ctrl-D, and prints one answer a line.
 """
 
-import json
 import math
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError, SuiteError
+from ..errors import ConfigError
+from .answer import ASKING, answer, asked_for, each_line, printed, readable
 from .words import need, only
 
 if TYPE_CHECKING:
@@ -25,38 +28,47 @@ DRAWING = ("length", "temperature", "top_k", "seed")
 
 
 def run(words: Sequence[str]) -> int:
-    """Prints one answer a text, or the text that follows a prompt."""
-    found, flags = only(words, ("run", "text", "prompt", *DRAWING), ("--json",))
+    """Prints one answer a text, the text that follows a prompt, or answers from a passage."""
+    found, flags = only(words, ("run", "text", "prompt", "passage", *ASKING, *DRAWING), ("--json",))
     folder = Path(need(found, "run", "runs/TASK/ROW/PROFILE/seedN"))
     if "prompt" in found and "text" in found:
         raise ConfigError("prompt: expected either text= or prompt=, found both")
     if "text" in found and not found["text"].strip():
         raise ConfigError("text: expected a sentence, found an empty text")
     drawing = _drawing(found)
+    asked = asked_for(found, _whole("top", found.get("top", "3"), 1))
     from ..training.load import run_config, trained_task
 
     # On the CPU, wherever the run was trained: a card of its own is not worth its start.
     config = run_config(folder, ("trainer.accelerator=cpu", "trainer.precision=32-true"))[0]
-    if "prompt" in found:
-        from ..tasks import Task, task_class
-
-        if task_class(config.task.kind).generate is Task.generate:
-            raise ConfigError("prompt: this run classifies; use text=")
+    _suits(config.task.kind, found)
     task = trained_task(config, folder)
+    if asked:
+        return answer(task, asked, "--json" in flags)
     if "prompt" in found:
         return _continue(task, found["prompt"], drawing, "--json" in flags)
-    show = _json if "--json" in flags else _plain
+    show = printed if "--json" in flags else _plain
     if "text" in found:
         print(show(task.predict(found["text"])))
         return 0
-    failed = 0
-    for line in _lines():
-        try:
-            answer = task.predict(line)
-        except SuiteError as error:  # one answer a line, so that answers can be laid beside the lines
-            failed, answer = 1, {"error": str(error)}
-        print(show(answer), flush=True)
-    return failed
+    return each_line("a sentence a line, Ctrl-D ends", task.predict, show)
+
+
+def _suits(kind: str, found: dict[str, str]) -> None:
+    """Raises ConfigError where the words are those for another kind of task."""
+    from ..tasks import Task, task_class
+
+    task = task_class(kind)
+    given = next((key for key in ("prompt", "passage", "text") if key in found), "")
+    if task.answer is not Task.answer:
+        if given != "passage":
+            problem = f"{given}: this run answers questions" if given else "passage: missing"
+            raise ConfigError(f"{problem}; use passage=@FILE question=")
+    elif task.generate is not Task.generate:
+        if given == "passage":
+            raise ConfigError("passage: this run is a language model; use prompt= or text=")
+    elif given in ("prompt", "passage"):
+        raise ConfigError(f"{given}: this run classifies; use text=")
 
 
 def _drawing(found: dict[str, str]) -> dict[str, Any]:
@@ -100,24 +112,13 @@ def _continue(task: "Task", prompt: str, drawing: dict[str, Any], as_json: bool)
         return 0
     tokens = drawing["length"]
     pace = tokens / (time.perf_counter() - started)
-    shown = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # it may hold any bytes
-    print(_json({"prompt": shown, "text": "".join(pieces), "tokens": tokens, "tokens_per_s": pace}))
+    print(printed({"prompt": prompt, "text": "".join(pieces), "tokens": tokens, "tokens_per_s": pace}))
     return 0
 
 
-def _json(answer: dict[str, Any]) -> str:
-    return json.dumps(answer, ensure_ascii=False, allow_nan=False)
-
-
-def _lines() -> Iterator[str]:
-    if sys.stdin.isatty():
-        print("a sentence a line, Ctrl-D ends", file=sys.stderr)
-    yield from (line.removesuffix("\n") for line in sys.stdin)
-
-
-def _plain(answer: dict[str, Any]) -> str:
-    if "label" not in answer:
-        return _json(answer)
-    unknown = answer["unknown_words"]
+def _plain(said: dict[str, Any]) -> str:
+    if "label" not in said:
+        return printed(said)
+    unknown = said["unknown_words"]
     note = f"   (no vector for: {', '.join(unknown)})" if unknown else ""
-    return f"{answer['label']} {answer['probabilities'][answer['label']]:.3f}{note}"
+    return readable(f"{said['label']} {said['probabilities'][said['label']]:.3f}{note}")

@@ -82,10 +82,7 @@ class Vectors:
     @property
     def why_not_the_papers(self) -> str:
         """In what these are not the paper's vectors, Google News'; empty when they are."""
-        if f"vectors/{self.source}" in _NAMED["googlenews"][0]:
-            return ""
-        about = _ABOUT.get(self.source)
-        return f"word vectors {self.source}" + (f" ({about})" if about else "")
+        return unlike("googlenews", self.source)
 
     @property
     def coverage_note(self) -> str:
@@ -116,9 +113,9 @@ def load_vectors(
     counts = Counter(words)
     vocabulary = from_counts(counts)
     real = [word for word in vocabulary.words if word not in (PAD, UNKNOWN)]
-    path = None if source == "random" else _resolve(source, data_dir)
+    path = None if source == "random" else resolve(source, data_dir)
     plain = {word: plain_form(word) if map_lookup else word for word in real}
-    rows = _cached_rows(path, {*plain, *plain.values()}, dim) if path else {}
+    rows = cached_rows(path, {*plain, *plain.values()}, dim) if path else {}
     exact = [word for word in real if word in rows]
     mapped = [word for word in real if word in rows or plain[word] in rows]
 
@@ -151,19 +148,31 @@ def plain_form(word: str) -> str:
     return _PLAIN.get(word) or word.replace("\\", "") or word
 
 
-def _resolve(source: str, data_dir: Path) -> Path:
-    """The file that a source stands for. Too large to hash at every start, it is checked while it is read."""
+def unlike(papers: str, source: str) -> str:
+    """In what the file named `source` is not the vectors a paper used, `googlenews` or `glove.840B`; "" if it is."""
+    if f"vectors/{source}" in _NAMED[papers][0]:
+        return ""
+    about = _ABOUT.get(source)
+    return f"word vectors {source}" + (f" ({about})" if about else "")
+
+
+def resolve(source: str, data_dir: Path, prefer: str = "googlenews") -> Path:
+    """The file that a source stands for. Too large to hash at every start, it is checked while it is read.
+
+    `auto` is the vectors named by `prefer` if they are there, else the one file in `data_dir/vectors`, else these
+    fetched. Errors are those of `load_vectors`.
+    """
     if source == "auto":
         folder = data_dir / "vectors"
         files = sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES) and path.is_file())
-        if find(data_dir, _NAMED["googlenews"][0]) is None and files:
+        if find(data_dir, _NAMED[prefer][0]) is None and files:
             if len(files) > 1:
                 names = ", ".join(path.name for path in files)
                 raise ConfigError(
                     f"vectors=auto: expected one file in {folder}, found {names}; name the one to use"
                 )
             return files[0]
-        source = "googlenews"
+        source = prefer
     if source in _NAMED:
         candidates, remote = _NAMED[source]
         return locate(data_dir, candidates, remote, verify=False)
@@ -177,7 +186,7 @@ def _resolve(source: str, data_dir: Path) -> Path:
     return path
 
 
-def _cached_rows(path: Path, wanted: set[str], dim: int) -> dict[str, Tensor]:
+def cached_rows(path: Path, wanted: set[str], dim: int) -> dict[str, Tensor]:
     """`read_rows`, remembered on disk for the same file (name, size, time stamp) and the same words."""
     stat = path.stat()
     key = json.dumps([path.name, stat.st_size, stat.st_mtime_ns, dim, sorted(wanted)])

@@ -8,8 +8,19 @@ from typing import Any
 
 from .. import scan
 from ._contract import Encoder, ModelSettings, Settings, State, Stream, detach
+from ._stack import Stack
 
-__all__ = ["Encoder", "ModelSettings", "Settings", "State", "Stream", "detach", "encoder_class", "names"]
+__all__ = [
+    "Encoder",
+    "ModelSettings",
+    "Settings",
+    "Stack",
+    "State",
+    "Stream",
+    "detach",
+    "encoder_class",
+    "names",
+]
 
 
 def names() -> list[str]:

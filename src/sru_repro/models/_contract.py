@@ -49,6 +49,7 @@ class Encoder(nn.Module):
     output_size  H
     bidirectional  whether the second half of H was computed backwards in time
     uses_ops     whether it runs on the recurrences of `sru_repro.ops`
+    stepwise     whether there is an output for every step; else one for the whole sequence
     """
 
     Config: ClassVar[type[ModelSettings]]
@@ -56,7 +57,8 @@ class Encoder(nn.Module):
     streams: bool
     output_size: int
     bidirectional: bool = False
-    uses_ops: ClassVar[bool] = False
+    uses_ops: bool = False
+    stepwise: ClassVar[bool] = True
 
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
@@ -77,6 +79,29 @@ class Encoder(nn.Module):
         is causal and keeps a memory with it, and sees the whole sequence without.
         """
         return cls(input_size, **config.model_dump(exclude={"name"}))
+
+    @classmethod
+    def layers_of(
+        cls, input_size: int, config: ModelSettings, stream: Stream | None = None
+    ) -> "list[Encoder]":
+        """The encoder of these settings as single layers, for tasks that want what lies between them.
+
+        Raises:
+            ValueError: a model without `num_layers`.
+        """
+        count = getattr(config, "num_layers", 0)
+        require(count > 0, f"model={config.name}: expected a model with num_layers, of which it has none")
+        layers: list[Encoder] = []
+        for i in range(count):
+            layers.append(cls.layer_of(i, layers[-1].output_size if layers else input_size, config, stream))
+        return layers
+
+    @classmethod
+    def layer_of(
+        cls, index: int, input_size: int, config: ModelSettings, stream: Stream | None = None
+    ) -> "Encoder":
+        """Layer `index` of `layers_of`. What the whole encoder does between its layers is left to the caller."""
+        return cls.from_config(input_size, config.model_copy(update={"num_layers": 1}), stream)
 
 
 def detach(state: State) -> State:

@@ -32,6 +32,7 @@ class CNN(Encoder):
     Config = CNNConfig
     causal = False
     streams = False
+    stepwise = False
 
     @classmethod
     def can_stream(cls, config: ModelSettings) -> bool:

@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
 from . import _authors, _packed
-from ._contract import Encoder, ModelSettings, require
+from ._contract import Encoder, ModelSettings, Stream, require
 from ._lstm_convention import LSTMConvention
 from ._sru_layer import ElementwiseLayer
 
@@ -113,6 +113,7 @@ class SRU(Encoder):
             package differ in its default; here it is always written out.
         activation: g in h = r * g(c) + ...
         v1: the gates do not see c_{t-1} (arXiv v1 of 2017), and dropout masks g(c) alone.
+        dropout_last: the last layer has the mask of `dropout` too.
         batch_first: inputs and outputs are (B, L, ...) and padding (B, L).
     """
 
@@ -134,6 +135,7 @@ class SRU(Encoder):
         rescale: bool = True,
         activation: Literal["identity", "tanh"] = "identity",
         v1: bool = False,
+        dropout_last: bool = False,
         batch_first: bool = False,
     ) -> None:
         super().__init__()
@@ -157,7 +159,7 @@ class SRU(Encoder):
             SRULayer(
                 input_size if i == 0 else self.output_size,
                 hidden_size,
-                dropout=dropout if i + 1 < num_layers else 0.0,
+                dropout=dropout if i + 1 < num_layers or dropout_last else 0.0,
                 bidirectional=bidirectional,
                 projection_size=projection_size,
                 highway_bias=highway_bias,
@@ -169,6 +171,14 @@ class SRU(Encoder):
             )
             for i in range(num_layers)
         )
+
+    @classmethod
+    def layer_of(
+        cls, index: int, input_size: int, config: ModelSettings, stream: Stream | None = None
+    ) -> "SRU":
+        """See `Encoder`; every layer keeps its mask on the highway, as the authors' reader does."""
+        options = config.model_dump(exclude={"name", "num_layers"})
+        return cls(input_size, num_layers=1, dropout_last=True, **options)
 
     def forward(  # type: ignore[override]
         self,

@@ -155,6 +155,12 @@ class SRUppLayer(ElementwiseLayer):
         return attended, _attention.last(x_TBD, self.stream.memory), None
 
 
+def _attends(layer: int, num_layers: int, attention_every: int, attention_last: int) -> bool:
+    if attention_last:
+        return num_layers - layer <= attention_last
+    return attention_every > 0 and (layer + 1) % attention_every == 0
+
+
 class SRUpp(Encoder):
     """A stack of SRU++ layers.
 
@@ -169,7 +175,7 @@ class SRUpp(Encoder):
         num_heads: heads of the attention; P is a multiple of it.
         attention_every: layers k, 2k, 3k ... attend; 1: all, 0: none.
         attention_last: above 0, only so many of the last layers attend.
-        bidirectional, highway_bias, layer_norm, has_skip_term, rescale: of the recurrence, as in `SRU`.
+        bidirectional, highway_bias, layer_norm, has_skip_term, rescale, dropout_last: of the recurrence, as in `SRU`.
         stream: makes attention causal and gives it a memory (see `Stream`); without, every step sees the whole
             sequence.
     """
@@ -194,6 +200,7 @@ class SRUpp(Encoder):
         layer_norm: Literal["pre", "post"] | None = None,
         has_skip_term: bool = True,
         rescale: bool = False,
+        dropout_last: bool = False,
         stream: Stream | None = None,
     ) -> None:
         super().__init__()
@@ -224,22 +231,17 @@ class SRUpp(Encoder):
         self.bidirectional, self.stream = bidirectional, stream
         self.causal = self.streams = stream is not None
 
-        def attends(layer: int) -> bool:
-            if attention_last:
-                return num_layers - layer <= attention_last
-            return attention_every > 0 and (layer + 1) % attention_every == 0
-
         self.layers = nn.ModuleList(
             SRUppLayer(
                 input_size if i == 0 else self.output_size,
                 hidden_size,
                 projection_size=projection_size,
-                attends=attends(i),
+                attends=_attends(i, num_layers, attention_every, attention_last),
                 num_heads=num_heads,
                 product_dropout=dropout,
                 attn_dropout=attn_dropout,
                 stream=stream,
-                dropout=dropout if i + 1 < num_layers else 0.0,
+                dropout=dropout if i + 1 < num_layers or dropout_last else 0.0,
                 bidirectional=bidirectional,
                 highway_bias=highway_bias,
                 layer_norm=layer_norm,
@@ -252,6 +254,23 @@ class SRUpp(Encoder):
     @classmethod
     def from_config(cls, input_size: int, config: ModelSettings, stream: Stream | None = None) -> "SRUpp":
         return cls(input_size, **config.model_dump(exclude={"name"}), stream=stream)
+
+    @classmethod
+    def layer_of(
+        cls, index: int, input_size: int, config: ModelSettings, stream: Stream | None = None
+    ) -> "SRUpp":
+        """See `Encoder`; attention where the whole stack has it, the mask on the highway in every layer."""
+        options = config.model_dump(exclude={"name"})
+        places = (options.pop(name) for name in ("num_layers", "attention_every", "attention_last"))
+        attends = _attends(index, *places)
+        return cls(
+            input_size,
+            num_layers=1,
+            attention_every=int(attends),
+            dropout_last=True,
+            stream=stream,
+            **options,
+        )
 
     def forward(
         self, x_LBD: Tensor, state: SRUppState | None = None, padding_LB: Tensor | None = None

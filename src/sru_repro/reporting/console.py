@@ -1,9 +1,9 @@
-"""The table of a task for the terminal: the same rows as in Markdown, without memory and seeds."""
+"""The table of a task for the terminal: the same rows as in Markdown, without memory, seeds and lesser figures."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sru_repro.reporting import columns
+from sru_repro.reporting import columns, costs
 from sru_repro.reporting.records import Record
 from sru_repro.reporting.sections import TASKS, Row, sections, unfinished
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _LEFT_OUT = {
-    *("peak memory", "seeds", "paper's size", "paper's speed"),
-    *(columns.GPU_HOURS, columns.EPOCH_MINUTES),
+    *("peak memory", "seeds", "paper's size", "paper's exact match, %"),
+    *(costs.GPU_HOURS, costs.EPOCH_MINUTES, costs.ENCODER_SECONDS, *costs.PAPER_SPEEDS),
 }
 
 
@@ -42,7 +42,7 @@ def console_table(table: str, records: Sequence[Record], rows: Sequence[Row]) ->
         heads, body = columns.wide(section, notes, "\n")
     else:
         heads, body = columns.narrow(section, notes)
-    dropped = [head in _LEFT_OUT or head.startswith(columns.TRAINING) for head in heads]
+    dropped = [head in _LEFT_OUT or head.startswith(costs.TRAINING) for head in heads]
     kept = [place for place, drop in enumerate(dropped) if not drop]
     for place in kept:
         words = heads[place] in columns.LEFT

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from sru_repro.reporting import columns
-from sru_repro.reporting.records import Record
+from sru_repro.reporting import cells
+from sru_repro.reporting.costs import clock
+from sru_repro.reporting.records import Record, metric_head
 from sru_repro.reporting.sections import Line
 
 if TYPE_CHECKING:
@@ -33,22 +34,22 @@ def numbers(axes: "Axes", lines: Sequence[Line], room: float = 0.12) -> None:
             if len(line.values) > 1:
                 heights = [place - lift - 0.21] * len(line.values)
                 axes.scatter(line.values, heights, s=14, color=colour, alpha=0.6, lw=0)
-            _beside(axes, columns.number(line.mean, None, metric), line.mean + dev, place - lift, "black")
+            _beside(axes, cells.number(line.mean, None, metric), line.mean + dev, place - lift, "black")
         else:
-            where, text = axes.get_yaxis_transform(), "mixed data" if line.runs else columns.NOT_RUN
+            where, text = axes.get_yaxis_transform(), "mixed data" if line.runs else cells.NOT_RUN
             axes.text(0.01, place, text, transform=where, va="center", color=GREY, fontsize=11)
         if line.paper_number:
             mean, paper_dev = line.paper_number
             dev = paper_dev or 0.0
             axes.errorbar(mean, place + 0.2, xerr=dev, fmt="D", color=GREY, mfc="white", ms=8, capsize=3)
-            text = columns.paper_text(mean, None, metric) + columns.unconfirmed(line, "metric")
+            text = cells.paper_text(mean, None, metric) + cells.unconfirmed(line, "metric")
             _beside(axes, text, mean + dev, place + 0.2, GREY)
     size = _letters(len(lines))
     axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=size)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     low, high = axes.get_xlim()
-    marked = any(line.paper_number and columns.unconfirmed(line, "metric") for line in lines)
+    marked = any(line.paper_number and cells.unconfirmed(line, "metric") for line in lines)
     wide = room + 0.06 * fine + 0.24 * marked
     axes.set_xlim(low, high + wide * (high - low))  # for the number behind the last bar
     bins = 4 if room >= 0.2 else 5 if fine else 8
@@ -73,7 +74,7 @@ def curves(axes: "Axes", lines: Sequence[Line]) -> None:
         axes.text(0.5, 0.5, f"no {key} was recorded", ha="center", transform=axes.transAxes)
         return
     longest = max(points[-1][0] for found in curves.values() for points in found)
-    unit, seconds = columns.clock(longest)
+    unit, seconds = clock(longest)
     ends, shown = [], []
     for place, found in curves.items():
         if len(found) > 1:
@@ -130,8 +131,8 @@ def _beside(axes: "Axes", text: str, x: float, y: float, colour: str) -> None:
 
 def _metric_name(lines: Sequence[Line]) -> str:
     first = next(line for line in lines if line.runs)
-    split = first.runs[0]["headline"].rpartition("/")[0]
-    return f"{split} {first.metric.name}" + (", lower is better" if first.metric.lower_is_better else "")
+    name = metric_head(first.runs[0]["headline"])
+    return name + (", lower is better" if first.metric.lower_is_better else "")
 
 
 def _points(run: Record, key: str, scale: float) -> list[tuple[float, float]]:

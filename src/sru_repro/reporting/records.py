@@ -28,7 +28,8 @@ _FRAME = (
         "headline",
     ),
     *("hardware.slug", "data.fingerprint", "data.vectors", "data.share", "code.revision", "code.dirty"),
-    *("throughput.seconds_per_epoch", "throughput.tokens_per_s", "peak_bytes", "wall_s", "started"),
+    *("throughput.seconds_per_epoch", "throughput.encoder_seconds_per_epoch", "throughput.tokens_per_s"),
+    *("peak_bytes", "wall_s", "started"),
 )
 
 
@@ -44,12 +45,16 @@ class Metric:
     """Speed is in seconds per epoch; else in tokens per second, as language models stop within an epoch."""
     paper_decimals: int = 1
     """Digits after the point that the papers print at least: 1.3 in YAML stood as 1.30 in the table."""
+    split: str = ""
+    """What the table calls the measured split, where the data set calls it otherwise: SQuAD has no public test set."""
+    beside: tuple[str, ...] = ()
+    """Metrics that stand in the table too, without a verdict of their own; so they are called in `paper` of a row."""
 
 
 METRICS = {
     "accuracy": Metric("accuracy, %", 100.0),
-    "em": Metric("exact match, %", 100.0),
-    "f1": Metric("F1, %", 100.0),
+    "em": Metric("exact match, %", 100.0, split="dev"),
+    "f1": Metric("F1, %", 100.0, split="dev", beside=("em",)),
     "bpc": Metric("bits per byte", decimals=3, lower_is_better=True, per_epoch=False, paper_decimals=2),
     "ppl": Metric("perplexity", decimals=2, lower_is_better=True, per_epoch=False),
 }
@@ -59,6 +64,12 @@ def metric_of(headline: str) -> Metric:
     """The metric behind a key such as "test/accuracy"."""
     name = headline.rpartition("/")[2]
     return METRICS.get(name, Metric(name, decimals=4))
+
+
+def metric_head(headline: str) -> str:
+    """A headline such as "test/bpc" as the head of a column: "test bits per byte"."""
+    metric = metric_of(headline)
+    return f"{metric.split or headline.rpartition('/')[0]} {metric.name}".strip()
 
 
 def load_records(*places: Path) -> list[Record]:

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from statistics import fmean, stdev
 from typing import Any
 
+from sru_repro.record import lookup
 from sru_repro.reporting.records import FOLDS, Metric, Record, flatten, metric_of, share
 from sru_repro.reporting.verdict import verdict
 
@@ -112,29 +113,43 @@ class Line:
         return fmean(found) if found else None
 
     @property
+    def by_clock(self) -> bool:
+        """Whether any run had a budget in seconds, within which rows get through different parts of the data."""
+        return any(lookup(run, "config.trainer.max_seconds") for run in self.runs)
+
+    @property
+    def epochs(self) -> float | None:
+        """Passes over the training data until the last validation, as a mean over the runs."""
+        found = [
+            run["epochs"][-1]["wall_s"] / seconds
+            for run in self.runs
+            if run["epochs"] and (seconds := run["throughput"].get("seconds_per_epoch"))
+        ]
+        return fmean(found) if found else None
+
+    @property
     def peak_bytes(self) -> int | None:
         """The largest peak of memory among the runs: the card's where there is one, else the process's."""
         peaks = [run.get("gpu/peak_bytes") or run.get("peak_bytes") for run in self.runs]
         return max((peak for peak in peaks if peak), default=None)
 
-    def speed_against(self, other: "Line | None") -> float | None:
-        """How many times as fast as the other line; 1 is as fast."""
+    def speed_against(self, other: "Line | None", measure: str = "") -> float | None:
+        """How many times as fast as the other line; 1 is as fast.
+
+        `measure` is a key of throughput; without one, whichever the table shows.
+        """
         if other is None or not other.runs or not self.runs:
             return None
-        name = "seconds_per_epoch" if self.metric.per_epoch else "tokens_per_s"
+        name = measure or ("seconds_per_epoch" if self.metric.per_epoch else "tokens_per_s")
         own, base = self.throughput(name), other.throughput(name)
         if not own or not base:
             return None
-        return base / own if self.metric.per_epoch else own / base
+        return own / base if name == "tokens_per_s" else base / own
 
     @property
     def paper_number(self) -> tuple[float, float | None] | None:
         """The paper's mean and deviation on this task."""
-        found = (self.paper.get("metric") or {}).get(self.task)
-        if found is None:
-            return None
-        mean, dev = (*found, None)[:2] if isinstance(found, Sequence) else (found, None)
-        return float(mean), None if dev is None else float(dev)
+        return printed((self.paper.get("metric") or {}).get(self.task))
 
     @property
     def why_not(self) -> list[str]:
@@ -167,6 +182,14 @@ class Line:
             decimals=self.metric.decimals,
             paper_decimals=self.metric.paper_decimals,
         )
+
+
+def printed(found: Any) -> tuple[float, float | None] | None:
+    """Mean and deviation of what `paper` says of a metric: a number, [mean], [mean, deviation] or nothing."""
+    if found is None:
+        return None
+    mean, dev = (*found, None)[:2] if isinstance(found, Sequence) else (found, None)
+    return float(mean), None if dev is None else float(dev)
 
 
 def line_of(row: Row, task: str, runs: tuple[Record, ...] = ()) -> Line:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sru_repro.reporting import columns
+from sru_repro.reporting import columns, costs
 from sru_repro.reporting.records import FOLDS, Record, share
 from sru_repro.reporting.sections import TASKS, Row, Section, not_run, sections, unfinished
 
@@ -15,6 +15,10 @@ VERDICTS = """\
 The verdict compares our mean with the paper's by Welch's t-test at 95 %: *off* when they differ, *matches* \
 when the difference is known to lie within two of the paper's deviations, *within noise* when there are too \
 few runs to say so. A single run is judged by the paper's deviation."""
+
+ENCODER_ALONE = """\
+Encoder alone: its passes forwards and backwards over a sample of the training batches after the run, \
+scaled to an epoch"""
 
 
 def write_table(
@@ -82,6 +86,8 @@ def _footer(section: Section) -> str:
     for backend in backends:
         names = _unique(line.label for line in lines if backend in line.backends)
         facts.append(f"Back end {backend}: {'; '.join(names)}")
+    if any(line.throughput(costs.ENCODER) for line in lines):
+        facts.append(ENCODER_ALONE)
     facts += _unique(
         f"Deviation of {x.label}: {x.paper['deviation']}" for x in lines if x.paper.get("deviation")
     )

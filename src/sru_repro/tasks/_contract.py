@@ -3,7 +3,7 @@
 A new task is a new file here with one subclass of `Task`, and conf/task/NAME.yaml whose `task.kind` is the file's name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -63,13 +63,15 @@ class Step:
     """What one batch yields: the loss to minimise, sums to measure by, the tokens seen, the state to carry on.
 
     `totals` holds sums over the batch, never means (plain numbers where they are known on the host, so that nothing
-    waits for the device); `Task.metrics` turns the sums over a whole split into figures.
+    waits for the device); `Task.metrics` turns the sums over a whole split into figures. `outputs` is what is said of
+    each example in evaluation, by the example's name, where the task tells examples apart.
     """
 
     loss: Tensor
     totals: dict[str, Tensor | float]
     tokens: int
     carry: State = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Task(nn.Module):
@@ -79,6 +81,7 @@ class Task(nn.Module):
     higher_is_better  its direction
     uncounted         names of submodules left out of the published parameter count
     needs_stream      whether the state is carried from batch to batch, which takes a causal encoder
+    needs_steps       whether every step of the encoder is read, which takes a stepwise one
     """
 
     Config: ClassVar[type[TaskSettings]]
@@ -87,6 +90,7 @@ class Task(nn.Module):
     higher_is_better: ClassVar[bool]
     uncounted: ClassVar[tuple[str, ...]] = ()
     needs_stream: ClassVar[bool] = False
+    needs_steps: ClassVar[bool] = False
 
     @classmethod
     def headline_of(cls, config: Any) -> str:
@@ -112,6 +116,11 @@ class Task(nn.Module):
         """Runs one batch; `carry` is the state the previous batch of the split left."""
         raise NotImplementedError
 
+    def encoder_pass(self, batch: Any) -> Callable[[], Tensor] | None:
+        """The encoders alone on a batch, their inputs ready: a call runs them forwards and returns a scalar, whose
+        `backward` goes through them and no further. None where the task does not tell them apart."""
+        return None
+
     @staticmethod
     def metrics(totals: Mapping[str, float]) -> dict[str, float]:
         """Figures from sums over a split."""
@@ -119,6 +128,10 @@ class Task(nn.Module):
 
     def predict(self, text: str) -> Any:
         """What the task says about a piece of text, ready to be printed as JSON."""
+        raise NotImplementedError
+
+    def answer(self, passage: str, question: str, top: int = 3) -> dict[str, Any]:
+        """The answer to a question in a passage; only readers have one."""
         raise NotImplementedError
 
     def generate(

@@ -316,7 +316,8 @@ class LanguageModel(Task):
 
 def _evaluation(config: LanguageModelConfig) -> str:
     streams = "one stream" if config.eval_batch_size == 1 else f"{config.eval_batch_size} parallel streams"
-    return f"the test set is read as {streams}, the state carried; attention, where there is any, sees {config.eval_window} steps back"
+    reach = f"attention, where there is any, sees {config.eval_window} steps back"
+    return f"the test set is read as {streams}, the state carried; {reach}"
 
 
 def _counts(corpus: Corpus) -> dict[str, int]:

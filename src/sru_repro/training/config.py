@@ -186,6 +186,11 @@ def _clashes(config: RunConfig) -> None:
         raise ConfigError(
             f"task={config.task.name} carries a state from batch to batch: expected a causal model, found {found}"
         )
+    if task_class(config.task.kind).needs_steps and not encoder_class(config.model.name).stepwise:
+        raise ConfigError(
+            f"task={config.task.name} reads every step of the encoder: expected a model with an output for each, "
+            f"found model={config.model.name}"
+        )
 
 
 def _group(config: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -20,13 +20,14 @@ from .compiled import CompiledEncoder, explained
 from .config import RunConfig
 from .console import Console
 from .dashboard import Dashboard
+from .encoder_time import encoder_seconds
 from .interrupt import Signals
 from .load import best_weights, take_weights
 from .module import TaskModule
 from .recorder import Recorder, require_finite
 from .resume import ExactResume
 from .run import LAST, build_task
-from .run_folder import RunRecord, now
+from .run_folder import RunRecord, now, write_predictions
 from .schedule import Schedule
 from .stepping import ValidateEvery, steps_per_epoch
 
@@ -79,12 +80,17 @@ def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, r
         )
         peak = machine.peak_memory(device)
         content |= peak
+        alone = encoder_seconds(trainer, task, data.train, device)
+        if alone is not None:
+            content["throughput"]["encoder_seconds_per_epoch"] = alone
         content["best"] = best_entry(content)
         caught.deferred = False  # nothing to save any more: a signal ends the test at once
         caught.raise_if_any()
         take_weights(task, best_weights(folder), folder)
         figures = measure(build_trainer(config), module, "test", data.test)
         require_finite("test set", figures)
+        if module.outputs["test"]:
+            write_predictions(folder, module.outputs["test"])
         content["metrics"] = {k: v for k, v in content["best"].items() if k.startswith("val/")} | figures
         for name in ("tokens_per_s", "step_ms"):
             content["metrics"][f"throughput/{name}"] = content["throughput"][name]

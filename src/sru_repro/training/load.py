@@ -22,8 +22,9 @@ def run_config(folder: Path, changes: Sequence[str] = ()) -> tuple[RunConfig, di
     return check(OmegaConf.to_container(changed)), record  # type: ignore[arg-type]
 
 
-def evaluate(config: RunConfig, folder: Path) -> tuple[dict[str, float], str]:
-    """Validation and test figures of the best checkpoint on the data as they are now, and the data's fingerprint."""
+def evaluate(config: RunConfig, folder: Path) -> tuple[dict[str, float], str, dict[str, Any]]:
+    """Validation and test figures of the best checkpoint on the data as they are now, the data's fingerprint, and what
+    the model said of each example of the test set, where the task tells them apart."""
     set_threads(config)
     weights = best_weights(folder)
     data = load_data(config)
@@ -33,7 +34,7 @@ def evaluate(config: RunConfig, folder: Path) -> tuple[dict[str, float], str]:
     take_weights(module.task, weights, folder)
     trainer = build_trainer(config)
     figures = {**measure(trainer, module, "val", data.val), **measure(trainer, module, "test", data.test)}
-    return figures, data.fingerprint
+    return figures, data.fingerprint, module.outputs["test"]
 
 
 def trained_task(config: RunConfig, folder: Path) -> Task:

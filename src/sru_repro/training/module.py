@@ -31,7 +31,8 @@ class Totals:
 
 
 class TaskModule(pl.LightningModule):
-    """Trains a task. `results` holds the last figures of each split ("val", "test")."""
+    """Trains a task. `results` holds the last figures of each split ("val", "test"), `outputs` what it said of each
+    example, by the example's name."""
 
     def __init__(self, task: Task, optim: OptimConfig) -> None:
         super().__init__()
@@ -41,6 +42,7 @@ class TaskModule(pl.LightningModule):
         self.train_sums = Totals()
         self.train_tokens = 0
         self.results: dict[str, dict[str, float]] = {}
+        self.outputs: dict[str, dict[str, Any]] = {}
         self._split_sums = Totals()
         self._split_carry: State = None
         self._compiled = False
@@ -66,13 +68,16 @@ class TaskModule(pl.LightningModule):
 
     def _start_split(self) -> None:
         self._split_sums, self._split_carry = Totals(), None
+        self._split_outputs: dict[str, Any] = {}
 
     def _split_step(self, batch: Any) -> None:
         step: Step = self.task.step(batch, self._split_carry)
         self._split_carry = step.carry
         self._split_sums.add(step.totals)
+        self._split_outputs.update(step.outputs)
 
     def _end_split(self, split: str) -> None:
+        self.outputs[split] = self._split_outputs
         self.results[split] = self.task.metrics(self._split_sums.values())
         for name, value in self.results[split].items():
             self.log(f"{split}/{name}", torch.tensor(value, dtype=torch.float64), logger=False)

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ class RunRecord:
             writer.writeheader()
             writer.writerows(points)
         os.replace(part, self.folder / "metrics.csv")
+
+
+def write_predictions(folder: Path, predictions: Mapping[str, Any]) -> Path:
+    """Writes predictions.json: what the model said of each example, by its name (of SQuAD: the official format)."""
+    path, part = folder / "predictions.json", folder / "predictions.json.part"
+    part.write_text(json.dumps(predictions, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    os.replace(part, path)
+    return path
 
 
 def is_done(folder: Path, config: dict[str, Any], fingerprint: str | None = None) -> bool:

@@ -1,0 +1,139 @@
+"""Questions about a passage, for `predict`: the words that ask, and how answers are printed."""
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import ConfigError, DataError, SuiteError
+
+if TYPE_CHECKING:
+    from ..tasks import Task
+
+ASKING = ("question", "top")
+
+
+class Asked(NamedTuple):
+    """A passage and what is asked about it; None: questions come from standard input. `top` answers are told."""
+
+    passage: str
+    question: str | None
+    top: int
+
+
+def asked_for(found: dict[str, str], top: int) -> Asked | None:
+    """What the words of the command line ask; None where they name no passage.
+
+    Raises:
+        ConfigError: words that do not belong together. DataError: a passage or question that cannot be read.
+    """
+    if "passage" not in found:
+        for key in ASKING:
+            if key in found:
+                raise ConfigError(f"{key}: expected it beside passage=@FILE, found no passage")
+        return None
+    for key in ("text", "prompt"):
+        if key in found:
+            raise ConfigError(f"passage: expected either passage= or {key}=, found both")
+    question = found.get("question")
+    if question is not None:
+        _check("question", question)
+    return Asked(_passage(found["passage"]), question, top)
+
+
+def answer(task: "Task", asked: Asked, as_json: bool) -> int:
+    """Prints the answer to the question, or an answer a line; status 1 where a question had none."""
+
+    def say(question: str) -> dict[str, Any]:
+        _check("question", question)
+        return task.answer(asked.passage, question, top=asked.top)
+
+    if asked.question is None:
+        return each_line("a question a line, Ctrl-D ends", say, printed if as_json else _one_line, mark="? ")
+    said = say(asked.question)
+    if as_json:
+        print(printed(said))
+    else:
+        print(_one_line(said), *(f"  {_one_line(other)}" for other in said["others"]), sep="\n")
+    return 0
+
+
+def each_line(
+    note: str, say: Callable[[str], dict[str, Any]], show: Callable[[dict[str, Any]], str], mark: str = ""
+) -> int:
+    """Prints one line for each of standard input, so that they can be laid side by side; an error is one, too.
+
+    Returns status 1 where there was one. On a terminal `note` comes first and `mark` before each line.
+    """
+    failed = 0
+    for line in _lines(note, mark):
+        try:
+            said = say(line)
+        except SuiteError as error:
+            failed, said = 1, {"error": str(error)}
+        print(printed(said) if "error" in said else show(said), flush=True)
+    return failed
+
+
+def printed(said: dict[str, Any]) -> str:
+    """One line of JSON."""
+    return readable(json.dumps(said, ensure_ascii=False, allow_nan=False))
+
+
+def readable(text: str) -> str:
+    """The text with a sign for each byte that was not UTF-8 where it came in."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _lines(note: str, mark: str) -> Iterator[str]:
+    terminal = sys.stdin.isatty()
+    if terminal:
+        print(note, file=sys.stderr)
+    if isinstance(sys.stdin, io.TextIOWrapper):  # a line that is not UTF-8 must not end those behind it
+        sys.stdin.reconfigure(errors="surrogateescape")
+    while True:
+        if terminal:
+            print(mark, end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            break
+        yield line.removesuffix("\n")
+    if terminal and mark:
+        print(file=sys.stderr)
+
+
+def _passage(value: str) -> str:
+    """The text itself, or that of the file after @; @@ begins a text with one @. Ends of lines are left as they are,
+    so that places in it are places in the file."""
+    if not value.startswith("@") or value.startswith("@@"):
+        text = value[1:] if value.startswith("@@") else value
+        _check("passage", text)
+        return text
+    name = f"passage={' '.join(value.split()):.80}"
+    try:
+        text = Path(value[1:]).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        problem = f"expected a text file, found: {error.strerror}; passage=@@... is a text that begins with @"
+        raise DataError(f"{name}: {problem}") from None
+    except UnicodeDecodeError as error:
+        problem = f"expected UTF-8, found byte {error.object[error.start]:#04x} at place {error.start}"
+        raise DataError(f"{name}: {problem}; convert the file") from None
+    _check(name, text)
+    return text
+
+
+def _check(name: str, text: str) -> None:
+    """Raises DataError for a text without a word, or one that was not UTF-8."""
+    if not text.strip():
+        raise DataError(f"{name}: expected a text, found an empty one")
+    wrong = next((symbol for symbol in text if "\udc80" <= symbol <= "\udcff"), "")
+    if wrong:
+        byte = wrong.encode("utf-8", "surrogateescape")[0]
+        raise DataError(f"{name}: expected UTF-8, found byte {byte:#04x} at place {text.index(wrong)}")
+
+
+def _one_line(said: dict[str, Any]) -> str:
+    """An answer, its line ends as spaces, and its confidence."""
+    return f"{' '.join(said['answer'].split())}  {said['confidence']:.3f}"

@@ -1,0 +1,58 @@
+"""Single-layer encoders one above the other, for tasks that want what lies between them: a mask in front of every
+layer, all outputs side by side.
+
+Shapes: L time, B batch, D input features, H output features.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ._contract import Encoder, State, require, sequence_mask
+
+
+class Stack(Encoder):
+    """Layer i reads the output of layer i - 1.
+
+    Args:
+        layers: encoders whose sizes fit, as `Encoder.layers_of` makes them.
+        dropout: probability of a mask on the input of every layer, one per sequence and layer.
+        concat: the outputs of all layers side by side instead of the last one's. A bidirectional stack keeps the
+            backward columns of all layers in the second half.
+    """
+
+    def __init__(self, layers: Sequence[Encoder], *, dropout: float = 0.0, concat: bool = False) -> None:
+        super().__init__()
+        require(len(layers) > 0, "layers: expected at least one, found none")
+        require(0 <= dropout < 1, f"dropout: expected 0 <= dropout < 1, found {dropout}")
+        self.layers: Any = nn.ModuleList(layers)
+        self.dropout, self.concat = dropout, concat
+        self.output_size = sum(layer.output_size for layer in layers) if concat else layers[-1].output_size
+        self.causal = all(layer.causal for layer in layers)
+        self.streams = all(layer.streams for layer in layers)
+        self.bidirectional = all(layer.bidirectional for layer in layers)
+        self.uses_ops = any(layer.uses_ops for layer in layers)
+
+    def forward(
+        self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Returns (h_LBH, [state of every layer])."""
+        outputs, states = [], []
+        for i, layer in enumerate(self.layers):
+            x_LBD, after = layer(self._masked(x_LBD), None if state is None else state[i], padding_LB)
+            outputs.append(x_LBD)
+            states.append(after)
+        return self._side_by_side(outputs) if self.concat else x_LBD, states
+
+    def _masked(self, x_LBD: Tensor) -> Tensor:
+        if not (self.training and self.dropout > 0):
+            return x_LBD
+        return x_LBD * sequence_mask(x_LBD.size(1), x_LBD.size(2), self.dropout, x_LBD)
+
+    def _side_by_side(self, outputs: list[Tensor]) -> Tensor:
+        if not self.bidirectional:
+            return torch.cat(outputs, -1)
+        halves = [output.chunk(2, -1) for output in outputs]
+        return torch.cat([forward for forward, _ in halves] + [backward for _, backward in halves], -1)

@@ -1,0 +1,72 @@
+"""`evaluate`: a finished run is measured again, to the last digit, and its predictions are written down."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sru_repro.record import read_record
+from sru_repro.tasks import Step, task_class
+
+Command = Callable[..., Any]
+
+
+def test_evaluate_finds_every_figure_identical(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    called = sru_repro("evaluate", f"run={sst_run}", cwd=tmp_path)
+    assert (called.status, called.err) == (0, "")
+    recorded = read_record(sst_run)["metrics"]
+    lines = [line.split() for line in called.out.splitlines()]
+    assert [line[0] for line in lines] == ["val/loss", "val/accuracy", "test/loss", "test/accuracy"]
+    for name, value, verdict in lines:
+        assert verdict == "identical" and float(value) == recorded[name] and value == repr(recorded[name])
+
+
+def test_evaluate_says_what_another_setting_makes_of_it(
+    sru_repro: Command, sst_run: Path, tmp_path: Path
+) -> None:
+    called = sru_repro("evaluate", f"run={sst_run}", "task.batch_size=1", cwd=tmp_path)
+    assert called.status == 1, "with left padding a figure depends on the batches"
+    assert "recorded 0." in called.out
+
+
+def test_evaluate_says_what_was_not_recorded(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(sst_run, tmp_path / "run")
+    record = read_record(sst_run)
+    del record["metrics"]["val/loss"]
+    record["metrics"]["test/loss"] = 0.5
+    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    lines = sru_repro("evaluate", "run=run", cwd=tmp_path).out.splitlines()
+    verdicts = [line.split(maxsplit=2)[2] for line in lines]
+    assert verdicts == ["not recorded", "identical", "recorded 0.5", "identical"]
+
+
+def test_what_was_said_of_each_example_is_written_beside_the_run(
+    sru_repro: Command, sst_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(sst_run, tmp_path / "run")
+    kind = task_class("sst")
+    step = kind.step
+
+    def telling(self: Any, batch: Any, carry: Any) -> Step:
+        found = step(self, batch, carry)
+        return dataclasses.replace(found, outputs={"q0": "Zürich", "q1": "two\nlines"})
+
+    monkeypatch.setattr(kind, "step", telling)
+    called = sru_repro("evaluate", "run=run", cwd=tmp_path)
+    assert (called.status, called.err) == (0, "")
+    *figures, written = called.out.splitlines()
+    assert len(figures) == 4 and written == str(Path("run/predictions.json"))
+    text = (tmp_path / written).read_text(encoding="utf-8")
+    assert json.loads(text) == {"q0": "Zürich", "q1": "two\nlines"}
+
+
+def test_a_task_that_tells_no_examples_apart_writes_nothing(
+    sru_repro: Command, sst_run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sst_run, tmp_path / "run")
+    assert "predictions" not in sru_repro("evaluate", "run=run", cwd=tmp_path).out
+    assert not (tmp_path / "run/predictions.json").exists()
