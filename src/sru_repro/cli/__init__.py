@@ -10,7 +10,7 @@ from ..training.interrupt import Interrupted
 VERBS = {
     "train": "train one model on one task, or sweep with -m",
     "evaluate": "measure a run's best checkpoint again: run=FOLDER",
-    "predict": 'use a run\'s model: run=FOLDER text="..." or prompt="...", or lines from a pipe',
+    "predict": 'use a run\'s model: run=FOLDER text="...", prompt="..." or passage=@FILE, or lines from a pipe',
     "reproduce": "run all rows of a table of the papers, restartable: table=sst",
     "fetch": "find or download the data of a task and check it: task=sst",
     "list": "models, tasks and rows of the tables with their parameters: task=sst",

@@ -1,67 +1,60 @@
-"""The layers of DrQA's Document Reader (Chen et al., 2017, section 3.2) around the sequence encoders.
+"""The document reader of DrQA around its encoders (Chen et al., ACL 2017, section 3.2; SRU paper, section 4.2).
 
-Shapes: L tokens of a passage, Q tokens of a question, B batch, D word vector, H encoding, V vocabulary, T tuned rows.
+    aligned     f_i = sum_j a_ij E(q_j),   a_ij = softmax_j ReLU(W E(p_i) + b) . ReLU(W E(q_j) + b)
+    question    q = sum_j b_j q_j,         b_j = softmax_j (w . q_j + b)
+    ends        p_start(i) = softmax_i p_i . (W_s q + b_s),   p_end likewise
+
+Shapes: L passage, Q question, B batch, D word vector, H encoding.
 """
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from .. import ops
+from ._contract import full_precision
+
+TAGS, ENTITIES = 56, 19
+"""Names of parts of speech and of entities that have a vector, of as many features; "none" among them, all zeros."""
 
 
-class WordEmbedding(nn.Module):
-    """Word vectors of which the first T rows are trained (section 3.2, "fine-tune the 1000 most frequent question
-    words"); row 0, padding, stays zero. `fixed` (V, D) is empty where all rows are trained.
+def look_up(ids: Tensor, tuned: nn.Embedding, fixed: nn.Embedding | None) -> Tensor:
+    """Vectors (..., D) of the words (...): the first rows from `tuned`, the others as they are in `fixed`.
 
-    Args:
-        weight_VD: vectors of the whole vocabulary.
-        tuned: T, V at most.
+    Words of the other table are looked up as padding, which has no gradient.
     """
-
-    fixed_VD: Tensor
-
-    def __init__(self, weight_VD: Tensor, tuned: int) -> None:
-        super().__init__()
-        rows = min(tuned, len(weight_VD))
-        self.tuned = nn.Embedding(rows, weight_VD.size(1), padding_idx=0)
-        with torch.no_grad():
-            self.tuned.weight.copy_(weight_VD[:rows])
-            self.tuned.weight[0] = 0
-        self.all_tuned = rows == len(weight_VD)
-        # A buffer, not a parameter: it is saved with the weights and never touched by an optimiser.
-        self.register_buffer("fixed_VD", weight_VD[:0].clone() if self.all_tuned else weight_VD.clone())
-
-    def forward(self, ids_LB: Tensor) -> Tensor:
-        """(L, B, D)."""
-        if self.all_tuned:
-            return self.tuned(ids_LB)
-        rows = self.tuned.num_embeddings
-        # The matrix as a whole is never copied; a look-up in both is far cheaper.
-        own = self.tuned(torch.where(ids_LB < rows, ids_LB, 0))
-        return torch.where((ids_LB < rows).unsqueeze(-1), own, F.embedding(ids_LB, self.fixed_VD))
+    if fixed is None:
+        return tuned(ids)
+    learned = ids < tuned.num_embeddings
+    return torch.where(learned.unsqueeze(-1), tuned(ids.where(learned, 0)), fixed(ids))
 
 
-class AlignedQuestion(nn.Module):
-    """For each word of the passage a mean of the question's vectors, weighted by likeness (section 3.2, f_align).
+def names(ids: Tensor, table: nn.Embedding) -> Tensor:
+    """Vectors (..., D) of tags or entities. Those that a table has no room for, the last to appear, count as none."""
+    return table(ids.where(ids < table.num_embeddings, 0))
 
-    a_ij = softmax_j(ReLU(W p_i + b) . ReLU(W q_j + b)),   sum_j a_ij q_j
-    """
+
+class Alignment(nn.Module):
+    """What each word of the passage finds in the question."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.linear = nn.Linear(size, size)
 
-    def forward(self, passage_LBD: Tensor, question_QBD: Tensor, padding_QB: Tensor | None) -> Tensor:
+    def forward(self, x_LBD: Tensor, question_QBD: Tensor, padding_QB: Tensor | None) -> Tensor:
         """(L, B, D)."""
-        p_BLD = F.relu(self.linear(passage_LBD)).transpose(0, 1)
-        q_BDQ = F.relu(self.linear(question_QBD)).permute(1, 2, 0)
-        scores_BLQ = p_BLD @ q_BDQ
+        own_BLD, keys_BQD = (self._projected(text).transpose(0, 1) for text in (x_LBD, question_QBD))
+        scores_BLQ = torch.bmm(own_BLD, keys_BQD.transpose(1, 2))
         if padding_QB is not None:
             scores_BLQ = scores_BLQ.masked_fill(padding_QB.t().unsqueeze(1), -torch.inf)
-        return (scores_BLQ.softmax(-1) @ question_QBD.transpose(0, 1)).transpose(0, 1)
+        weights_BLQ = full_precision(scores_BLQ).softmax(-1).to(x_LBD.dtype)
+        return torch.bmm(weights_BLQ, question_QBD.transpose(0, 1)).transpose(0, 1)
+
+    def _projected(self, text: Tensor) -> Tensor:
+        return ops.linear(text, self.linear.weight, self.linear.bias).relu()
 
 
-class AttentivePooling(nn.Module):
-    """A question as one vector: sum_j b_j h_j with b = softmax(w . h_j + bias) (section 3.2, "question encoding")."""
+class Pooling(nn.Module):
+    """A question in one vector: its words weighted by what they are."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -69,20 +62,31 @@ class AttentivePooling(nn.Module):
 
     def forward(self, h_QBH: Tensor, padding_QB: Tensor | None) -> Tensor:
         """(B, H)."""
-        scores_QB = self.linear(h_QBH).squeeze(-1)
+        scores_QB1 = full_precision(self.linear(h_QBH))
         if padding_QB is not None:
-            scores_QB = scores_QB.masked_fill(padding_QB, -torch.inf)
-        return (scores_QB.softmax(0).unsqueeze(-1) * h_QBH).sum(0)
+            scores_QB1 = scores_QB1.masked_fill(padding_QB.unsqueeze(-1), -torch.inf)
+        return (scores_QB1.softmax(0).to(h_QBH.dtype) * h_QBH).sum(0)
 
 
-class BilinearScores(nn.Module):
-    """Scores of all tokens of the passage as a border of the answer: h_i . (W q + b) (section 3.2, "prediction")."""
+class Ends(nn.Module):
+    """Where an answer starts and where it ends, independently of each other."""
 
     def __init__(self, passage_size: int, question_size: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(question_size, passage_size)
+        self.start, self.end = (nn.Linear(question_size, passage_size) for _ in range(2))
 
-    def forward(self, h_LBH: Tensor, question_BH: Tensor, padding_LB: Tensor | None) -> Tensor:
-        """(L, B); -inf at padding."""
-        scores_LB = (h_LBH * self.linear(question_BH)).sum(-1)
-        return scores_LB if padding_LB is None else scores_LB.masked_fill(padding_LB, -torch.inf)
+    def forward(self, h_LBH: Tensor, question_BH: Tensor, padding_LB: Tensor | None) -> tuple[Tensor, Tensor]:
+        """log p(start) and log p(end), (L, B) each, in float32 at least; -inf at padding."""
+        wanted_BH2 = torch.stack([self.start(question_BH), self.end(question_BH)], -1)
+        scores_LB2 = full_precision(torch.bmm(h_LBH.transpose(0, 1), wanted_BH2)).transpose(0, 1)
+        if padding_LB is not None:
+            scores_LB2 = scores_LB2.masked_fill(padding_LB.unsqueeze(-1), -torch.inf)
+        start_LB, end_LB = scores_LB2.log_softmax(0).unbind(-1)
+        return start_LB, end_LB
+
+
+def span_nats(start_LB: Tensor, end_LB: Tensor, first_B: Tensor, last_B: Tensor) -> Tensor:
+    """-log p(start) - log p(end) of the answers, (B,); 0 where there is none (-1)."""
+    ends = zip((start_LB, end_LB), (first_B, last_B), strict=True)
+    nats_B = -sum(log_p.gather(0, place_B.clamp(min=0).unsqueeze(0))[0] for log_p, place_B in ends)
+    return torch.where(first_B >= 0, nats_B, 0.0)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional.text.squad import squad
 
 
 def span_scores(start_LB: Tensor, end_LB: Tensor, max_answer: int) -> Tensor:
@@ -62,6 +61,8 @@ def em_f1(prediction: str, answers: Sequence[str]) -> tuple[float, float]:
 
 
 def _squad(prediction: str, answers: Sequence[str]) -> tuple[float, float]:
+    from torchmetrics.functional.text.squad import squad  # takes seconds to import
+
     found = squad(
         [{"id": "", "prediction_text": prediction}],
         [{"id": "", "answers": {"text": list(answers), "answer_start": [0] * len(answers)}}],

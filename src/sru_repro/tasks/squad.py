@@ -1,16 +1,15 @@
-"""SQuAD 1.1 by DrQA's Document Reader (Chen et al., 2017, section 3.2), as in the SRU paper, section 4.2 and Table 2.
+"""Question answering on SQuAD by the document reader of DrQA (SRU paper, section 4.2 and Table 2).
 
-    passage word   [vector; exact, lower-case, lemma match, frequency; aligned question; tag; entity]  -> encoder -> h_i
-    question word  vector -> encoder -> attentive pooling -> q
-    p_start(i) ~ exp(h_i . (W_s q + b_s)),   p_end(i) ~ exp(h_i . (W_e q + b_e))
+The answer is a part of the passage: the likeliest span of at most `max_answer` tokens. The network around the encoders
+stands in `_reader.py`, the search for spans and their measures in `_span.py`.
 
-Shapes: L tokens of a passage, Q tokens of a question, B batch, D word vector, H encoding.
+Shapes: L passage, Q question, B batch, D features in, H encoding, V words.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,24 +19,22 @@ from torch import Tensor, nn
 from ..data.reader_batches import FEATURES, ReaderBatch, ReaderBatches, make_reader_batch
 from ..data.reader_tokens import Tokenizer
 from ..data.reader_words import reader_vectors, word_numbers
-from ..data.squad import load_squad, single_example
+from ..data.squad import Split, Squad, load_squad, single_example
+from ..data.vocabulary import PAD_ID
 from ..errors import ConfigError, DataError
-from ..models import ModelSettings, Stack, State, encoder_class
-from ._contract import Step, Task, TaskData, TaskSettings, full_precision
-from ._reader import AlignedQuestion, AttentivePooling, BilinearScores, WordEmbedding
+from ..models import ModelSettings, State, encoder_class
+from ..models._stack import Stack
+from ._contract import Step, Task, TaskData, TaskSettings
+from ._reader import ENTITIES, TAGS, Alignment, Ends, Pooling, look_up, names, span_nats
 from ._span import best_spans, em_f1, top_spans
 
-TAGS, ENTITIES = 56, 19
-"""Rows and columns of the embeddings of parts of speech and of entities in the authors' reader; row 0 is none."""
-
-BATCHES_SEED = 0
-"""Which questions share a batch is the same for all seeds; a run's seed says in which order batches come."""
+TIES = 937
+"""Seeds the order of equally long passages, so which questions share a batch; the batches' own order is the run's."""
 
 
 class SQuADConfig(TaskSettings):
-    """Settings of the reader; conf/task/squad.yaml says what each is."""
+    """Settings of the reader; conf/task/squad.yaml says what each does and which values the authors used."""
 
-    name: Literal["squad"]
     vectors: str = Field(min_length=1)
     vector_size: int = Field(ge=1)
     map_lookup: bool
@@ -56,52 +53,59 @@ class SQuADConfig(TaskSettings):
 
 
 class SQuAD(Task):
-    """The reader with one encoder for passages (`encoder`) and one for questions.
+    """A reader of passages, with one encoder for passages and one, of the same settings, for questions.
 
     Args:
         config, model: settings of the reader and of its encoders.
         words: the vocabulary, padding first, unknown second; empty leaves the word vectors out (for counting).
+        tags, entities: names of parts of speech and of entities, "" first; that alone without a tagger.
+        tagger: what made the tokens, by name and version.
+        tuned_rows: so many of the first words have vectors that are trained.
         weight_VD: word vectors; needed to train, not to load a checkpoint.
-        tagger: what the passages were tokenised with, `Tokenizer.name`; for `answer`.
-        tags, entities: names of the numbers in batches; for `answer`.
     """
 
     Config = SQuADConfig
     headline = "f1"
     higher_is_better = True
-    uncounted = ("embedding",)
+    uncounted = ("embedding", "tuned")
     needs_steps = True
 
     def __init__(
         self,
         config: SQuADConfig,
         model: ModelSettings,
+        *,
         words: tuple[str, ...] = (),
-        weight_VD: Tensor | None = None,
-        tagger: str = "none",
         tags: tuple[str, ...] = ("",),
         entities: tuple[str, ...] = ("",),
+        tagger: str = "",
+        tuned_rows: int = 0,
+        weight_VD: Tensor | None = None,
     ) -> None:
         super().__init__()
-        if not getattr(model, "bidirectional", True):
-            raise ConfigError("task=squad reads both ways: expected model.bidirectional=true, found false")
-        self.config, self.words, self.tagger, self.tags, self.entities = config, words, tagger, tags, entities
-        size, kind = config.vector_size, encoder_class(model.name)
-        if words:
-            weight = torch.zeros(len(words), size) if weight_VD is None else weight_VD
-            tuned = len(words) if config.vectors == "random" else config.tuned_words + 2
-            self.embedding = WordEmbedding(weight, tuned)
+        self.config, self.words, self.tags, self.entities = config, words, tags, entities
+        self.tagger = tagger
+        size = config.vector_size
+        self.alignment = Alignment(size)
         self.tag_embedding = nn.Embedding(TAGS, TAGS, padding_idx=0)
         self.entity_embedding = nn.Embedding(ENTITIES, ENTITIES, padding_idx=0)
-        self.aligned = AlignedQuestion(size)
-        inputs = size + FEATURES + size + TAGS + ENTITIES
-        stack: dict[str, Any] = {"dropout": config.layer_dropout, "concat": config.concat_layers}
-        self.encoder = Stack(kind.layers_of(inputs, model), **stack)
-        self.question_encoder = Stack(kind.layers_of(size, model), **stack)
-        self.pooling = AttentivePooling(self.question_encoder.output_size)
-        sizes = self.encoder.output_size, self.question_encoder.output_size
-        self.start, self.end = BilinearScores(*sizes), BilinearScores(*sizes)
+        self.encoder, self.question_encoder = (
+            Stack(
+                encoder_class(model.name).layers_of(width, model),
+                dropout=config.layer_dropout,
+                concat=config.concat_layers,
+            )
+            for width in (2 * size + FEATURES + TAGS + ENTITIES, size)
+        )
+        self.pooling = Pooling(self.question_encoder.output_size)
+        self.ends = Ends(self.encoder.output_size, self.question_encoder.output_size)
         self.dropout, self.output_dropout = nn.Dropout(config.dropout), nn.Dropout(config.output_dropout)
+        if words:
+            weight = torch.empty(len(words), size) if weight_VD is None else weight_VD
+            self.tuned = nn.Embedding.from_pretrained(
+                weight[:tuned_rows].clone(), freeze=False, padding_idx=PAD_ID
+            )
+            self.embedding = nn.Embedding.from_pretrained(weight) if tuned_rows < len(words) else None
 
     @classmethod
     def load(cls, config: SQuADConfig, data_dir: Path, seed: int) -> TaskData:
@@ -116,162 +120,186 @@ class SQuAD(Task):
             vocabulary_size=config.vocabulary_size,
         )
         number_of = word_numbers(squad.forms, vectors.words, map_lookup=config.map_lookup)
-        evaluated = min(config.val_limit or len(squad.dev), len(squad.dev))
-        part = np.linspace(0, len(squad.dev), evaluated, endpoint=False).astype(int)
-        why_not = "; ".join(filter(None, (squad.why_not, vectors.why_not)))
-        train = ReaderBatches(
-            squad.train, number_of, config.batch_size, shuffle_seed=BATCHES_SEED, training=True
-        )
+        # Vectors that say nothing yet are all trained.
+        tuned = len(vectors.words) if vectors.source == "random" else config.tuned_words + 2
+        val = _evenly(squad.dev, config.val_limit)
+        why_not = "; ".join(filter(None, [squad.why_not, _untagged(squad), vectors.why_not]))
         return TaskData(
-            train=train,
-            val=ReaderBatches(
-                replace(squad.dev, rows=squad.dev.rows[part]), number_of, config.eval_batch_size
-            ),
+            train=ReaderBatches(squad.train, number_of, config.batch_size, shuffle_seed=TIES, training=True),
+            val=ReaderBatches(val, number_of, config.eval_batch_size),
             test=ReaderBatches(squad.dev, number_of, config.eval_batch_size),
             fingerprint=f"{squad.fingerprint}-{vectors.fingerprint}",
             description=squad.description,
             source=f"{squad.source}; word vectors {vectors.source}",
             build={
                 "words": vectors.words,
-                "weight_VD": vectors.weight_VD,
-                "tagger": squad.tagger,
                 "tags": squad.tags,
                 "entities": squad.entities,
+                "tagger": squad.tagger,
+                "tuned_rows": min(tuned, len(vectors.words)),
+                "weight_VD": vectors.weight_VD,
             },
             reshuffle=True,
             comparable=not why_not,
             why_not=why_not,
             vectors=vectors.source,
             share=squad.share,
-            notes=(*squad.notes, vectors.note, f"validations during training read {evaluated:,} questions"),
-            counts={"train": len(squad.train), "val": evaluated, "test": len(squad.dev)},
+            notes=(*squad.notes, vectors.note),
+            counts={"train": len(squad.train), "val": len(val), "test": len(squad.dev)},
         )
 
     @classmethod
     def create(cls, config: SQuADConfig, model: ModelSettings, **build: Any) -> "SQuAD":
+        if not getattr(model, "bidirectional", True):
+            raise ConfigError("task=squad reads both ways: expected model.bidirectional=true, found false")
         return cls(config, model, **build)
 
     @classmethod
     def rebuild(cls, extra: dict[str, Any]) -> dict[str, Any]:
-        return {
-            key: value if isinstance(value, str) else tuple(value) for key, value in extra.items() if value
-        }
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in extra.items()}
 
     def inputs(self, batch: ReaderBatch) -> tuple[Tensor, Tensor]:
-        """What the encoders read: (L, B, 679) with vectors of 300, and (Q, B, 300)."""
-        passage_LBD = self.dropout(self.embedding(batch.passage_LB))
-        question_QBD = self.dropout(self.embedding(batch.question_QB))
+        """What the encoders read: of passages (L, B, D), of questions (Q, B, D)."""
+        x_LBD, question_QBD = (
+            self.dropout(look_up(ids, self.tuned, self.embedding))
+            for ids in (batch.passage_LB, batch.question_QB)
+        )
         parts = (
-            passage_LBD,
-            batch.features_LBF.to(passage_LBD.dtype),
-            self.aligned(passage_LBD, question_QBD, batch.question_padding_QB),
-            self.dropout(self.tag_embedding(torch.where(batch.tags_LB < TAGS, batch.tags_LB, 0))),
-            self.dropout(
-                self.entity_embedding(torch.where(batch.entities_LB < ENTITIES, batch.entities_LB, 0))
-            ),
+            x_LBD,
+            batch.features_LBF.to(x_LBD.dtype),
+            self.alignment(x_LBD, question_QBD, batch.question_padding_QB),
+            self.dropout(names(batch.tags_LB, self.tag_embedding)),
+            self.dropout(names(batch.entities_LB, self.entity_embedding)),
         )
-        return torch.cat([part.to(passage_LBD.dtype) for part in parts], -1), question_QBD
+        return torch.cat(parts, -1), question_QBD
 
-    def encode(self, batch: ReaderBatch, passage_LBD: Tensor, question_QBD: Tensor) -> tuple[Tensor, Tensor]:
-        """Both sequences encoded: (L, B, H), (Q, B, H)."""
-        h_LBH, _ = self.encoder(passage_LBD, None, batch.padding_LB)
+    def forward(self, batch: ReaderBatch) -> tuple[Tensor, Tensor]:
+        """log p(start) and log p(end), (L, B) each, -inf at padding."""
+        x_LBD, question_QBD = self.inputs(batch)
+        h_LBH, _ = self.encoder(x_LBD, None, batch.padding_LB)
         h_QBH, _ = self.question_encoder(question_QBD, None, batch.question_padding_QB)
-        return h_LBH, h_QBH
-
-    def log_probabilities(self, batch: ReaderBatch) -> tuple[Tensor, Tensor]:
-        """log p of every token as the answer's first and as its last, (L, B) each; -inf at padding."""
-        h_LBH, h_QBH = map(self.output_dropout, self.encode(batch, *self.inputs(batch)))
-        question_BH = self.pooling(h_QBH, batch.question_padding_QB)
-        start_LB, end_LB = (
-            full_precision(scores(h_LBH, question_BH, batch.padding_LB)).log_softmax(0)
-            for scores in (self.start, self.end)
-        )
-        return start_LB, end_LB
+        question_BH = self.pooling(self.output_dropout(h_QBH), batch.question_padding_QB)
+        return self.ends(self.output_dropout(h_LBH), question_BH, batch.padding_LB)
 
     def step(self, batch: ReaderBatch, carry: State) -> Step:
-        start_LB, end_LB = self.log_probabilities(batch)
-        known_B = batch.start_B >= 0
-        first_B, last_B = batch.start_B.clamp(min=0), batch.end_B.clamp(min=0)
-        nats_B = -(start_LB.gather(0, first_B.unsqueeze(0)) + end_LB.gather(0, last_B.unsqueeze(0))).squeeze(
-            0
-        )
-        nats_B = nats_B.masked_fill(~known_B, 0.0)
-        spans = sum(example.start >= 0 for example in batch.examples.items)
-        totals: dict[str, Tensor | float] = {"nats": nats_B.detach().double().sum(), "spans": float(spans)}
-        outputs: dict[str, Any] = {}
-        if not self.training:
-            outputs = self._answers(batch, start_LB, end_LB)
-            marks = [em_f1(outputs[example.id], example.answers) for example in batch.examples.items]
-            totals |= {
-                "em": float(sum(em for em, _ in marks)),
-                "f1": float(sum(f1 for _, f1 in marks)),
-                "questions": float(len(marks)),
-            }
-        return Step(nats_B.sum() / max(1, spans), totals, batch.tokens, outputs=outputs)
-
-    def _answers(self, batch: ReaderBatch, start_LB: Tensor, end_LB: Tensor) -> dict[str, str]:
-        """The likeliest answer to each question, by its name, as it is written in the passage."""
-        first_B, last_B = best_spans(start_LB, end_LB, self.config.max_answer)
-        found = zip(batch.examples.items, first_B.tolist(), last_B.tolist(), strict=True)
-        return {
-            example.id: example.passage_text[example.spans[first][0] : example.spans[last][1]]
-            for example, first, last in found
+        start_LB, end_LB = self(batch)
+        nats_B = span_nats(start_LB, end_LB, batch.start_B, batch.end_B)
+        spans = (batch.start_B >= 0).sum()
+        loss = nats_B.sum() / spans.clamp(min=1)
+        totals: dict[str, Tensor | float] = {"nats": nats_B.detach().double().sum(), "spans": spans.double()}
+        if self.training:
+            return Step(loss, totals, batch.tokens)
+        texts = self._texts(batch, start_LB, end_LB)
+        measured = [
+            em_f1(text, example.answers) for text, example in zip(texts, batch.examples.items, strict=True)
+        ]
+        totals |= {
+            "em": sum(em for em, _ in measured),
+            "f1": sum(f1 for _, f1 in measured),
+            "questions": float(len(texts)),
         }
+        outputs = {example.id: text for text, example in zip(texts, batch.examples.items, strict=True)}
+        return Step(loss, totals, batch.tokens, outputs=outputs)
+
+    def _texts(self, batch: ReaderBatch, start_LB: Tensor, end_LB: Tensor) -> list[str]:
+        """The likeliest answers, as they stand in their passages."""
+        first_B, last_B = best_spans(start_LB, end_LB, self.config.max_answer)
+        spans = zip(batch.examples.items, first_B.tolist(), last_B.tolist(), strict=True)
+        return [
+            example.passage_text[example.spans[first, 0] : example.spans[last, 1]]
+            for example, first, last in spans
+        ]
 
     @staticmethod
     def metrics(totals: Mapping[str, float]) -> dict[str, float]:
+        """Loss a span, in nats; in evaluation exact match and F1 as fractions."""
         figures = {"loss": totals["nats"] / max(1.0, totals["spans"])}
         if "questions" in totals:
-            figures |= {key: totals[key] / totals["questions"] for key in ("em", "f1")}
+            figures |= {name: totals[name] / totals["questions"] for name in ("em", "f1")}
         return figures
 
     def encoder_pass(self, batch: ReaderBatch) -> Callable[[], Tensor]:
-        """See `Task`: both encoders, as the paper's column "RNN" has them."""
         with torch.no_grad():
-            passage_LBD, question_QBD = self.inputs(batch)
-        inputs = passage_LBD.requires_grad_(), question_QBD.requires_grad_()
-        return lambda: sum((h.float().mean() for h in self.encode(batch, *inputs)), torch.zeros(()))
+            x_LBD, question_QBD = (x.requires_grad_() for x in self.inputs(batch))
+
+        def run() -> Tensor:
+            h_LBH, _ = self.encoder(x_LBD, None, batch.padding_LB)
+            h_QBH, _ = self.question_encoder(question_QBD, None, batch.question_padding_QB)
+            return h_LBH.sum() + h_QBH.sum()
+
+        return run
 
     def predict(self, text: str) -> Any:
-        raise ConfigError('text: this run answers questions; use passage=@file question="..."')
+        raise ConfigError(
+            "text: this run answers questions on a passage, expected passage=TEXT (or @FILE) and question=TEXT"
+        )
 
     @torch.no_grad()
     def answer(self, passage: str, question: str, top: int = 3) -> dict[str, Any]:
-        """The likeliest answer with its place in the passage (characters) and p_start * p_end, and the next ones."""
-        tagged = len(self.tags) > 1
-        tokenizer = Tokenizer(self.tagger.split()[0] if tagged else "none")
-        example, forms = single_example(tokenizer, passage, question, self.tags, self.entities)
-        for name, tokens in (("passage", example.passage), ("question", example.question)):
-            if not len(tokens):
-                raise DataError(f"{name}: expected a text with words in it, found none")
-        number_of = word_numbers(forms, self.words, map_lookup=self.config.map_lookup)
-        device = self.pooling.linear.weight.device
-        batch = make_reader_batch([example], number_of)
-        moved: dict[str, Any] = {k: v.to(device) for k, v in batch._asdict().items() if isinstance(v, Tensor)}
-        batch = batch._replace(**moved)
-        start_LB, end_LB = self.log_probabilities(batch)
-        found = []
-        for first, last, log_p in top_spans(start_LB[:, 0], end_LB[:, 0], self.config.max_answer, top):
-            start, end = int(example.spans[first][0]), int(example.spans[last][1])
-            text = passage[start:end]
-            found.append({"answer": text, "start": start, "end": end, "confidence": float(np.exp(log_p))})
-        return {**found[0], "others": found[1:]}
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """Words and names travel in the checkpoint, so that it can be used without the data."""
-        names = {"words": self.words, "tags": self.tags, "entities": self.entities}
-        return {key: list(value) for key, value in names.items()} | {"tagger": self.tagger}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Takes words and names from a checkpoint.
+        """The likeliest answer with its place (characters) and probability, and `top - 1` others, the next in line.
 
         Raises:
-            ConfigError: the data at hand give other words, so that every number would stand for something else.
+            DataError: a passage or a question without a word.
         """
-        if self.words and list(self.words) != state["words"]:
-            raise ConfigError(
-                f"checkpoint: expected the vocabulary of the data at hand, {len(self.words):,} words, found another "
-                f"of {len(state['words']):,}; name the data that the run was trained on by data_dir="
-            )
-        self.words, self.tagger = tuple(state["words"]), state["tagger"]
-        self.tags, self.entities = tuple(state["tags"]), tuple(state["entities"])
+        example, forms = single_example(self._tokenizer, passage, question, self.tags, self.entities)
+        for name, tokens in (("passage", example.passage), ("question", example.question)):
+            if not len(tokens):
+                raise DataError(f"{name}: expected a text, found no word in it")
+        batch = make_reader_batch(
+            [example], word_numbers(forms, self.words, map_lookup=self.config.map_lookup)
+        )
+        device = self.ends.start.weight.device
+        moved: dict[str, Any] = {
+            key: x.to(device) for key, x in batch._asdict().items() if isinstance(x, Tensor)
+        }
+        start_LB, end_LB = self(batch._replace(**moved))
+        found = []
+        for first, last, log_p in top_spans(
+            start_LB[:, 0], end_LB[:, 0], self.config.max_answer, max(1, top)
+        ):
+            start, end = int(example.spans[first, 0]), int(example.spans[last, 1])
+            confidence = float(np.exp(log_p))
+            found.append({"answer": passage[start:end], "start": start, "end": end, "confidence": confidence})
+        return {**found[0], "others": found[1:]}
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        """What made the tokens that the reader was trained on."""
+        if len(self.tags) == 1:
+            return Tokenizer("none")
+        return Tokenizer(self.tagger.split()[0] if self.config.tagger == "auto" else self.config.tagger)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Words, tags and entities travel in the checkpoint, so that it can be used without the data."""
+        return {
+            "words": list(self.words),
+            "tags": list(self.tags),
+            "entities": list(self.entities),
+            "tagger": self.tagger,
+            "tuned_rows": self.tuned.num_embeddings,
+        }
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Compares with what a checkpoint brings.
+
+        Raises:
+            ConfigError: other words, tags or entities, so that every number would stand for something else.
+        """
+        for key in ("words", "tags", "entities"):
+            here, there = getattr(self, key), tuple(state[key])
+            if here != there:
+                raise ConfigError(
+                    f"checkpoint: expected the {len(here):,} {key} of the data at hand, found {len(there):,} with "
+                    "others among them; name the data, vectors and tagger that the run was trained with"
+                )
+
+
+def _evenly(split: Split, limit: int) -> Split:
+    """`limit` questions evenly spread over a split; 0: all."""
+    if not 0 < limit < len(split):
+        return split
+    return Split(split.store, split.rows[np.arange(limit) * len(split) // limit])
+
+
+def _untagged(squad: Squad) -> str:
+    return "" if squad.tagged else "without lemmas, tags and entities"
