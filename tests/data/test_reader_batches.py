@@ -141,11 +141,17 @@ def test_a_trainer_that_moves_a_batch_leaves_the_examples_alone(squad: Squad) ->
     assert batch.examples[1].id == "dev-1" and moved.features_LBF.dtype == torch.float64
 
 
-def test_a_batch_of_the_real_set_takes_milliseconds(real_data: Path) -> None:
-    squad = load_squad(real_data, tagger="none")
-    batches = ReaderBatches(squad.train, np.ones(len(squad.forms), dtype=np.int64), 32, shuffle_seed=0)
-    chosen = range(0, len(batches), 20)
-    start = time.perf_counter()
-    tokens = sum(batches[i].tokens for i in chosen)
-    assert (time.perf_counter() - start) / len(chosen) < 0.015  # three to six times what it takes
-    assert 32 * 100 < tokens / len(chosen) < 32 * 250
+def test_a_batch_takes_milliseconds(squad_dir: Callable[..., Path]) -> None:
+    train = {
+        f"{number} " + "the boat of Ghent passes " * 30: [("Which boat passes where?", "Ghent")]
+        for number in range(64)
+    }
+    squad = load_squad(squad_dir(train), tagger="none")
+    batches = ReaderBatches(squad.train, numbers(squad), 32)
+    assert [batches[i].passage_LB.shape for i in range(2)] == [(151, 32)] * 2
+    times = []
+    for i in range(20):
+        start = time.perf_counter()
+        assert batches[i % 2].tokens == 32 * (151 + 5)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.005

@@ -25,7 +25,7 @@ from ..errors import ConfigError, DataError
 from ..models import ModelSettings, State, encoder_class
 from ..models._stack import Stack
 from ._contract import Step, Task, TaskData, TaskSettings
-from ._reader import ENTITIES, TAGS, Alignment, Ends, Pooling, look_up, names, span_nats
+from ._reader import ENTITIES, TAGS, Alignment, Dropout, Ends, Pooling, look_up, names, span_nats
 from ._span import best_spans, em_f1, top_spans
 
 TIES = 937
@@ -99,7 +99,7 @@ class SQuAD(Task):
         )
         self.pooling = Pooling(self.question_encoder.output_size)
         self.ends = Ends(self.encoder.output_size, self.question_encoder.output_size)
-        self.dropout, self.output_dropout = nn.Dropout(config.dropout), nn.Dropout(config.output_dropout)
+        self.dropout, self.output_dropout = Dropout(config.dropout), Dropout(config.output_dropout)
         if words:
             weight = torch.empty(len(words), size) if weight_VD is None else weight_VD
             self.tuned = nn.Embedding.from_pretrained(
