@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -31,10 +32,12 @@ def _slow_parts_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def data(treebank: Path) -> Path:
-    """A data folder with the treebank, a word vector file of three words, and beginnings of the long texts."""
+def data(treebank: Path, squad_folder: Path) -> Path:
+    """A data folder with the treebank, a word vector file of three words, a SQuAD of a few questions, and beginnings
+    of the long texts."""
     if not (treebank / "enwik8").is_dir():
         beginning_of_texts(treebank)
+        shutil.copytree(squad_folder / "squad", treebank / "squad")
     (treebank / "vectors").mkdir(exist_ok=True)
     rows = [
         f"{word} {' '.join(f'{(i * 7 + j) % 11 - 5}.25' for j in range(300))}" for i, word in enumerate(WORDS)
@@ -62,6 +65,23 @@ def language_run(data: Path, sru_repro: Callable[..., Any], tmp_path_factory: An
     folder: Path = tmp_path_factory.mktemp("language")
     words = ("task=enwik8", "model=srupp", "model.hidden_size=8", "model.projection_size=4")
     small = ("profile=smoke", "logger=csv", "trainer=cpu", "task.batch_size=16", f"data_dir={data}")
+    called = sru_repro("train", *words, *small, "hydra.run.dir=run", cwd=folder)
+    assert called.status == 0, called.err
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def squad_run(squad_folder: Path, sru_repro: Callable[..., Any], tmp_path_factory: Any) -> Path:
+    """The folder of a finished run of the reader."""
+    folder: Path = tmp_path_factory.mktemp("reader")
+    words = (
+        "task=squad",
+        "model=sru",
+        "model.bidirectional=true",
+        "model.hidden_size=4",
+        "task.vectors=random",
+    )
+    small = ("task.vector_size=8", "profile=smoke", "logger=csv", "trainer=cpu", f"data_dir={squad_folder}")
     called = sru_repro("train", *words, *small, "hydra.run.dir=run", cwd=folder)
     assert called.status == 0, called.err
     return folder / "run"

@@ -21,7 +21,7 @@ TRAIN = [
     ),
     (
         "task=foo",
-        "task: expected one of cr, enwik8, mpqa, mr, quickstart, sst, subj, text, trec, wikitext103, wikitext2; "
+        "task: expected one of cr, enwik8, mpqa, mr, quickstart, squad, sst, subj, text, trec, wikitext103, wikitext2; "
         "found 'foo'",
     ),
     ("trainer=foo", "trainer: expected one of auto, cpu, cuda; found 'foo'"),
@@ -83,12 +83,13 @@ OTHERS = [
     ("predict run=nowhere text=hello", "nowhere: expected a run record, found none"),
     (
         "predict run=nowhere --jsn",
-        "--jsn: expected run=..., text=..., prompt=..., length=..., temperature=..., top_k=..., seed=..., --json here",
+        "--jsn: expected run=..., text=..., prompt=..., passage=..., question=..., top=..., length=..., "
+        "temperature=..., top_k=..., seed=..., --json here",
     ),
     ("reproduce", "table: missing; expected table=sst"),
     (
         "reproduce table=foo",
-        "table: expected one of enwik8, quickstart, sentences, sst, text, wikitext103, wikitext2, found 'foo'",
+        "table: expected one of enwik8, quickstart, sentences, squad, sst, text, wikitext103, wikitext2, found 'foo'",
     ),
     ("reproduce table=sst rows=sru2,foo", "rows: expected some of cnn, lstm, qrnn, "),
     ("reproduce table=sst seeds=abc", "seeds: expected numbers with commas such as 1,2,3, found 'abc'"),

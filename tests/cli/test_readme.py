@@ -25,6 +25,7 @@ SMALL = {
     "sst": ("task.train_on=sentences", "model.hidden_size=8"),
     "quickstart": ("task.max_bytes=20000", "model.hidden_size=8"),
     "sentences": ("model.hidden_size=8",),
+    "squad": ("task.vectors=random", "task.vector_size=8", "model.hidden_size=4"),
     "enwik8": ("model.hidden_size=8",),
     "text": ("model.hidden_size=8",),
     "wikitext103": ("model.hidden_size=8", "task.cutoffs=[5,10]", "task.embedding_size=16"),
@@ -63,7 +64,7 @@ def in_small(words: list[str], data: Path, run: Path) -> list[str]:
         return words if {"--cfg", "--help"} & set(rest) else [*words, *SMALL[task]]
     if verb == "reproduce":
         table = next(word for word in rest if word.startswith("table=")).removeprefix("table=")
-        return [*words, "seeds=1", "rows=lstm", *SMALL[table]]
+        return [*words, "seeds=1", f"rows={'lstm3' if table == 'squad' else 'lstm'}", *SMALL[table]]
     raise AssertionError(f"no test of `sru-repro {verb}`: add one here")
 
 
@@ -80,6 +81,7 @@ def test_a_command_of_the_readme(
     sru_repro: Command,
     sst_run: Path,
     language_run: Path,
+    squad_run: Path,
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -101,7 +103,10 @@ def test_a_command_of_the_readme(
             called = sru_repro(verb, "--help", cwd=tmp_path)
             assert called.status == 0 and called.out.startswith(f"sru-repro {verb}"), verb
         return
-    run = language_run if "runs/enwik8" in line else sst_run
+    (tmp_path / "article.txt").write_text("The bridge of Arles was built in 1923 by Ada.")
+    run = {"runs/enwik8": language_run, "runs/squad": squad_run}.get(
+        "".join(re.findall("runs/enwik8|runs/squad", line)), sst_run
+    )
     called = sru_repro(*in_small(words_of(line), data, run), cwd=tmp_path)
     assert called.status == 0, called.err
     assert called.out or "test/" in called.err

@@ -174,9 +174,11 @@ def test_prediction_of_a_language_model_is_its_bits_per_byte() -> None:
 def test_a_task_is_found_by_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from sru_repro import tasks
 
-    assert tasks.names() == ["lm", "sentences", "sst"]
+    assert tasks.names() == ["lm", "sentences", "squad", "sst"]
     make: Callable[[str], Any] = tasks.task_class
-    with pytest.raises(ValueError, match="unknown kind of task 'foo': expected one of lm, sentences, sst"):
+    with pytest.raises(
+        ValueError, match="unknown kind of task 'foo': expected one of lm, sentences, squad, sst"
+    ):
         make("foo")
     (tmp_path / "two.py").write_text(
         "from sru_repro.tasks import Task\n\n\nclass One(Task):\n    pass\n\n\nclass Two(Task):\n    pass\n"
