@@ -107,7 +107,7 @@ def test_another_run_was_faster(tmp_path: Path) -> None:
     found = prepared({"files": [["x", 1, 2]]}, {}, slow)
     assert inner.calls == 1
     assert found.splits[2].tolist() == [8, 9]
-    assert json.loads((folder(tmp_path / "cache") / "meta.json").read_text())["dtype"] == "uint16"
+    assert json.loads((folder(tmp_path / "cache") / "meta.json").read_text())["facts"]["dtype"] == "uint16"
 
 
 def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

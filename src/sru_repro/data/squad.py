@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sru_repro.data.fetch import digest
+from sru_repro.data.folder_cache import Facts, kept_folder
 from sru_repro.data.reader_tokens import Tokenizer
-from sru_repro.data.squad_cache import Facts, kept_folder
 from sru_repro.data.squad_files import HUB, PUBLISHED, read_file, read_hub, squad_files
 from sru_repro.data.squad_prepare import prepare
 from sru_repro.data.squad_split import Example, Split, Store, Strings, single_example

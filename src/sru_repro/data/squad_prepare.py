@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sru_repro.data.folder_cache import Facts, write_strings
 from sru_repro.data.reader_tokens import Chunk, Tokenizer, chunk_of, start_worker, tokenize_chunk
-from sru_repro.data.squad_cache import Facts, write_strings
 from sru_repro.data.squad_files import RawSplit
 from sru_repro.data.squad_split import COLUMNS, Ints, mapped
 from sru_repro.data.token_cache import progress

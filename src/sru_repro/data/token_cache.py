@@ -1,35 +1,25 @@
-"""Texts that were numbered once: kept on disk, memory-mapped by every run after.
+"""Texts that were numbered once: kept on disk (`folder_cache`), memory-mapped by every run after.
 
-A prepared text is a folder with `ids` (the numbers, one split after the other, nothing else) and `meta.json`
-(what it was made from, its type and splits, its vocabulary). It is written under another name and renamed when
-it is whole, so a reader sees all of it or nothing, and two runs that prepare the same text do no harm.
+A prepared text is the file `ids`: the numbers, one split after the other, nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sru_repro.data.corpus import Ids
 from sru_repro.data.fetch import fingerprint
+from sru_repro.data.folder_cache import Facts, kept_folder
 from sru_repro.data.symbols import Symbols
 from sru_repro.data.text_files import Advance
-from sru_repro.data.vectors import CACHE_VARIABLE
-from sru_repro.errors import DataError
-
-VERSION = 1
-"""Part of every key: a change of the format makes old folders strange."""
 
 
 @dataclass(frozen=True)
@@ -61,67 +51,27 @@ def prepared(
     the vocabulary and `options`; `key` says which files the text comes from. Raises DataError when the cache
     cannot be written.
     """
-    key = json.loads(json.dumps({"version": VERSION, **key, "options": options}))
-    cache = Path(os.environ.get(CACHE_VARIABLE, "runs/.cache"))
-    kept = cache / f"text-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}"
-    if (found := _read(kept, key)) is not None:
-        return found
-    made = [place for place in (cache, *cache.parents) if not place.exists()]
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="part-", dir=cache) as part:
-            folder = Path(part, "text")
-            folder.mkdir()
-            meta = build(folder)
-            mark = text_fingerprint(folder / "ids", meta, options)
-            (folder / "meta.json").write_text(json.dumps({"key": key, "fingerprint": mark, **vars(meta)}))
-            _put(folder, kept, key)
-    except DataError:  # a text that is refused leaves nothing behind
-        with suppress(OSError):
-            for place in made:
-                place.rmdir()
-        raise
-    except OSError as error:
-        raise DataError(
-            f"{cache}: expected a folder with room for the prepared text ({error.strerror or error}); "
-            f"name another one by {CACHE_VARIABLE}"
-        ) from error
-    found = _read(kept, key)
-    if found is None:
-        raise DataError(
-            f"{kept}: expected the text that was just prepared, found another; delete this folder"
-        )
-    return found
+
+    def facts(folder: Path) -> Facts:
+        return vars(build(folder))
+
+    def mark(folder: Path, found: Facts) -> str:
+        return text_fingerprint(folder / "ids", Meta(**found), options)
+
+    kept = kept_folder("text", {**key, "options": options}, facts, mark)
+    meta = Meta(
+        kept.facts["dtype"],
+        tuple(kept.facts["ends"]),
+        tuple(kept.facts["items"]),
+        kept.facts["counts"],
+    )
+    return open_ids(kept.folder / "ids", meta, kept.fingerprint)
 
 
 def text_fingerprint(ids: Path, meta: Meta, options: Mapping[str, object]) -> str:
     """The fingerprint of a text in numbers: it depends on these, on what they stand for, and on the options."""
     vocabulary = hashlib.sha256(json.dumps(meta.items).encode()).hexdigest()
     return fingerprint([ids], {**options, "ends": meta.ends, "vocabulary": vocabulary})
-
-
-def _put(folder: Path, kept: Path, key: Mapping[str, object]) -> None:
-    """Rename a whole folder to its place, unless another run was faster."""
-    if _read(kept, key) is None:
-        shutil.rmtree(kept, ignore_errors=True)
-        try:
-            folder.rename(kept)
-        except OSError:
-            if _read(kept, key) is None:
-                raise
-
-
-def _read(folder: Path, key: Mapping[str, object]) -> Prepared | None:
-    """What is in a folder of the cache; None when it is missing, cut, or another text's."""
-    try:
-        meta: dict[str, Any] = json.loads((folder / "meta.json").read_bytes())
-        dtype, ends = np.dtype(meta["dtype"]), [int(end) for end in meta["ends"]]
-        if meta["key"] != key or (folder / "ids").stat().st_size != ends[2] * dtype.itemsize:
-            return None
-        found = Meta(meta["dtype"], (ends[0], ends[1], ends[2]), tuple(meta["items"]), meta["counts"])
-        return open_ids(folder / "ids", found, meta["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return None
 
 
 def open_ids(ids: Path, meta: Meta, fingerprint: str) -> Prepared:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sru_repro.data.squad_cache import Facts, Kept, kept_folder, write_strings
+from sru_repro.data.folder_cache import Facts, Kept, kept_folder, write_strings
 from sru_repro.data.squad_split import Strings
 from sru_repro.errors import DataError
 

@@ -1,7 +1,8 @@
-"""A folder of arrays and texts that is made once, and found again by what it was made from.
+"""A folder of prepared data that is made once, and found again by what it was made from.
 
-As with `token_cache`: it is written under another name and renamed when it is whole, so a reader sees all of it or
-nothing, and one that is cut is made again.
+It holds what its builder wrote, and `meta.json`: what it was made from, what the builder said, the sizes of its files.
+It is written under another name and renamed when it is whole, so a reader sees all of it or nothing, two runs that
+prepare the same data do no harm, and one that is cut is made again.
 """
 
 from __future__ import annotations
@@ -39,11 +40,17 @@ class Kept:
     fingerprint: str
 
 
-def kept_folder(name: str, key: Mapping[str, object], build: Callable[[Path], Facts]) -> Kept:
+def kept_folder(
+    name: str,
+    key: Mapping[str, object],
+    build: Callable[[Path], Facts],
+    mark: Callable[[Path, Facts], str] | None = None,
+) -> Kept:
     """The folder `NAME-...` that `key` names, from the cache or built.
 
-    `build` gets an empty folder and writes files into it. The fingerprint depends on the contents of these and on
-    the builder's facts, not on the key. Raises DataError when the cache cannot be written.
+    `build` gets an empty folder and writes files into it. The fingerprint is what `mark` makes of folder and facts;
+    without it, it depends on the contents of the files and on the facts, not on the key. Raises DataError when the
+    cache cannot be written.
     """
     key = json.loads(json.dumps({"version": VERSION, **key}))
     cache = Path(os.environ.get(CACHE_VARIABLE, "runs/.cache"))
@@ -61,7 +68,7 @@ def kept_folder(name: str, key: Mapping[str, object], build: Callable[[Path], Fa
             meta = {
                 "key": key,
                 "facts": facts,
-                "fingerprint": fingerprint(files, {"facts": facts}),
+                "fingerprint": mark(folder, facts) if mark else fingerprint(files, {"facts": facts}),
                 "sizes": {path.name: path.stat().st_size for path in files},
             }
             (folder / "meta.json").write_text(json.dumps(meta))
