@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import spacy
 
+from sru_repro.data import hub as hub_module
 from sru_repro.data import squad as module
 from sru_repro.data import squad_files, squad_prepare
 from sru_repro.data.squad import Squad, load_squad
@@ -187,7 +188,7 @@ def test_hub_and_files_are_the_same_data(
 
     fake = types.SimpleNamespace(load_dataset=load_dataset, disable_progress_bars=lambda: None)
     monkeypatch.setitem(sys.modules, "datasets", fake)
-    monkeypatch.setattr(squad_files, "connection_problem", lambda url: None)
+    monkeypatch.setattr(hub_module, "connection_problem", lambda url: None)
     for _ in range(2):
         hub = load_squad(tmp_path / "nowhere", tagger="none")
         assert (hub.fingerprint, hub.source) == (files.fingerprint, "rajpurkar/squad")

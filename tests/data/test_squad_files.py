@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sru_repro.data import hub as hub_module
 from sru_repro.data import squad_files as files
 from sru_repro.data.squad_files import read_file, read_hub
 from sru_repro.errors import DataError
@@ -203,7 +204,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]]) -> list[tup
 
     fake = types.SimpleNamespace(load_dataset=load_dataset, disable_progress_bars=lambda: None)
     monkeypatch.setitem(sys.modules, "datasets", fake)
-    monkeypatch.setattr(files, "connection_problem", lambda url: None)
+    monkeypatch.setattr(hub_module, "connection_problem", lambda url: None)
     return calls
 
 
@@ -260,6 +261,6 @@ def test_told_to_be_offline_the_librarys_own_cache_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub(monkeypatch, [ROW])
-    monkeypatch.setattr(files, "connection_problem", lambda url: "asked")
+    monkeypatch.setattr(hub_module, "connection_problem", lambda url: "asked")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert read_hub(tmp_path)[0].ids == ["a"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sru_repro.data import hub as hub_module
 from sru_repro.data import wikitext
 from sru_repro.data.corpora import load_corpus
 from sru_repro.data.corpus import Corpus
@@ -77,7 +78,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
     fake = types.SimpleNamespace(load_dataset=load_dataset, disable_progress_bars=lambda: None)
     monkeypatch.setitem(sys.modules, "datasets", fake)
-    monkeypatch.setattr(wikitext, "connection_problem", lambda url: None)
+    monkeypatch.setattr(hub_module, "connection_problem", lambda url: None)
     return calls
 
 
@@ -122,7 +123,7 @@ def test_told_to_be_offline_the_librarys_own_cache_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub(monkeypatch)
-    monkeypatch.setattr(wikitext, "connection_problem", lambda url: "asked")
+    monkeypatch.setattr(hub_module, "connection_problem", lambda url: "asked")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     check(load_corpus("wikitext2", tmp_path, "words"))
 

@@ -7,20 +7,15 @@ the paragraph and the question.
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sru_repro.data.fetch import connection_problem, find, missing
+from sru_repro.data.fetch import find
+from sru_repro.data.hub import hub_splits
 from sru_repro.errors import DataError
 
 HUB = "rajpurkar/squad"
-
-_ENDPOINT_VARIABLE = "HF_ENDPOINT"
-_OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
 @dataclass(frozen=True)
@@ -142,9 +137,10 @@ def read_file(path: Path) -> RawSplit:
 
 def read_hub(data_dir: Path) -> tuple[RawSplit, RawSplit]:
     """Both splits by way of `datasets`; DataError when they are not to be had."""
+    candidates = ["squad/{train,dev}-v1.1.json", "{train,dev}-v1.1.json"]
+    found = hub_splits(data_dir, candidates, HUB, [split.hub for split in PUBLISHED])
     train, dev = (
-        _from_rows(rows, f"{HUB}, {split.hub}")
-        for rows, split in zip(_hub_splits(data_dir), PUBLISHED, strict=True)
+        _from_rows(rows, f"{HUB}, {split.hub}") for rows, split in zip(found, PUBLISHED, strict=True)
     )
     return train, dev
 
@@ -165,29 +161,6 @@ def _from_rows(rows: Any, name: str) -> RawSplit:
     if not split.ids:
         raise DataError(f"{name}: expected questions, found none")
     return split
-
-
-def _hub_splits(data_dir: Path) -> Iterator[Any]:
-    """Train and validation as `datasets` has them: rows of one question each, mapped from its own cache."""
-    candidates = ["squad/{train,dev}-v1.1.json", "{train,dev}-v1.1.json"]
-    endpoint = os.environ.get(_ENDPOINT_VARIABLE) or "https://huggingface.co"
-    # Told that there is no network, `datasets` itself looks no further than its own cache.
-    offline = any(
-        os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in _OFFLINE_VARIABLES
-    )
-    problem = None if offline else connection_problem(endpoint)
-    if problem is None:
-        import datasets
-
-        if not sys.stderr.isatty():
-            datasets.disable_progress_bars()
-        try:
-            return iter([datasets.load_dataset(HUB, split=split.hub) for split in PUBLISHED])
-        # Whatever goes wrong in there (network, disk, Hub) comes as one of very many classes.
-        except Exception as error:
-            problem = " ".join(f"{type(error).__name__}: {error}".split())
-    reason = f"reading {HUB} from {endpoint} failed ({problem})"
-    raise DataError(missing(data_dir / candidates[0], candidates, reason))
 
 
 def _list(holder: Any, key: str, place: str) -> list[Any]:

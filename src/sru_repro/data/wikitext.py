@@ -7,15 +7,13 @@ papers' perplexities are per word of this list.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sru_repro.data.corpus import Corpus, amount
-from sru_repro.data.fetch import connection_problem, missing
+from sru_repro.data.hub import hub_splits
 from sru_repro.data.numbering import number_words
 from sru_repro.data.prepare import prepare_words
 from sru_repro.data.text_files import Advance, TextFile, members
@@ -23,10 +21,6 @@ from sru_repro.data.token_cache import Meta, Prepared, prepared, progress
 from sru_repro.errors import ConfigError, DataError
 
 HUB = "Salesforce/wikitext"
-ENDPOINT_VARIABLE = "HF_ENDPOINT"
-"""Environment variable of the Hugging Face libraries with the address of another Hub."""
-
-_OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 _ROWS = 1000
 
 
@@ -125,29 +119,9 @@ def _from_hub(
 
 
 def _hub_splits(data_dir: Path, data: WikiText) -> list[Any]:
-    """Train, validation and test as `datasets` has them: rows of one line each, mapped from its own cache."""
+    """Train, validation and test: rows of one line each."""
     candidates = [f"{data.folder}/wiki.{{train,valid,test}}.tokens", f"{data.config}.zip"]
-    endpoint = os.environ.get(ENDPOINT_VARIABLE) or "https://huggingface.co"
-    # Told that there is no network, `datasets` itself looks no further than its own cache.
-    offline = any(
-        os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in _OFFLINE_VARIABLES
-    )
-    problem = None if offline else connection_problem(endpoint)
-    if problem is None:
-        import datasets
-
-        if not sys.stderr.isatty():
-            datasets.disable_progress_bars()
-        try:
-            return [
-                datasets.load_dataset(HUB, data.config, split=split)
-                for split in ("train", "validation", "test")
-            ]
-        # Whatever goes wrong in there (network, disk, Hub) comes as one of very many classes.
-        except Exception as error:
-            problem = " ".join(f"{type(error).__name__}: {error}".split())
-    reason = f"reading {HUB} from {endpoint} failed ({problem})"
-    raise DataError(missing(data_dir / candidates[0], candidates, reason))
+    return hub_splits(data_dir, candidates, HUB, ("train", "validation", "test"), data.config)
 
 
 def _pieces(rows: Any, advance: Advance) -> Iterator[str]:
