@@ -50,6 +50,7 @@ class Encoder(nn.Module):
     bidirectional  whether the second half of H was computed backwards in time
     uses_ops     whether it runs on the recurrences of `sru_repro.ops`
     stepwise     whether there is an output for every step; else one for the whole sequence
+    masks_input  whether it draws the dropout mask on its input by itself, see `layers_of`
     """
 
     Config: ClassVar[type[ModelSettings]]
@@ -59,6 +60,7 @@ class Encoder(nn.Module):
     bidirectional: bool = False
     uses_ops: bool = False
     stepwise: ClassVar[bool] = True
+    masks_input: bool = False
 
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
@@ -82,9 +84,17 @@ class Encoder(nn.Module):
 
     @classmethod
     def layers_of(
-        cls, input_size: int, config: ModelSettings, stream: Stream | None = None
+        cls,
+        input_size: int,
+        config: ModelSettings,
+        stream: Stream | None = None,
+        *,
+        input_dropout: float = 0.0,
     ) -> "list[Encoder]":
         """The encoder of these settings as single layers, for tasks that want what lies between them.
+
+        `input_dropout` is the probability of a mask on the input of every layer. A model that puts it elsewhere than
+        in front of the layer takes it and says so by `masks_input`; in front of all others it is left to the caller.
 
         Raises:
             ValueError: a model without `num_layers`.
@@ -93,12 +103,18 @@ class Encoder(nn.Module):
         require(count > 0, f"model={config.name}: expected a model with num_layers, of which it has none")
         layers: list[Encoder] = []
         for i in range(count):
-            layers.append(cls.layer_of(i, layers[-1].output_size if layers else input_size, config, stream))
+            size = layers[-1].output_size if layers else input_size
+            layers.append(cls.layer_of(i, size, config, stream, input_dropout))
         return layers
 
     @classmethod
     def layer_of(
-        cls, index: int, input_size: int, config: ModelSettings, stream: Stream | None = None
+        cls,
+        index: int,
+        input_size: int,
+        config: ModelSettings,
+        stream: Stream | None = None,
+        input_dropout: float = 0.0,
     ) -> "Encoder":
         """Layer `index` of `layers_of`. What the whole encoder does between its layers is left to the caller."""
         return cls.from_config(input_size, config.model_copy(update={"num_layers": 1}), stream)

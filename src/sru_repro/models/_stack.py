@@ -18,7 +18,8 @@ class Stack(Encoder):
 
     Args:
         layers: encoders whose sizes fit, as `Encoder.layers_of` makes them.
-        dropout: probability of a mask on the input of every layer, one per sequence and layer.
+        dropout: probability of a mask on the input of every layer, one per sequence and layer; not of those that draw
+            it by themselves (`masks_input`).
         concat: the outputs of all layers side by side instead of the last one's. A bidirectional stack keeps the
             backward columns of all layers in the second half.
     """
@@ -41,13 +42,13 @@ class Stack(Encoder):
         """Returns (h_LBH, [state of every layer])."""
         outputs, states = [], []
         for i, layer in enumerate(self.layers):
-            x_LBD, after = layer(self._masked(x_LBD), None if state is None else state[i], padding_LB)
+            x_LBD, after = layer(self._masked(layer, x_LBD), None if state is None else state[i], padding_LB)
             outputs.append(x_LBD)
             states.append(after)
         return self._side_by_side(outputs) if self.concat else x_LBD, states
 
-    def _masked(self, x_LBD: Tensor) -> Tensor:
-        if not (self.training and self.dropout > 0):
+    def _masked(self, layer: Encoder, x_LBD: Tensor) -> Tensor:
+        if layer.masks_input or not (self.training and self.dropout > 0):
             return x_LBD
         return x_LBD * sequence_mask(x_LBD.size(1), x_LBD.size(2), self.dropout, x_LBD)
 

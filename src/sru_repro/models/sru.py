@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
 from . import _authors, _packed
-from ._contract import Encoder, ModelSettings, Stream, require
+from ._contract import Encoder, ModelSettings, Stream, require, sequence_mask
 from ._lstm_convention import LSTMConvention
 from ._sru_layer import ElementwiseLayer
 
@@ -60,8 +60,17 @@ class SRULayer(ElementwiseLayer):
     and output sizes differ, W_s of the skip; n is the input size, or `projection_size` when factorised.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, *, projection_size: int, **options: Any) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        projection_size: int,
+        input_dropout: float = 0.0,
+        **options: Any,
+    ) -> None:
         super().__init__(input_size, hidden_size, **options)
+        self.input_dropout = input_dropout
         # Factorising pays only when the inner size is below both outer ones (the authors' rule for enwik8).
         factorised = 0 < projection_size < min(input_size, self.columns)
         inner = projection_size if factorised else input_size
@@ -81,6 +90,7 @@ class SRULayer(ElementwiseLayer):
             gates[1:3].mul_(math.sqrt(0.5))  # the other half of a gate's variance comes from v * c
         if self.matrices == 4:
             gates[3].mul_(self.alpha)
+        self.weight.mul_(math.sqrt(1 - self.input_dropout))
         if self.layer_norm is not None:
             self.weight.mul_(0.1)
         self.reset_vectors(weight_c=math.sqrt(3 * 0.5))
@@ -91,6 +101,9 @@ class SRULayer(ElementwiseLayer):
         """Returns (h_LBH, c_n (B, H))."""
         mask_BH = self.highway_mask(x_LBD.size(1))
         product_input = self.product_input(x_LBD)
+        if self.training and self.input_dropout > 0:
+            mask_BD = sequence_mask(x_LBD.size(1), x_LBD.size(2), self.input_dropout, x_LBD)
+            product_input = product_input * mask_BD
         if self.projection is not None:
             product_input = ops.linear(product_input, self.projection)
         return self.recur(ops.linear(product_input, self.weight), x_LBD, c0_BH, mask_BH, padding_LB)
@@ -114,6 +127,8 @@ class SRU(Encoder):
         activation: g in h = r * g(c) + ...
         v1: the gates do not see c_{t-1} (arXiv v1 of 2017), and dropout masks g(c) alone.
         dropout_last: the last layer has the mask of `dropout` too.
+        input_dropout: probability of a mask on what goes into the product of every layer, one per sequence; the
+            highway sees the input as it is (the authors' rnn_dropout).
         batch_first: inputs and outputs are (B, L, ...) and padding (B, L).
     """
 
@@ -136,6 +151,7 @@ class SRU(Encoder):
         activation: Literal["identity", "tanh"] = "identity",
         v1: bool = False,
         dropout_last: bool = False,
+        input_dropout: float = 0.0,
         batch_first: bool = False,
     ) -> None:
         super().__init__()
@@ -155,6 +171,7 @@ class SRU(Encoder):
         self.output_size = hidden_size * (2 if bidirectional else 1)
         self.bidirectional = bidirectional
         self.causal = self.streams = not bidirectional
+        self.masks_input = input_dropout > 0
         self.layers = nn.ModuleList(
             SRULayer(
                 input_size if i == 0 else self.output_size,
@@ -162,6 +179,7 @@ class SRU(Encoder):
                 dropout=dropout if i + 1 < num_layers or dropout_last else 0.0,
                 bidirectional=bidirectional,
                 projection_size=projection_size,
+                input_dropout=input_dropout,
                 highway_bias=highway_bias,
                 layer_norm=layer_norm,
                 has_skip_term=has_skip_term,
@@ -174,11 +192,17 @@ class SRU(Encoder):
 
     @classmethod
     def layer_of(
-        cls, index: int, input_size: int, config: ModelSettings, stream: Stream | None = None
+        cls,
+        index: int,
+        input_size: int,
+        config: ModelSettings,
+        stream: Stream | None = None,
+        input_dropout: float = 0.0,
     ) -> "SRU":
-        """See `Encoder`; every layer keeps its mask on the highway, as the authors' reader does."""
+        """See `Encoder`; every layer keeps its mask on the highway, as the authors' reader does, and the one on its
+        input stands before the product alone."""
         options = config.model_dump(exclude={"name", "num_layers"})
-        return cls(input_size, num_layers=1, dropout_last=True, **options)
+        return cls(input_size, num_layers=1, dropout_last=True, input_dropout=input_dropout, **options)
 
     def forward(  # type: ignore[override]
         self,

@@ -257,7 +257,12 @@ class SRUpp(Encoder):
 
     @classmethod
     def layer_of(
-        cls, index: int, input_size: int, config: ModelSettings, stream: Stream | None = None
+        cls,
+        index: int,
+        input_size: int,
+        config: ModelSettings,
+        stream: Stream | None = None,
+        input_dropout: float = 0.0,
     ) -> "SRUpp":
         """See `Encoder`; attention where the whole stack has it, the mask on the highway in every layer."""
         options = config.model_dump(exclude={"name"})

@@ -91,7 +91,7 @@ class SQuAD(Task):
         self.entity_embedding = nn.Embedding(ENTITIES, ENTITIES, padding_idx=0)
         self.encoder, self.question_encoder = (
             Stack(
-                encoder_class(model.name).layers_of(width, model),
+                encoder_class(model.name).layers_of(width, model, input_dropout=config.layer_dropout),
                 dropout=config.layer_dropout,
                 concat=config.concat_layers,
             )
