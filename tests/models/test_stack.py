@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sru_repro.cli.compose import composed
 from sru_repro.models import Encoder, Stream, encoder_class
+from sru_repro.models import sru as models_sru
 from sru_repro.models._contract import State
 from sru_repro.models._stack import Stack
 
@@ -150,3 +151,44 @@ def test_a_model_without_layers_is_refused() -> None:
     for broken in ({"layers": []}, {"layers": [Recorder(D)], "dropout": 1.0}):
         with pytest.raises(ValueError, match=r"^(layers|dropout): expected"):
             Stack(**broken)
+
+
+SMALL = ("model.hidden_size=2", "model.bidirectional=true", "model.dropout=0", "model.rescale=true")
+
+
+def test_the_mask_of_sru_spares_its_highway() -> None:
+    """Without weights nothing but the highway is left: h = (1 - r) alpha x with r = 1/2, whatever is masked."""
+    layers = encoder_class("sru").layers_of(
+        4, settings("sru", *SMALL, "model.num_layers=2"), input_dropout=0.5
+    )
+    stack = Stack(layers, dropout=0.5).train()
+    with torch.no_grad():
+        for name, parameter in stack.named_parameters():
+            if not name.endswith("bias"):
+                parameter.zero_()
+    x_LBD = torch.randn(3, 2, 4)
+    h_LBH, _ = stack(x_LBD)
+    alpha = layers[0].layers[0].alpha  # type: ignore[index,union-attr]
+    torch.testing.assert_close(h_LBH, (alpha / 2) ** 2 * x_LBD)
+
+
+def test_the_mask_of_sru_stands_before_the_product() -> None:
+    """Whole columns of a sequence's input are missing from U, the others doubled."""
+    torch.manual_seed(0)
+    (layer,) = encoder_class("sru").layers_of(
+        4, settings("sru", *SMALL, "model.num_layers=1"), input_dropout=0.5
+    )
+    assert layer.masks_input
+    seen: list[torch.Tensor] = []
+    original = models_sru.ops.linear
+
+    def linear(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        seen.append(x)
+        return original(x, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models_sru.ops, "linear", linear)
+        Stack([layer], dropout=0.5).train()(torch.ones(5, 6, 4))
+    (masked_LBD,) = seen
+    assert torch.equal(masked_LBD, masked_LBD[:1].expand_as(masked_LBD))
+    assert set(masked_LBD.unique().tolist()) == {0.0, 2.0}
