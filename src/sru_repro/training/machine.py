@@ -1,9 +1,11 @@
 """What a number depends on besides the configuration: hardware, code revision, package versions, memory."""
 
+import ctypes
 import os
 import platform
 import re
 import subprocess
+import sys
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -99,6 +101,17 @@ def packages() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def give_back_memory() -> None:
+    """Returns freed memory to the system, where the C library is glibc.
+
+    Batches of many lengths leave its heap full of holes: a reader of two million parameters held 7 GB after 4,000
+    steps, of which it used one.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from ..errors import RunError
+from . import machine
 from .config import TrainerConfig
 from .console import Console
 from .dashboard import Dashboard
@@ -18,6 +19,8 @@ from .run_folder import RunRecord
 from .stepping import steps_now, steps_per_epoch
 
 SAVE_EVERY_S = 2.0
+TRIM_EVERY_S = 15.0
+"""Giving memory back takes some 50 ms, and as much again until it is there again."""
 
 
 def require_finite(where: str, figures: Mapping[str, float]) -> None:
@@ -51,6 +54,7 @@ class Recorder(Callback):
         self._started: float | None = None
         self._window: tuple[float, int, int] = (0.0, 0, 0)
         self._saved = 0.0
+        self._trimmed = time.perf_counter()
 
     # What a resumed run needs to go on counting.
     def state_dict(self) -> dict[str, Any]:
@@ -103,6 +107,9 @@ class Recorder(Callback):
         if time.perf_counter() - self._saved > SAVE_EVERY_S:
             self._saved = time.perf_counter()
             self._progress(trainer, seconds)
+        if module.device.type == "cpu" and time.perf_counter() - self._trimmed > TRIM_EVERY_S:
+            self._trimmed = time.perf_counter()
+            machine.give_back_memory()
 
     def _progress(self, trainer: pl.Trainer, seconds: float) -> None:
         done = self.fraction(trainer, seconds)
