@@ -93,7 +93,10 @@ def _scales(axes: "Axes", group: Row) -> None:
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(FixedLocator(contexts))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    # Powers of two lie too close for their digits in full.
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:.0f}" if value % 1024 else f"{value / 1024:.0f}Ki")
+    )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     axes.grid()
