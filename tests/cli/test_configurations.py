@@ -3,10 +3,10 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -220,9 +220,10 @@ def test_list_needs_neither_data_nor_network_nor_patience(tmp_path: Path) -> Non
         "from sru_repro.cli import main\n"
         "main(['list'])\n"
     )
-    began = time.monotonic()
+    began = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", refuse], cwd=tmp_path, env=os.environ, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "") and "204,034" in done.stdout
-    assert time.monotonic() - began < 10 and not list(tmp_path.iterdir())
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)  # the processor's time: others may be busy, too
+    assert ended.ru_utime - began.ru_utime < 10 and not list(tmp_path.iterdir())

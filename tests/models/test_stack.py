@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sru_repro.cli.compose import composed
-from sru_repro.models import Encoder, Stream, encoder_class
+from sru_repro.models import Encoder, encoder_class
 from sru_repro.models import sru as models_sru
 from sru_repro.models._contract import State
 from sru_repro.models._stack import Stack
@@ -136,11 +136,10 @@ def test_all_outputs_side_by_side(both: bool) -> None:
         assert torch.equal(h, torch.cat([one, two], -1))
 
 
-def test_a_transformer_is_causal_with_a_stream_alone() -> None:
+def test_a_transformer_sees_the_whole_sequence() -> None:
     config, cls = settings("transformer_xl", *WHOLE["transformer_xl"]), encoder_class("transformer_xl")
-    assert not Stack(cls.layers_of(D, config)).causal
-    stack = Stack(cls.layers_of(D, config, Stream(4, 4)))
-    assert stack.causal and stack.streams and not stack.uses_ops
+    stack = Stack(cls.layers_of(D, config))
+    assert not stack.causal and not stack.uses_ops
 
 
 def test_a_model_without_layers_is_refused() -> None:

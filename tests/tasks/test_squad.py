@@ -20,7 +20,6 @@ from sru_repro.cli.compose import composed
 from sru_repro.data.reader_batches import make_reader_batch
 from sru_repro.errors import ConfigError, DataError
 from sru_repro.record import read_record
-from sru_repro.tasks import task_class
 from sru_repro.tasks._reader import Alignment, Pooling, look_up
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import trained_task
@@ -97,12 +96,14 @@ def test_two_steps_of_every_model(model: str, squad_folder: Path, sru_repro: Com
     assert set(predictions) == {f"dev{i}" for i in range(record["data"]["counts"]["test"])}
 
 
-def test_a_model_without_steps_or_with_one_direction_is_refused(squad_folder: Path) -> None:
+def test_a_model_without_steps_or_with_one_direction_is_refused(sru_repro: Command, tmp_path: Path) -> None:
+    """Before any data are looked for."""
     with pytest.raises(ConfigError, match="expected a model with an output for each, found model=cnn"):
         composed(["task=squad", "model=cnn"])
-    config = composed(["task=squad", "model=sru"])
-    with pytest.raises(ConfigError, match=r"expected model\.bidirectional=true, found false"):
-        task_class("squad").create(config.task, config.model)
+    called = sru_repro("train", "task=squad", "model=sru", "data_dir=nowhere", cwd=tmp_path)
+    expected = "sru-repro: task=squad reads both ways: expected model.bidirectional=true, found false\n"
+    assert (called.status, called.err, list(tmp_path.iterdir())) == (2, expected, [])
+    assert composed(["task=squad"]).task.table == "squad", "to be listed and fetched, a task needs no model"
 
 
 def test_a_row_learns_its_questions_by_heart(squad_folder: Path) -> None:

@@ -104,20 +104,13 @@ class Encoder(nn.Module):
         layers: list[Encoder] = []
         for i in range(count):
             size = layers[-1].output_size if layers else input_size
-            layers.append(cls.layer_of(i, size, config, stream, input_dropout))
+            layers.append(cls.layer_of(i, size, config, input_dropout))
         return layers
 
     @classmethod
-    def layer_of(
-        cls,
-        index: int,
-        input_size: int,
-        config: ModelSettings,
-        stream: Stream | None = None,
-        input_dropout: float = 0.0,
-    ) -> "Encoder":
+    def layer_of(cls, index: int, input_size: int, config: ModelSettings, input_dropout: float) -> "Encoder":
         """Layer `index` of `layers_of`. What the whole encoder does between its layers is left to the caller."""
-        return cls.from_config(input_size, config.model_copy(update={"num_layers": 1}), stream)
+        return cls.from_config(input_size, config.model_copy(update={"num_layers": 1}))
 
 
 def detach(state: State) -> State:

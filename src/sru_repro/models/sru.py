@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
 from . import _authors, _packed
-from ._contract import Encoder, ModelSettings, Stream, require, sequence_mask
+from ._contract import Encoder, ModelSettings, require, sequence_mask
 from ._lstm_convention import LSTMConvention
 from ._sru_layer import ElementwiseLayer
 
@@ -191,14 +191,7 @@ class SRU(Encoder):
         )
 
     @classmethod
-    def layer_of(
-        cls,
-        index: int,
-        input_size: int,
-        config: ModelSettings,
-        stream: Stream | None = None,
-        input_dropout: float = 0.0,
-    ) -> "SRU":
+    def layer_of(cls, index: int, input_size: int, config: ModelSettings, input_dropout: float) -> "SRU":
         """See `Encoder`; every layer keeps its mask on the highway, as the authors' reader does, and the one on its
         input stands before the product alone."""
         options = config.model_dump(exclude={"name", "num_layers"})

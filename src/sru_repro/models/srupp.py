@@ -256,14 +256,7 @@ class SRUpp(Encoder):
         return cls(input_size, **config.model_dump(exclude={"name"}), stream=stream)
 
     @classmethod
-    def layer_of(
-        cls,
-        index: int,
-        input_size: int,
-        config: ModelSettings,
-        stream: Stream | None = None,
-        input_dropout: float = 0.0,
-    ) -> "SRUpp":
+    def layer_of(cls, index: int, input_size: int, config: ModelSettings, input_dropout: float) -> "SRUpp":
         """See `Encoder`; attention where the whole stack has it, the mask on the highway in every layer."""
         options = config.model_dump(exclude={"name"})
         places = (options.pop(name) for name in ("num_layers", "attention_every", "attention_last"))
@@ -273,7 +266,6 @@ class SRUpp(Encoder):
             num_layers=1,
             attention_every=int(attends),
             dropout_last=True,
-            stream=stream,
             **options,
         )
 

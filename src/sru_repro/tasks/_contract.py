@@ -82,6 +82,7 @@ class Task(nn.Module):
     uncounted         names of submodules left out of the published parameter count
     needs_stream      whether the state is carried from batch to batch, which takes a causal encoder
     needs_steps       whether every step of the encoder is read, which takes a stepwise one
+    needs_both_ways   whether a model that can run in both directions has to
     """
 
     Config: ClassVar[type[TaskSettings]]
@@ -91,6 +92,7 @@ class Task(nn.Module):
     uncounted: ClassVar[tuple[str, ...]] = ()
     needs_stream: ClassVar[bool] = False
     needs_steps: ClassVar[bool] = False
+    needs_both_ways: ClassVar[bool] = False
 
     @classmethod
     def headline_of(cls, config: Any) -> str:

@@ -69,6 +69,7 @@ class SQuAD(Task):
     higher_is_better = True
     uncounted = ("embedding", "tuned")
     needs_steps = True
+    needs_both_ways = True
 
     def __init__(
         self,
@@ -150,8 +151,6 @@ class SQuAD(Task):
 
     @classmethod
     def create(cls, config: SQuADConfig, model: ModelSettings, **build: Any) -> "SQuAD":
-        if not getattr(model, "bidirectional", True):
-            raise ConfigError("task=squad reads both ways: expected model.bidirectional=true, found false")
         return cls(config, model, **build)
 
     @classmethod

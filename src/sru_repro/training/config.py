@@ -193,6 +193,15 @@ def _clashes(config: RunConfig) -> None:
         )
 
 
+def require_both_ways(config: RunConfig) -> None:
+    """Refuses a model of one direction where the task reads both; apart from `check`, as a task alone, to be listed or
+    fetched, comes with the default model."""
+    if task_class(config.task.kind).needs_both_ways and not getattr(config.model, "bidirectional", True):
+        raise ConfigError(
+            f"task={config.task.name} reads both ways: expected model.bidirectional=true, found false"
+        )
+
+
 def _group(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     group = config.get(name)
     if not isinstance(group, dict):

@@ -80,12 +80,12 @@ def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, r
         )
         peak = machine.peak_memory(device)
         content |= peak
+        content["best"] = best_entry(content)
+        caught.deferred = False  # nothing to save any more: a signal ends what follows at once
+        caught.raise_if_any()
         alone = encoder_seconds(trainer, task, data.train, device)
         if alone is not None:
             content["throughput"]["encoder_seconds_per_epoch"] = alone
-        content["best"] = best_entry(content)
-        caught.deferred = False  # nothing to save any more: a signal ends the test at once
-        caught.raise_if_any()
         take_weights(task, best_weights(folder), folder)
         figures = measure(build_trainer(config), module, "test", data.test)
         require_finite("test set", figures)

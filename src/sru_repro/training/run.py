@@ -12,7 +12,7 @@ from ..errors import DataError, RunError, SuiteError
 from ..record import read_record
 from ..tasks import Task, TaskData, task_class
 from . import machine
-from .config import RunConfig, changes
+from .config import RunConfig, changes, require_both_ways
 from .interrupt import Interrupted, signals
 from .run_folder import RunRecord, identity, is_done, now
 
@@ -28,6 +28,7 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
     Raises:
         SuiteError: what the user can mend, or a failure of the run. Interrupted: a signal came; it can be resumed.
     """
+    require_both_ways(config)
     set_threads(config)
     device = config.trainer.accelerator
     with signals() as caught:
