@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 def test_a_right_back_end_passes() -> None:
     cases, lines = correct.failures("eager", CPU)
     assert lines == []
-    assert cases == len(correct._TYPES) * (len(ops.CELLS) * len(correct._GRID) + 3)
+    assert cases == len(correct.TYPES) * (len(ops.CELLS) * len(correct._GRID) + 3)
 
 
 def _nearly(h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ import torch
 from sru_repro import ops
 from sru_repro.ops import build, cuda, cuda_driver
 from sru_repro.ops.cuda_driver import Variant
+from sru_repro.ops.tiling import tiling
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 REGISTERS = 216
@@ -39,10 +40,9 @@ def chosen() -> Iterator[Variant]:
     """The SRU's kernels as `tiling` cuts them on an H200 (132 multiprocessors), from 1024 columns to a million."""
     kinds = (torch.float32, torch.bfloat16, torch.float64)
     for kind, kernel in itertools.product(kinds, ("forward", "backward")):
-        size, work = kind.itemsize, cuda.WORK[kind].itemsize
-        step = 4 * size + (size + work if kernel == "backward" else 0)
+        step = cuda.step_bytes(kernel, kind, 3, kind)
         for columns in (1 << i for i in range(10, 21)):
-            cut = cuda.tiling(columns, 1 if kind == torch.float64 else 4, step, 128, 132)
+            cut = tiling(columns, 1 if kind == torch.float64 else 4, step, 128, 132)
             yield Variant(kernel, "sru", kind, kind, "INPUT", False, True, False, cut.columns, cut.depth)
 
 

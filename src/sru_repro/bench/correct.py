@@ -7,7 +7,7 @@ Shapes: L time, B batch, k matrices, D columns = directions * hidden size.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import ops
-from ..ops.cuda import Tiling, tiled
+from ..ops.tiling import Tiling, tiled
 
 FACTOR = 3.0
 """Times the error of plain PyTorch that is accepted."""
 
-_TYPES = (torch.float32, torch.bfloat16)
+TYPES = (torch.float32, torch.bfloat16)
 _GRID: tuple[dict[str, Any], ...] = (
     {"length": 1, "batch": 1, "size": 8},
     {"length": 7, "batch": 3, "size": 37, "bidirectional": True},
@@ -35,19 +35,38 @@ _GRID: tuple[dict[str, Any], ...] = (
 
 Call = Callable[[str, dict[str, Tensor]], tuple[Tensor, ...]]
 """Back end and inputs to outputs."""
+Case = tuple[str, Call, dict[str, Tensor]]
+"""What is tried, in words; the function; its inputs in float64."""
 
 
-def failures(backend: str, device: torch.device) -> tuple[int, list[str]]:
-    """How many cases were compared on that back end, and a line for each that is wrong or does not run."""
-    lines, cases = [], 0
-    for cut, (what, run, inputs), dtype in itertools.product(_cuts(backend), _cases(device), _TYPES):
-        cases += 1
-        with tiled(**cut):
-            problem = _problem(backend, run, inputs, dtype)
-        if problem:
-            words = [f"back end {backend}", *map(str, cut.values()), what, str(dtype).removeprefix("torch.")]
-            lines.append(f"{', '.join(words)}: {problem}")
-    return cases, lines
+def failures(
+    backend: str,
+    device: torch.device,
+    cases: Iterable[Case] | None = None,
+    types: Sequence[torch.dtype] = TYPES,
+    cuts: Sequence[dict[str, Tiling]] | None = None,
+) -> tuple[int, list[str]]:
+    """How many cases were compared on that back end, and a line for each that is wrong or does not run.
+
+    Without `cases` the compact grid of all cells, and the products.
+    """
+    if cases is None:
+        cases = itertools.chain(*(grid(cell, device) for cell in ops.CELLS), products(device))
+    lines, tried = [], 0
+    for what, run, inputs in cases:
+        for cut, dtype in itertools.product(_cuts(backend) if cuts is None else cuts, types):
+            tried += 1
+            with tiled(**cut):
+                problem = _problem(backend, run, inputs, dtype)
+            if problem:
+                words = [f"back end {backend}", *map(str, cut.values()), what, name_of(dtype)]
+                lines.append(f"{', '.join(words)}: {problem}")
+    return tried, lines
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """As tables call it."""
+    return str(dtype).removeprefix("torch.")
 
 
 def _cuts(backend: str) -> list[dict[str, Tiling]]:
@@ -57,13 +76,43 @@ def _cuts(backend: str) -> list[dict[str, Tiling]]:
     return [{}, *({"forward": cut, "backward": cut} for cut in (Tiling(4, 2, 128), Tiling(2, 4, 64)))]
 
 
-def _cases(device: torch.device) -> Iterator[tuple[str, Call, dict[str, Tensor]]]:
-    """What is tried, in words; the function; its inputs in float64."""
-    for name in ops.CELLS:
-        for options in _GRID:
-            inputs, rest = _arguments(name, device, **options)
-            words = [f"{key} {value}" for key, value in options.items()]
-            yield f"{name} ({', '.join(words)})", _recurrence(name, rest), inputs
+def grid(cell: str, device: torch.device) -> Iterator[Case]:
+    """A cell at a few sizes, each with other options."""
+    for options in _GRID:
+        yield case(cell, device, **options)
+
+
+def combinations(cell: str, device: torch.device) -> Iterator[Case]:
+    """A cell with every combination of the options that it has, at one small size."""
+    spec = ops.CELLS[cell]
+    highway, choice = spec.output == "highway", (False, True)
+    for both, padding, per_step, mask, tanh, skip in itertools.product(
+        choice,
+        choice,
+        choice if spec.peephole else (False,),
+        choice if highway else (False,),
+        choice if spec.output != "state" else (False,),
+        ("input", "matrix", "none") if highway else ("input",),
+    ):
+        activation = "tanh" if tanh else "identity"
+        options: dict[str, Any] = {
+            "bidirectional": both,
+            "padding": padding,
+            "per_step": per_step,
+            "mask": mask,
+        }
+        yield case(cell, device, length=6, batch=3, size=12, skip=skip, activation=activation, **options)
+
+
+def case(cell: str, device: torch.device, **options: Any) -> Case:
+    """A cell at a size (`length`, `batch`, `size`) with options, as `_arguments` takes them."""
+    inputs, rest = _arguments(cell, device, **options)
+    words = [f"{key} {value}" for key, value in options.items() if value is not False]
+    return f"{cell} ({', '.join(words)})", _recurrence(cell, rest), inputs
+
+
+def products(device: torch.device) -> Iterator[Case]:
+    """The product of a layer at three sizes."""
     for rows, size, width in ((1, 8, 24), (37, 131, 96), (256, 64, 192)):
         factors = {"x": _normal(rows, 1, size), "weight": _normal(width, size)}
         on_device = {key: value.to(device) for key, value in factors.items()}
@@ -126,21 +175,23 @@ def _arguments(
 def _problem(backend: str, run: Call, inputs: dict[str, Tensor], dtype: torch.dtype) -> str:
     """What is wrong with the back end's outputs and gradients, or ""."""
     rounded = {key: value.to(dtype) for key, value in inputs.items()}
-    truth = _results("reference", run, {key: value.double() for key, value in rounded.items()})
-    plain = _results("reference", run, rounded)
+    truth = results("reference", run, {key: value.double() for key, value in rounded.items()})
+    plain = results("reference", run, rounded)
     try:
-        found = _results(backend, run, rounded)
+        found = results(backend, run, rounded)
     except Exception as error:
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
     for name, value in found.items():
         off, usual = (float((result.double() - truth[name]).abs().max()) for result in (value, plain[name]))
         last_place = torch.finfo(value.dtype).eps * max(1.0, float(truth[name].abs().max()))
-        if not off <= FACTOR * usual + 4 * last_place:  # also when it is no number
+        # In float64 plain PyTorch is the truth itself, and has no error to be compared with.
+        places = 4 if dtype != torch.float64 else 1000
+        if not off <= FACTOR * usual + places * last_place:  # also when it is no number
             return f"{name} is off by {off:.2g}, plain PyTorch by {usual:.2g}"
     return ""
 
 
-def _results(backend: str, run: Call, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+def results(backend: str, run: Call, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Outputs, and the gradient of each input under fixed random gradients of all outputs."""
     leaves = {key: value.detach().clone().requires_grad_() for key, value in inputs.items()}
     outputs = run(backend, leaves)

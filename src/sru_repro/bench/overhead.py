@@ -60,7 +60,7 @@ def time_graphs(
         try:
             for mode, call in passes(build(shape, device, dtype), shape, device, dtype).items():
                 calls[name, mode] = call
-                calls[name, f"graph_{mode}"] = _graph(call)
+                calls[name, f"graph_{mode}"] = graph(call)
         except Exception as error:
             rows[name] |= failure(error)
     found = interleaved(calls, device, repeats, budget_s)
@@ -69,20 +69,20 @@ def time_graphs(
     return list(rows.values())
 
 
-def _graph(call: Call) -> Call:
-    """The same work as one graph, on the same memory at every replay."""
+def graph(call: Call, first: int = 3) -> Call:
+    """The same work as one graph, on the same memory at every replay, which returns what the call returned."""
     aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):  # as capturing wants it: the first calls set up what may not be recorded
-        for _ in range(3):
+        for _ in range(first):
             call()
     torch.cuda.current_stream().wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    recorded = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(recorded):
         kept = call()
 
     def replay() -> object:
-        graph.replay()
+        recorded.replay()
         return kept
 
     return replay

@@ -14,7 +14,7 @@ from ..errors import RunError
 from . import alone, correct
 from .authors import authors_package
 from .floor import machine_rates
-from .plan import SECTIONS, Settings, budget_s, plan
+from .plan import SECTIONS, Settings, Unit, budget_s, plan
 from .shapes import GROWTH, SHAPES, TINY
 
 SCHEMA = 1
@@ -29,9 +29,9 @@ def measure(settings: Settings, watch: Watch = lambda share, what: None) -> dict
         RunError: a correctness check fails; nothing has been timed then.
     """
     device = torch.device(settings.device)
-    with _quiet(), true_float32():
+    with surroundings():
         watch(0.0, "correctness")
-        checked = _check(device)
+        checked = check(device)
         if "authors" in settings.contenders:
             watch(0.0, "the authors' package, compiled the first time")
             with suppress(Exception):  # told again, and recorded, where it is timed
@@ -48,22 +48,25 @@ def measure(settings: Settings, watch: Watch = lambda share, what: None) -> dict
         }
         record |= {section: [] for section in (*SECTIONS, "graphs")}
         units = sorted(plan(settings, device), key=lambda unit: unit.weight)
-        order = [*{**SHAPES, **GROWTH, **settings.shapes, **settings.growth_shapes}, TINY.name]
         left_s, weights = budget_s(settings), sum(unit.weight for unit in units)
         done = 0.0
         for unit in units:
             watch(done / weights, f"{unit.section}: {unit.shape.label}")
             started = time.perf_counter()
-            rows = unit.run(left_s * unit.weight / (weights - done))
+            record[unit.section].append(entry(unit, left_s * unit.weight / (weights - done), settings))
             left_s = max(0.0, left_s - (time.perf_counter() - started))
             done += unit.weight
-            dtype = str(unit.dtype).removeprefix("torch.")
-            entry = {"order": order.index(unit.shape.name), "dtype": dtype, "rows": rows}
-            record[unit.section].append(unit.shape.facts() | entry)
         watch(1.0, "done")
     for section in (*SECTIONS, "graphs"):  # measured from the quickest on, told in the order of the tables
-        record[section].sort(key=lambda entry: (entry["order"], entry["dtype"]))
+        record[section].sort(key=lambda found: (found["order"], found["dtype"]))
     return record
+
+
+def entry(unit: Unit, budget_s: float, settings: Settings) -> dict[str, Any]:
+    """Measures one step of the plan: its shape, its type, its place in the tables, its rows."""
+    order = [*{**SHAPES, **GROWTH, **settings.shapes, **settings.growth_shapes}, TINY.name]
+    place = {"order": order.index(unit.shape.name), "dtype": correct.name_of(unit.dtype)}
+    return unit.shape.facts() | place | {"rows": unit.run(budget_s)}
 
 
 def choice(device: torch.device) -> ops.Choice:
@@ -71,7 +74,7 @@ def choice(device: torch.device) -> ops.Choice:
     return ops.choose(device.type)
 
 
-def _check(device: torch.device) -> dict[str, Any]:
+def check(device: torch.device) -> dict[str, Any]:
     """Tries every back end that is going to be timed; how many cases were right.
 
     Raises:
@@ -90,9 +93,9 @@ def _check(device: torch.device) -> dict[str, Any]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """The authors' package warns at every call on the CPU with gradients."""
-    with warnings.catch_warnings():
+def surroundings() -> Iterator[None]:
+    """True float32, and no word from the authors' package, which warns at every call on the CPU with gradients."""
+    with warnings.catch_warnings(), true_float32():
         warnings.filterwarnings("ignore", "Running SRU on CPU with grad_enabled=True", UserWarning)
         warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
         yield

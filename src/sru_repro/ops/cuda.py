@@ -10,7 +10,6 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,63 +18,36 @@ from . import build, fused
 from .cells import CELLS
 from .cuda_driver import Variant, launch, load
 from .fused import NAMES
+from .tiling import asked_for, measured, tiling, widest
 
 WORK = {kind: torch.promote_types(kind, torch.float32) for kind in NAMES}
 CALL = struct.Struct("4qd17P")
 """The kernel's struct Call: sizes, the scale, pointers."""
-BYTES_AHEAD = 32 << 10
-"""What a multiprocessor should have on its way from memory: its share of bandwidth times latency, rounded up."""
-THREADS_AHEAD = 192
-"""Threads that a multiprocessor should have before each of them takes more columns than one."""
-RING = 192
-"""Bytes that a thread may read ahead, so that its registers hold them."""
-
-
-class Tiling(NamedTuple):
-    """How the work is cut, which changes the speed and never the result: what a tuner may vary."""
-
-    columns: int  # adjacent ones that a thread runs; each of its accesses to memory is that wide
-    depth: int  # steps read ahead of their use
-    threads: int  # of a block, at most 128
-
-
-_chosen: dict[str, Tiling] = {}
-
-
-@contextmanager
-def tiled(**kernels: Tiling) -> Iterator[None]:
-    """Cuts the work of `forward=` and `backward=` as told, wherever the widths of the call allow it."""
-    before = dict(_chosen)
-    _chosen.update(kernels)
-    try:
-        yield
-    finally:
-        _chosen.clear()
-        _chosen.update(before)
-
-
-@functools.lru_cache(maxsize=4096)
-def tiling(columns: int, widest: int, step: int, length: int, multiprocessors: int) -> Tiling:
-    """How to cut a call of that many columns (B * D) when a thread may take up to `widest` of them.
-
-    `step` is the bytes that a step of one column reads.
-    """
-    together = 1
-    while 2 * together <= widest and columns >= 2 * together * multiprocessors * THREADS_AHEAD:
-        together *= 2
-    depth = 8 if length > 1 else 1
-    while depth > 2 and (
-        together * step * depth > RING or columns * step * depth >= 2 * multiprocessors * BYTES_AHEAD
-    ):
-        depth //= 2
-    # Few threads a block where there are few in all, so that every multiprocessor has a block.
-    threads = columns // together // multiprocessors
-    return Tiling(together, depth, 32 if threads < 128 else 64 if threads < 512 else 128)
 
 
 @functools.cache
 def _multiprocessors(index: int | None) -> int:
     return torch.cuda.get_device_properties(index).multi_processor_count
+
+
+@functools.cache
+def _card(index: int | None) -> str:
+    return torch.cuda.get_device_properties(index).name
+
+
+_named: set[Variant] | None = None
+
+
+@contextmanager
+def only_named() -> Iterator[set[Variant]]:
+    """Kernels are named, not launched, inside: the variants that some calls need, so that they can be built side by
+    side beforehand. Results of the calls hold whatever their memory held before."""
+    global _named
+    before, _named = _named, set()
+    try:
+        yield _named
+    finally:
+        _named = before
 
 
 @functools.cache
@@ -93,6 +65,13 @@ def available() -> tuple[bool, str]:
         except (build.BuildError, ImportError, RuntimeError) as error:
             return False, str(error).splitlines()[0]
     return True, f"built or found in {time.perf_counter() - started:.1f} s"
+
+
+def step_bytes(kernel: str, u: torch.dtype, k: int, x: torch.dtype | None, per_step: bool = False) -> int:
+    """What a step of one column reads; `x` is the type of the skip input, where there is one."""
+    wide = WORK[u].itemsize
+    read = k * u.itemsize + (0 if x is None else x.itemsize) + (2 * wide if per_step else 0)
+    return read + (u.itemsize + wide if kernel == "backward" else 0)
 
 
 def _run(
@@ -118,19 +97,20 @@ def _run(
     skip = "INPUT" if x is not None else "MATRIX" if k > len(CELLS[cell].gates) else "NONE"
     x_type = u.dtype if x is None else x.dtype
     per_step = v is not None and v.dim() == 4
-    # Threads run as many columns as divide the width and as lie at a multiple of 16 bytes, padding apart.
-    address = functools.reduce(operator.or_, pointers[:6] + pointers[7:])
-    widest = 1 if u.dtype == torch.float64 or address % 16 else min(4, side_by_side & -side_by_side)
-    cut = _chosen.get(kernel)
+    most = widest(u.dtype, side_by_side, functools.reduce(operator.or_, pointers[:6] + pointers[7:]))
+    cut = asked_for(kernel)
     if cut is None:
-        item, wide = u.element_size(), WORK[u.dtype].itemsize
-        step = k * item + (x_type.itemsize if x is not None else 0) + (2 * wide if per_step else 0)
-        step += item + wide if kernel == "backward" else 0
-        cut = tiling(columns, widest, step, length, _multiprocessors(u.device.index))
-    together = min(cut.columns, widest)
+        index = u.device.index
+        step = step_bytes(kernel, u.dtype, k, None if x is None else x_type, per_step)
+        cut = measured(_card(index), kernel, u.dtype, columns, most, step, length)
+        cut = cut or tiling(columns, most, step, length, _multiprocessors(index))
+    together = min(cut.columns, most)
     variant = Variant(
         kernel, cell, u.dtype, x_type, skip, tanh, padding is not None, per_step, together, cut.depth
     )
+    if _named is not None:
+        _named.add(variant)
+        return
     call = CALL.pack(length, batch, size, side_by_side, skip_scale, *pointers)
     launch(variant, -(-columns // (together * cut.threads)), cut.threads, call, u.device.index)
 

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 
 from .. import ops
 from ..data.batches import BatchOrder
-from ..tasks import Batches, TaskData, task_class
+from ..record import Record
+from ..tasks import Batches, Task, TaskData, task_class
 from . import machine
 from .checkpoints import Checkpoints, best_entry
 from .compiled import CompiledEncoder, explained
@@ -21,6 +22,7 @@ from .config import RunConfig
 from .console import Console
 from .dashboard import Dashboard
 from .encoder_time import encoder_seconds
+from .flops import flop_per_step
 from .interrupt import Signals
 from .load import best_weights, take_weights
 from .module import TaskModule
@@ -86,6 +88,7 @@ def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, r
         alone = encoder_seconds(trainer, task, data.train, device)
         if alone is not None:
             content["throughput"]["encoder_seconds_per_epoch"] = alone
+        content["throughput"]["flop_per_step"] = _operations(config, content, trainer, task, data)
         take_weights(task, best_weights(folder), folder)
         figures = measure(build_trainer(config), module, "test", data.test)
         require_finite("test set", figures)
@@ -102,6 +105,21 @@ def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, r
         dashboard.finish(summary, failed=False)
         test = f"{content['headline']} {figures[content['headline']]:.4f}"
         console.say(f"{title}: {test}  {content['wall_s']:.0f} s  {os.path.relpath(folder)}")
+
+
+def _operations(
+    config: RunConfig, content: Record, trainer: pl.Trainer, task: Task, data: TaskData
+) -> float | None:
+    """Operations of a step; None where the encoder is compiled, whose operators nobody sees, or where counting fails,
+    which must not cost a finished training."""
+    if config.trainer.compile:
+        return None
+    device = torch.device(config.trainer.accelerator)
+    try:
+        return flop_per_step(trainer, task, data.train, device, config.trainer.accumulate)
+    except RuntimeError as error:
+        content["notes"].append(f"operations were not counted: {str(error).splitlines()[0]}")
+        return None
 
 
 def measure(
