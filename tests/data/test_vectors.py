@@ -11,7 +11,8 @@ import torch
 
 from sru_repro.data import vectors
 from sru_repro.data.sst import load_sst
-from sru_repro.data.vectors import load_vectors, plain_form
+from sru_repro.data.vectors import load_vectors, plain_form, resolve, unlike
+from sru_repro.data.word_files import write_cut
 from sru_repro.errors import ConfigError, DataError
 
 FILE = {"the": [1.0, 2, 2, 0], "(": [0, 3, 0, 4.0], "film": [0, 0, 0, 2.0], "/": [1.0, 1, 1, 1]}
@@ -113,6 +114,32 @@ def test_auto_prefers_google_news_and_asks_when_there_are_several(data_dir: Path
         loaded = load_vectors(source, TOKENS, data_dir, seed=1, dim=4)
         assert loaded.source == google.name
         assert loaded.weight_VD[2].tolist() == [1, 0, 0, 0]
+
+
+def test_a_cut_file_is_found_and_never_taken_for_the_papers(tmp_path: Path) -> None:
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    google, wiki = "word2vec-google-news-300.gz.cut.npz", "wiki2015.300d.bin.cut.npz"
+    rows = {word: np.array(row, np.float32) for word, row in FILE.items()}
+    write_cut(folder / wiki, rows)
+    loaded = load_vectors("auto", TOKENS, tmp_path, seed=1, dim=4, normalize=False)
+    assert (loaded.source, loaded.coverage_mapped) == (wiki, 4 / 5)
+    assert loaded.weight_VD[2].tolist() == FILE["the"]
+    assert loaded.why_not_the_papers == (
+        f"word vectors {wiki} (skip-gram on 79 M words of Wikipedia, a corpus 1/1000 of Google News'; "
+        "cut to the most frequent words of some tasks, in half precision)"
+    )
+    # Of several, a cut of the paper's vectors comes first; by the papers' name only their whole file is found.
+    write_cut(folder / google, rows)
+    assert resolve("auto", tmp_path).name == google
+    assert unlike("googlenews", google) == (
+        f"word vectors {google} (the paper's; cut to the most frequent words of some tasks, in half precision)"
+    )
+    assert "the paper's" not in unlike("glove.840B", google)
+    with pytest.raises(ConfigError, match=rf"expected one file in .*, found {wiki}, {google}"):
+        resolve("auto", tmp_path, prefer="glove.840B")
+    with pytest.raises(DataError, match=r"word2vec-google-news-300.gz: file not found"):
+        resolve("googlenews", tmp_path)
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 
-from sru_repro.data.word_files import FloatArray, read_rows
+from sru_repro.data.word_files import FloatArray, read_rows, write_cut
 from sru_repro.errors import DataError
 
 WORDS = ["the", "film", "caf\u00e9", "new_york", "."]
@@ -116,3 +117,55 @@ def test_unknown_kinds(tmp_path: Path) -> None:
     assert _problem(tmp_path / "x.parquet", 8).startswith(
         "expected word vectors in a file whose name ends in .bin"
     )
+
+
+@pytest.fixture
+def cut(tmp_path: Path) -> Path:
+    path = tmp_path / "x.bin.cut.npz"
+    write_cut(path, dict(zip(WORDS, ROWS, strict=True)))
+    return path
+
+
+def test_cut_files_keep_words_whole_and_numbers_in_half_precision(cut: Path) -> None:
+    rows = read_rows(cut, WANTED, 8)
+    assert list(rows) == ["film", "caf\u00e9", "."]
+    for word, row in rows.items():
+        assert row.dtype == np.float32
+        np.testing.assert_allclose(row, ROWS[WORDS.index(word)], rtol=1e-3)
+    odd = {". . .": ROWS[0], "a\nb": ROWS[1], "北京": ROWS[2]}
+    write_cut(cut, odd)
+    again = read_rows(cut, set(odd), 8)
+    assert list(again) == list(odd) and [row.shape for row in again.values()] == [(8,)] * 3
+    with pytest.raises(DataError, match=r"x.bin.cut.npz: expected word vectors of 300 dimensions, found 8"):
+        read_rows(cut, WANTED, 300)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"words": np.zeros(4, np.uint8), "ends": np.array([2, 4])},
+        {"words": np.zeros(4, np.uint8), "ends": np.array([2, 4]), "rows": np.zeros((2, 8))},
+        {"words": np.zeros(4, np.uint8), "ends": np.array([2, 4]), "rows": np.zeros(8, np.float16)},
+        {"words": np.zeros(4, np.uint8), "ends": np.array([2, 3]), "rows": np.zeros((2, 8), np.float16)},
+        {"words": np.zeros(4, np.uint8), "ends": np.array([4, 4]), "rows": np.zeros((2, 8), np.float16)},
+        {"words": np.zeros(4, np.uint8), "ends": np.array([2, 4]), "rows": np.zeros((3, 8), np.float16)},
+        {"words": np.full(4, 255, np.uint8), "ends": np.array([2, 4]), "rows": np.zeros((2, 8), np.float16)},
+    ],
+)
+def test_cut_files_that_hold_something_else(cut: Path, arrays: dict[str, np.ndarray]) -> None:
+    np.savez(cut, **arrays)  # type: ignore[arg-type]
+    assert _problem(cut, 8) == "expected whole word vectors, found a cut or damaged file"
+
+
+def test_damaged_cut_files(cut: Path) -> None:
+    whole = cut.read_bytes()
+    changed = bytearray(whole)
+    changed[whole.index(ROWS[2].astype(np.float16).tobytes())] ^= 1
+    for content in (b"", b"no archive", whole[:-30], whole[: len(whole) // 2], bytes(changed)):
+        cut.write_bytes(content)
+        assert _problem(cut, 8) == "expected whole word vectors, found a cut or damaged file"
+
+
+def test_word2vec_without_gensim(binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gensim.models", None)
+    assert _problem(binary, 8).startswith("expected gensim to read word2vec's binary format with, found none")

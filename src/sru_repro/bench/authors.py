@@ -15,6 +15,8 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from ..ops.build import cache_folder
+
 VERSION = "3.0.0.dev6"
 _WARNING = "Just-in-time loading and compiling the CUDA kernels of SRU"
 
@@ -50,11 +52,13 @@ def authors_package(device_type: str) -> ModuleType:
 
 @contextmanager
 def _builds(device_type: str) -> Iterator[None]:
-    """Its operators are built beside the package, by one process at a time; for the CPU without nvcc."""
+    """Its operators are built by one process at a time, beside the package where `make` has put it, else in the
+    kernels' cache; for the CPU without nvcc."""
     from torch.utils import cpp_extension
 
     kind = "" if device_type == "cpu" else f"-{device_type}"
-    build = peer_folder() / "build" / f"torch-{torch.__version__}{kind}"
+    home = peer_folder() if (peer_folder() / "sru").is_dir() else cache_folder() / "authors"
+    build = home / "build" / f"torch-{torch.__version__}{kind}"
     build.mkdir(parents=True, exist_ok=True)
     before = {name: os.environ.get(name) for name in ("PATH", "TORCH_EXTENSIONS_DIR")}
     nvcc = cpp_extension.CUDA_HOME

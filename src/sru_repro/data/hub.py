@@ -31,11 +31,11 @@ def hub_splits(
     )
     problem = None if offline else connection_problem(endpoint)
     if problem is None:
-        import datasets
-
-        if not sys.stderr.isatty():
-            datasets.disable_progress_bars()
         try:
+            import datasets
+
+            if not sys.stderr.isatty():
+                datasets.disable_progress_bars()
             return [
                 datasets.load_dataset(name, *([config] if config else []), split=split) for split in splits
             ]

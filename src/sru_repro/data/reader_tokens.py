@@ -46,12 +46,17 @@ class Tokenizer:
     """Cuts texts into tokens. `tagger` is `auto`, `none`, or the name (or folder) of a spaCy model.
 
     `name` says what does it, versions included; `tagged` whether lemmas, tags and entities come with the words.
-    Raises ConfigError for a model that is not installed.
+    Raises ConfigError for a model that is not installed, or where spaCy itself is not.
     """
 
     def __init__(self, tagger: str = "auto") -> None:
-        import spacy
-
+        try:
+            import spacy
+        except ImportError as error:
+            raise ConfigError(
+                "expected spaCy to cut texts into tokens with, found none; install it, or pack SQuAD where it is "
+                "installed (sru-repro pack)"
+            ) from error
         if tagger == "auto":
             tagger = next((name for name in MODELS if importlib.util.find_spec(name)), "none")
         self.tagger = tagger

@@ -69,9 +69,9 @@ def reader_vectors(
     total = questions + passages
     real = np.flatnonzero(total)
     path = None if source == "random" else resolve(source, data_dir, prefer=PAPERS)
-    spellings = {int(form): _spellings(squad.forms[int(form)], map_lookup) for form in real}
-    rows = cached_rows(path, {s for own in spellings.values() for s in own}, dim) if path else {}
-    found = {form: next((s for s in own if s in rows), None) for form, own in spellings.items()}
+    looked_up = {int(form): spellings(squad.forms[int(form)], map_lookup) for form in real}
+    rows = cached_rows(path, {s for own in looked_up.values() for s in own}, dim) if path else {}
+    found = {form: next((s for s in own if s in rows), None) for form, own in looked_up.items()}
     kept = real if path is None else np.array([form for form in real if found[int(form)]], dtype=np.int64)
     covered = int(total[kept].sum())
     if vocabulary_size:
@@ -113,14 +113,14 @@ def word_numbers(
     number_of = {word: number for number, word in enumerate(words) if number > UNKNOWN_ID}
     return np.array(
         [
-            next((number_of[s] for s in _spellings(form, map_lookup) if s in number_of), UNKNOWN_ID)
+            next((number_of[s] for s in spellings(form, map_lookup) if s in number_of), UNKNOWN_ID)
             for form in forms
         ],
         dtype=np.int64,
     )
 
 
-def _spellings(form: str, map_lookup: bool) -> tuple[str, ...]:
+def spellings(form: str, map_lookup: bool) -> tuple[str, ...]:
     """What a form is looked up as, one after the other."""
     cases = (form, form.lower()) if map_lookup else (form,)
     return tuple(

@@ -7,8 +7,9 @@ the other split all are kept, and measured by the texts of their answers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,12 @@ from sru_repro.data.fetch import digest
 from sru_repro.data.folder_cache import Facts, kept_folder
 from sru_repro.data.reader_tokens import Tokenizer
 from sru_repro.data.squad_files import HUB, PUBLISHED, read_file, read_hub, squad_files
+from sru_repro.data.squad_pack import Packed, open_packed, write_packed
 from sru_repro.data.squad_prepare import prepare
 from sru_repro.data.squad_split import Example, Split, Store, Strings, single_example
 from sru_repro.errors import DataError
 
-__all__ = ["Example", "Split", "Squad", "load_squad", "single_example"]
+__all__ = ["Example", "Split", "Squad", "load_squad", "pack_squad", "single_example"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +70,16 @@ class Squad:
 
 
 def load_squad(data_dir: Path, *, tagger: str = "auto", limit: int = 0) -> Squad:
-    """Both splits: their files below `data_dir`, else from the Hub; prepared once, mapped from the cache after.
+    """Both splits: their files below `data_dir`, else what `pack_squad` put there, else from the Hub.
 
+    Files, and the Hub's rows, are prepared once, and mapped from the cache after.
     `tagger` is as in `Tokenizer`; `limit` > 0 keeps the first questions of each split. Raises ConfigError for a tagger
     that is not installed, DataError for data that are neither there nor to be had, or wrong anywhere.
     """
-    tokenizer = Tokenizer(tagger)
     files = squad_files(data_dir)
+    if files is None and (packed := open_packed(data_dir, tagger)):
+        return _unpacked(packed).first(min(limit or packed.first, packed.first or limit))
+    tokenizer = Tokenizer(tagger)
     digests = [digest(path) for path in files or ()]
 
     def build(folder: Path) -> Facts:
@@ -115,6 +120,26 @@ def load_squad(data_dir: Path, *, tagger: str = "auto", limit: int = 0) -> Squad
         share=min(1.0, (n_train + n_dev) / sum(split.questions for split in PUBLISHED)),
         notes=tuple(notes),
     ).first(limit)
+
+
+def pack_squad(squad: Squad, folder: Path, first: int = 0) -> None:
+    """Write a whole `Squad`, or the first questions of each split, so that `load_squad` finds it without spaCy.
+
+    What is loaded from there says the same of itself, `first(first)` included. `folder` is made.
+    """
+    record = {name: getattr(squad, name) for name in _RECORD}
+    write_packed(folder, squad.train, squad.dev, squad.forms, record, first)
+
+
+def _unpacked(packed: Packed) -> Squad:
+    if set(packed.record) != set(_RECORD):
+        raise DataError(f"{packed.folder}: expected data of this version of the code; pack them again")
+    record: dict[str, Any] = {key: tuple(x) if isinstance(x, list) else x for key, x in packed.record.items()}
+    forms = tuple(Strings(packed.folder, "forms"))
+    return Squad(train=packed.train, dev=packed.dev, forms=forms, **record)
+
+
+_RECORD = tuple(field.name for field in fields(Squad) if field.name not in ("train", "dev", "forms"))
 
 
 def _differences(digests: list[str], counts: tuple[int, int]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from torch import Tensor
 from sru_repro.data.fetch import Remote, find, locate
 from sru_repro.data.seeds import generator
 from sru_repro.data.vocabulary import PAD, UNKNOWN, Vocabulary, from_counts
-from sru_repro.data.word_files import SUFFIXES, read_rows
+from sru_repro.data.word_files import CUT_SUFFIX, SUFFIXES, read_rows
 from sru_repro.errors import ConfigError, DataError
 
 CACHE_VARIABLE = "SRU_REPRO_CACHE"
@@ -106,9 +106,10 @@ def load_vectors(
     """The vocabulary of `words` (repeats count as frequency) and its vectors, float32.
 
     `source` is `random`; `googlenews` or `glove.840B`, found below `data_dir` or fetched; `auto`, Google News
-    if it is there, else the one file in `data_dir/vectors`, else Google News fetched; or the path of a file.
-    `map_lookup` looks a word that the file lacks up in its plain form too ("-lrb-" as "("), which the authors
-    do not. Raises DataError for a missing or cut file, ConfigError when `auto` has to choose between several.
+    if it is there, else a cut of it, else the one file in `data_dir/vectors`, else Google News fetched; or the
+    path of a file. `map_lookup` looks a word that the file lacks up in its plain form too ("-lrb-" as "("), which
+    the authors do not. Raises DataError for a missing or cut file, ConfigError when `auto` has to choose between
+    several.
     """
     counts = Counter(words)
     vocabulary = from_counts(counts)
@@ -152,20 +153,27 @@ def unlike(papers: str, source: str) -> str:
     """In what the file named `source` is not the vectors a paper used, `googlenews` or `glove.840B`; "" if it is."""
     if f"vectors/{source}" in _NAMED[papers][0]:
         return ""
-    about = _ABOUT.get(source)
-    return f"word vectors {source}" + (f" ({about})" if about else "")
+    original = source.removesuffix(CUT_SUFFIX)
+    about = [_ABOUT[original]] if original in _ABOUT else []
+    if original != source:
+        about += ["the paper's"] if f"vectors/{original}" in _NAMED[papers][0] else []
+        about.append("cut to the most frequent words of some tasks, in half precision")
+    return f"word vectors {source}" + (f" ({'; '.join(about)})" if about else "")
 
 
 def resolve(source: str, data_dir: Path, prefer: str = "googlenews") -> Path:
     """The file that a source stands for. Too large to hash at every start, it is checked while it is read.
 
-    `auto` is the vectors named by `prefer` if they are there, else the one file in `data_dir/vectors`, else these
-    fetched. Errors are those of `load_vectors`.
+    `auto` is the vectors named by `prefer` if they are there, else a cut of them, else the one file in
+    `data_dir/vectors`, else those named, fetched. Errors are those of `load_vectors`.
     """
     if source == "auto":
         folder = data_dir / "vectors"
         files = sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES) and path.is_file())
-        if find(data_dir, _NAMED[prefer][0]) is None and files:
+        named = _NAMED[prefer][0]
+        if find(data_dir, named) is None and files:
+            if cut := find(data_dir, [f"{name}{CUT_SUFFIX}" for name in named]):
+                return cut
             if len(files) > 1:
                 names = ", ".join(path.name for path in files)
                 raise ConfigError(

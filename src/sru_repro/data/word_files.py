@@ -1,10 +1,14 @@
-"""Files of word vectors, read for the wanted rows only: word2vec binary, word2vec text, GloVe text."""
+"""Files of word vectors, read for the wanted rows only: word2vec binary, word2vec text, GloVe text, cut ones.
+
+A cut file, `ORIGINAL NAME.cut.npz`, holds some rows of another, in half precision: `words` (uint8), their UTF-8 bytes
+one behind the other; `ends` (int64), where each ends; `rows` (float16), V words by D features.
+"""
 
 from __future__ import annotations
 
 import gzip
 import zipfile
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -19,7 +23,8 @@ Rows = dict[str, FloatArray]
 
 BINARY_SUFFIXES = (".bin", ".bin.gz", "-300.gz")
 TEXT_SUFFIXES = (".txt", ".txt.gz", ".vec", ".zip")
-SUFFIXES = BINARY_SUFFIXES + TEXT_SUFFIXES
+CUT_SUFFIX = ".cut.npz"
+SUFFIXES = (*BINARY_SUFFIXES, *TEXT_SUFFIXES, CUT_SUFFIX)
 
 
 def read_rows(path: Path, wanted: Set[str], dim: int) -> Rows:
@@ -29,8 +34,14 @@ def read_rows(path: Path, wanted: Set[str], dim: int) -> Rows:
     """
     if not path.name.endswith(SUFFIXES):
         raise DataError(f"{path}: expected word vectors in a file whose name ends in {', '.join(SUFFIXES)}")
+    cut, binary = path.name.endswith(CUT_SUFFIX), path.name.endswith(BINARY_SUFFIXES)
     try:
-        return (_read_binary if path.name.endswith(BINARY_SUFFIXES) else _read_text)(path, wanted, dim)
+        return (_read_cut if cut else _read_binary if binary else _read_text)(path, wanted, dim)
+    except ImportError as error:
+        raise DataError(
+            f"{path}: expected gensim to read word2vec's binary format with, found none; install it, or cut the file "
+            "where it is installed (sru-repro pack)"
+        ) from error
     except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path}: expected whole word vectors, found a cut or damaged file ({error})"
@@ -91,6 +102,36 @@ def _read_text(path: Path, wanted: Set[str], dim: int) -> Rows:
     if number == 0 or (expected and number - 1 != expected):
         raise DataError(f"{path}: expected {expected or 'some'} word vectors, found {max(0, number - 1)}")
     return rows
+
+
+def _read_cut(path: Path, wanted: Set[str], dim: int) -> Rows:
+    """What `write_cut` has written."""
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        names = {"words", "ends", "rows"}
+        if missing := names - {name.removesuffix(".npy") for name in archive.namelist()}:
+            raise ValueError(f"no {', '.join(sorted(missing))} in it")
+    with np.load(path) as stored:
+        words, ends, rows_VD = (stored[name] for name in ("words", "ends", "rows"))
+    if (words.dtype, ends.dtype, rows_VD.dtype, rows_VD.ndim) != (np.uint8, np.int64, np.float16, 2):
+        raise ValueError("its arrays are of other types or shapes")
+    _check_dimension(path, rows_VD.shape[1], dim)
+    if len(ends) != len(rows_VD) or (np.diff(ends, prepend=0) <= 0).any() or ends[-1:].sum() != len(words):
+        raise ValueError(f"words and their {len(rows_VD):,} rows do not fit together")
+    text = words.tobytes()
+    starts = [0, *ends[:-1].tolist()]
+    found = (text[start:end].decode() for start, end in zip(starts, ends.tolist(), strict=True))
+    return {word: row.astype(np.float32) for word, row in zip(found, rows_VD, strict=True) if word in wanted}
+
+
+def write_cut(path: Path, rows: Mapping[str, FloatArray]) -> None:
+    """Write some rows, at least one, as `read_rows` reads them: rounded to half precision, in their order."""
+    words = [word.encode() for word in rows]
+    np.savez(
+        path,
+        words=np.frombuffer(b"".join(words), dtype=np.uint8),
+        ends=np.cumsum([len(word) for word in words], dtype=np.int64),
+        rows=np.stack(list(rows.values())).astype(np.float16),
+    )
 
 
 @contextmanager

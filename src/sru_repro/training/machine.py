@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from ..errors import ConfigError
+
 ROOT = Path(__file__).resolve().parents[3]
 """The checkout: conf/, results/ and the package's sources live below it."""
 
@@ -29,6 +31,8 @@ RECORDED = (
     "numpy",
 )
 
+REVISION = "SRU_REPRO_REVISION"
+"""The variable that names the commit where a copy of the checkout is without its history: "abc123def456 dirty"."""
 
 SIDE_BY_SIDE = "SRU_REPRO_SIDE_BY_SIDE"
 """The variable in which a campaign tells its runs how many of them share the machine."""
@@ -77,7 +81,11 @@ def _processor() -> tuple[str, str]:
 
 @cache
 def code_revision() -> dict[str, Any]:
-    """Commit of the checkout, and whether sources or configuration differ from it."""
+    """Commit of the checkout, and whether sources or configuration differ from it; as REVISION says where git cannot.
+
+    Raises:
+        ConfigError: the variable holds something else.
+    """
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10)
@@ -88,6 +96,13 @@ def code_revision() -> dict[str, Any]:
         dirty = bool(git("status", "--porcelain", "--", "src", "conf"))
     except (OSError, subprocess.TimeoutExpired):
         revision, dirty = "", False
+    told = os.environ.get(REVISION, "").split()
+    if told and not revision:
+        if not re.fullmatch(r"[0-9a-f]{7,40}", told[0]) or told[1:] not in ([], ["dirty"]):
+            raise ConfigError(
+                f"{REVISION}: expected a revision of git, or one and the word dirty, found {' '.join(told)!r}"
+            )
+        revision, dirty = told[0][:12], len(told) > 1
     return {"revision": revision or None, "dirty": dirty if revision else None}
 
 
