@@ -30,7 +30,9 @@ def main(architectures: list[str]) -> None:
     disassembler = os.environ.get("NVDISASM") or shutil.which("nvdisasm")
     for architecture in architectures:
         print(f"\n**{architecture}**, NVRTC {'.'.join(map(str, nvrtc()))}\n")
-        print("| pass | type | columns × steps ahead | registers | spilled, B | warps | ahead, KB | instructions |")
+        print(
+            "| pass | type | columns × steps ahead | registers | spilled, B | warps | ahead, KB | instructions |"
+        )
         print("| --- | --- | --: | --: | --: | --: | --: | --: |")
         for kernel in ("forward", "backward"):
             for kind in tune.TYPES:
