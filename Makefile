@@ -9,6 +9,9 @@ SEEDS ?=
 ROWS ?=
 JOBS ?=
 TEXT ?=
+SECTIONS ?=
+BUDGET ?=
+PACK ?=
 ARGS ?=
 
 TORCH := torch==2.13.0
@@ -24,7 +27,7 @@ STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'
 	$(if $(ROWS),'rows=$(ROWS)') $(if $(JOBS),'jobs=$(JOBS)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences reproduce-squad reproduce-enwik8 reproduce-wikitext103 reproduce-wikitext2 reproduce-text bench list report dashboard sweep-example clean
+.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences reproduce-squad reproduce-enwik8 reproduce-wikitext103 reproduce-wikitext2 reproduce-text bench gpu-check list report dashboard sweep-example clean
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
@@ -34,6 +37,9 @@ help: ## this list
 	@echo "  SEEDS=1,2,3          one run of every row per seed"
 	@echo "  ROWS=a,b             only these rows of the table"
 	@echo "  TEXT=file            the text of reproduce-text, or a folder of texts; also .gz, .xz, .zip"
+	@echo "  SECTIONS=a,b         of gpu-check: correct, speed, tune, train-sst, train-enwik8, train-squad"
+	@echo "  BUDGET=seconds       of gpu-check: for all sections together"
+	@echo "  PACK=folder          of gpu-check: a folder of scripts/pack_offline.sh, where there is no network"
 	@echo "  JOBS=2               so many runs at a time, each with its share of the cores"
 	@echo "  ARGS='key=value'     handed on to the command as it is"
 	@echo "  PYTHON=python3.12    the Python to set up with (3.11 to 3.13)"
@@ -90,6 +96,11 @@ reproduce-text: $(STAMP) ## the small models of enwik8 on a text of your own: TE
 
 bench: $(STAMP) ## speed against LSTM, GRU, convolutions and the authors' package: results/speed.md (ARGS: shapes=sst ...)
 	$(SUITE) bench $(ARGS)
+
+# With PACK=folder (scripts/pack_offline.sh) nothing is installed but what lies there: for machines without a network.
+gpu-check: $(if $(PACK),,$(STAMP)) ## prove and measure everything on a CUDA card, 10 minutes (SECTIONS=correct,speed BUDGET=300)
+	$(if $(PACK),scripts/gpu_check.sh '$(PACK)',$(SUITE) gpu-check 'data_dir=$(DATA)') \
+		$(if $(SECTIONS),'sections=$(SECTIONS)') $(if $(BUDGET),'budget=$(BUDGET)') $(ARGS)
 
 list: $(STAMP) ## models, tasks and rows of all tables, with their parameters
 	$(SUITE) list $(ARGS)

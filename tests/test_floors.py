@@ -16,6 +16,7 @@ PACKAGE = ROOT / "src" / "sru_repro"
 FLOORS = [
     {"__main__"},
     {"cli"},
+    {"ledger"},
     {"reporting", "training", "bench"},
     {"record"},
     {"tasks"},

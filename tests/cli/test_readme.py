@@ -56,6 +56,8 @@ def in_small(words: list[str], data: Path, run: Path) -> list[str]:
         return words
     if verb == "bench":
         return [verb, *rest, "device=cpu", "repeats=1"]
+    if verb == "gpu-check":
+        return [verb, *rest, "device=cpu", "rehearse=true", "sections=tune"]
     rest = [word.replace("task.path=file", f"task.path={data / 'wiki2015/some.txt'}") for word in rest]
     kept = [word for word in rest if not word.startswith(("profile=", "seeds=", "data_dir="))]
     words = [verb, *kept, "profile=smoke", "logger=csv", "trainer=cpu", f"data_dir={data}"]

@@ -16,6 +16,8 @@ VERBS = {
     "list": "models, tasks and rows of the tables with their parameters: task=sst",
     "report": "write the tables and figures of results/ again from the run records",
     "bench": "measure speed against LSTM, GRU, convolutions and the authors' package: shapes=sst; task=decode",
+    "gpu-check": "prove and measure everything on a CUDA card, section by section: sections=correct,speed",
+    "pack": "the data that gpu-check needs where there is no network: out=FOLDER (see scripts/pack_offline.sh)",
     "compare": "what differs between two runs: a=FOLDER b=FOLDER",
     "backends": "which back ends of the recurrences there are, and which one runs",
 }
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(verb: str, words: list[str]) -> int:
     if verb not in VERBS:
         raise ConfigError(f"unknown verb {verb!r}: expected one of {', '.join(VERBS)}")
-    module = importlib.import_module(f"{__name__}.{verb}")
+    module = importlib.import_module(f"{__name__}.{verb.replace('-', '_')}")
     if any(word in ("-h", "--help") for word in words):
         print((module.__doc__ or "").strip())
         if verb != "train":  # whose help Hydra completes: groups and keys

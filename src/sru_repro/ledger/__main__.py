@@ -1,0 +1,18 @@
+"""The process of one section: its options as JSON, its exit status that of `section.carry_out`."""
+
+import json
+import sys
+
+from ..errors import SuiteError
+from ..training.interrupt import Interrupted
+from .plan import Options
+from .section import carry_out
+
+if __name__ == "__main__":
+    try:
+        sys.exit(carry_out(Options(**json.loads(sys.argv[1]))))
+    except SuiteError as error:
+        print(f"sru-repro: {error}", file=sys.stderr)
+        sys.exit(error.status)
+    except (Interrupted, KeyboardInterrupt) as stop:
+        sys.exit(getattr(stop, "status", 130))

@@ -1,0 +1,130 @@
+"""A section's page: opened or begun, planned, filled piece by piece, on disk at every step."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import ConfigError
+from ..reporting.cuda_record import SCHEMA, read_page, write_page
+from ..training import machine
+from . import card
+from .plan import Options
+
+DONE = ("ok", "skipped")
+
+
+class Page:
+    """`content` as it lies in the file (results/cuda/README.md says what is in it)."""
+
+    def __init__(self, options: Options) -> None:
+        self.path, self.since = options.page, options.since
+        code = machine.code_revision()
+        self._stamp = {"revision": code["revision"], "dirty": code["dirty"], "torch": torch.__version__}
+        head = {
+            "schema": SCHEMA,
+            "section": options.section,
+            "rehearsal": options.rehearse,
+            "device": options.device,
+            "hardware": machine.hardware(options.device),
+            "card": card.facts(options.torch_device),
+            "packages": machine.packages(),
+        }
+        before = read_page(self.path) if self.path.exists() else None
+        if before is not None:
+            _same(self.path, before, head)
+        self.content: dict[str, Any] = {
+            **head,
+            "planned": before["planned"] if before else [],
+            "running": None,
+            "pieces": before["pieces"] if before else [],
+        }
+        self._begun = 0.0
+
+    def plan(self, names: Sequence[str]) -> None:
+        """Says which pieces there are; what was recorded of others is dropped."""
+        self.content["planned"] = list(names)
+        found = {piece["name"]: piece for piece in self.content["pieces"]}
+        self.content["pieces"] = [found[name] for name in names if name in found]
+        self.save()
+
+    def has(self, name: str) -> bool:
+        """Whether a piece was done by the code at hand, or tried by it in this call."""
+        piece = next((piece for piece in self.content["pieces"] if piece["name"] == name), None)
+        if piece is None:
+            return False
+        same = all(piece["measured"][key] == value for key, value in self._stamp.items())
+        return same and (piece["state"] in DONE or piece["measured"]["date"] >= self.since > "")
+
+    def begin(self, name: str) -> None:
+        """Notes what is in progress: should the process die, the file says in what."""
+        self.content["running"] = name
+        self._begun = time.perf_counter()
+        self.save()
+
+    def end(self, name: str, state: str, values: dict[str, Any], error: str | None = None) -> float:
+        """Notes what came of a piece; the seconds it took."""
+        seconds = time.perf_counter() - self._begun
+        piece = {
+            "name": name,
+            "state": state,
+            "error": error,
+            "seconds": seconds,
+            "measured": {"date": now(), **self._stamp},
+            "values": values,
+        }
+        kept = [piece for piece in self.content["pieces"] if piece["name"] != name]
+        place = {name: number for number, name in enumerate(self.content["planned"])}
+        self.content["pieces"] = sorted([*kept, piece], key=lambda piece: place[piece["name"]])
+        self.content["running"] = None
+        self.save()
+        return seconds
+
+    def save(self) -> None:
+        """Writes the file whole."""
+        write_page(self.path, self.content)
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def bury(path: Path, error: str, seconds: float) -> str | None:
+    """A process has died: the piece that it was at has failed; its name. None when it was at none."""
+    page: dict[str, Any] = dict(read_page(path)) if path.exists() else {"running": None}
+    name: str | None = page["running"]
+    if name is None:
+        return None
+    code = machine.code_revision()
+    stamp = {"date": now(), "revision": code["revision"], "dirty": code["dirty"], "torch": torch.__version__}
+    piece = {
+        "name": name,
+        "state": "failed",
+        "error": error,
+        "seconds": seconds,
+        "measured": stamp,
+        "values": {},
+    }
+    kept = [piece for piece in page["pieces"] if piece["name"] != name]
+    place = {name: number for number, name in enumerate(page["planned"])}
+    page["pieces"] = sorted([*kept, piece], key=lambda piece: place[piece["name"]])
+    page["running"] = None
+    write_page(path, page)
+    return name
+
+
+def _same(path: Path, before: dict[str, Any], head: dict[str, Any]) -> None:
+    """What was measured on one machine is never continued on another."""
+    for key, mine, theirs in (
+        ("card", head["card"]["name"], before["card"]["name"]),
+        ("rehearsal", head["rehearsal"], before["rehearsal"]),
+        ("section", head["section"], before["section"]),
+    ):
+        if mine != theirs:
+            raise ConfigError(
+                f"{path}: expected {key} {mine!r}, found {theirs!r}; name another folder by out="
+            )

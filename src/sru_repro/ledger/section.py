@@ -1,0 +1,71 @@
+"""Carries out a section, in a process of its own: piece after piece within its time, each on its page at once.
+
+python -m sru_repro.ledger '{"section": "correct", ...}'
+"""
+
+import sys
+import time
+import traceback
+
+from ..errors import SuiteError
+from ..training.interrupt import signals
+from . import card
+from .page import Page
+from .plan import Options, Skipped, pieces
+
+DONE, FAILED, UNFINISHED, AGAIN = 0, 1, 3, 4
+"""Exit statuses: all pieces done; one failed; time ran out; the card is of no use to this process any more."""
+
+
+def carry_out(options: Options) -> int:
+    """Runs what is open; an exit status."""
+    with signals():
+        page = Page(options)
+        plan = pieces(options)
+        page.plan([piece.name for piece in plan])
+        deadline = time.monotonic() + options.budget_s
+        todo = [piece for piece in plan if not page.has(piece.name)]
+        say(options, f"{len(plan)} pieces, {len(plan) - len(todo)} of them done, {options.budget_s:.0f} s")
+        for place, piece in enumerate(todo):
+            left_s = deadline - time.monotonic()
+            if left_s <= piece.least_s:
+                say(options, f"no time left for {len(todo) - place} pieces, from {piece.name} on; call again")
+                return UNFINISHED
+            weights = sum(other.weight for other in todo[place:])
+            page.begin(piece.name)
+            state, values, error = "ok", {}, None
+            try:
+                values = piece.run(left_s * piece.weight / weights)
+                card.synchronize(options.torch_device)
+            except Skipped as reason:
+                state, error = "skipped", str(reason)
+            except Exception as problem:
+                state, error = "failed", one_line(problem)
+                if not isinstance(problem, SuiteError):
+                    traceback.print_exc()
+            seconds = page.end(piece.name, state, values, error)
+            left_s = max(0.0, deadline - time.monotonic())
+            words = f"{piece.name}: {state}" + (f": {error}" if error else f" {summary(values)}".rstrip())
+            say(options, f"{words}  {seconds:.1f} s, {left_s:.0f} s left")
+            if state == "failed" and card.broken(options.torch_device):
+                return AGAIN
+        states = {piece["state"] for piece in page.content["pieces"]}
+        return FAILED if "failed" in states else DONE
+
+
+def one_line(error: BaseException) -> str:
+    """Kind and first line of an error; of the suite's own, the line."""
+    line = next(iter(str(error).strip().splitlines()), "")[:300]
+    return line if isinstance(error, SuiteError) and line else f"{type(error).__name__}: {line}".rstrip(": ")
+
+
+def summary(values: dict[str, object]) -> str:
+    """What a person watching wants to see of a piece."""
+    said = [f"{values['cases']} cases"] if "cases" in values else []
+    said += [str(values["note"])] if values.get("note") else []
+    return ", ".join(said)
+
+
+def say(options: Options, text: str) -> None:
+    """One line."""
+    print(f"{options.section}: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,178 @@
+"""`sru-repro gpu-check`: the rehearsal of every section; and one that fails, dies, hangs or has no time."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sru_repro.ledger import SECTIONS
+from sru_repro.ledger import run as ledger
+from sru_repro.reporting.cuda_record import read_page
+
+Command = Callable[..., Any]
+REHEARSE = ("gpu-check", "rehearse=true", "device=cpu", "out=pages")
+
+
+def page(folder: Path, section: str) -> Any:
+    return read_page(folder / f"pages/{section}.json")
+
+
+def states(content: Any) -> dict[str, str]:
+    return {piece["name"]: piece["state"] for piece in content["pieces"]}
+
+
+def test_every_section_is_rehearsed(sru_repro: Command, data: Path, tmp_path: Path) -> None:
+    called = sru_repro(*REHEARSE, f"data_dir={data}", "budget=400", cwd=tmp_path)
+    assert called.status == 0, called.out + called.err
+    for section in SECTIONS:
+        content = page(tmp_path, section)
+        assert content["rehearsal"] and content["running"] is None and content["card"]["devices"] == 0
+        found = states(content)
+        assert list(found) == content["planned"]
+        skipped = {name for name, state in found.items() if state == "skipped"}
+        assert set(found.values()) <= {"ok", "skipped"} and skipped <= {"devices", "sanitizer"}
+        for piece in content["pieces"]:
+            assert piece["seconds"] >= 0 and piece["measured"]["date"].endswith("Z"), piece["name"]
+    correct = {piece["name"]: piece["values"] for piece in page(tmp_path, "correct")["pieces"]}
+    assert all(
+        values["cases"] > 0 for name, values in correct.items() if name not in ("devices", "sanitizer")
+    )
+    assert "of 40 steps" in correct["resume"]["note"]
+    speed = {piece["name"]: piece["values"] for piece in page(tmp_path, "speed")["pieces"]}
+    assert speed["check"]["note"] == "by section correct"
+    rows = speed["shapes/small/float32"]["entry"]["rows"]
+    assert {row["contender"] for row in rows} == {"sru", "lstm"} and rows[0]["training"]["median_s"] > 0
+    assert speed["decode"]["decode"]["groups"]
+    (forward, *_) = [
+        piece["values"] for piece in page(tmp_path, "tune")["pieces"] if "kernel" in piece["values"]
+    ]
+    assert forward["gain"] >= 1 and forward["best"] in [row["tiling"] for row in forward["variants"]]
+    for section in ("train-sst", "train-enwik8", "train-squad"):
+        (group,) = [
+            piece["values"] for piece in page(tmp_path, section)["pieces"] if "runs" in piece["values"]
+        ]
+        assert group["side_by_side"] == len(group["runs"]) == 2
+        for told in group["runs"]:
+            assert told["state"] == "finished" and told["headline"] in told["metrics"] and told["epochs"]
+            assert told["flop_per_step"] > 0 and told["flop_per_s"] > 0
+    # Called again there is nothing left to do, and nothing is written anew.
+    before = {path.name: path.read_bytes() for path in (tmp_path / "pages").glob("*.json")}
+    again = sru_repro(*REHEARSE, f"data_dir={data}", "sections=tune,speed", cwd=tmp_path)
+    assert again.status == 0
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "pages").glob("*.json")}
+
+
+def test_a_section_that_fails_stops_no_other(sru_repro: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    called = sru_repro(*REHEARSE, "data_dir=empty", "sections=train-enwik8,tune", "budget=120", cwd=tmp_path)
+    assert called.status == 1
+    assert "train-enwik8  failed" in called.out and "tune          done" in called.out
+    failed = page(tmp_path, "train-enwik8")["pieces"][-1]
+    assert failed["state"] == "failed" and failed["error"].startswith("all 2 runs failed: sru: ")
+    assert "enwik8" in failed["error"] and "\n" not in failed["error"]
+    assert set(states(page(tmp_path, "tune")).values()) == {"ok"}
+
+
+BROKEN = """
+import os, signal, sys, time
+if "sru_repro.ledger" in sys.orig_argv:
+    from sru_repro.ledger import Piece, tune
+    def pieces(options):
+        return [
+            Piece("fine", lambda seconds: {"cases": 1}),
+            Piece("dies", lambda seconds: os.kill(os.getpid(), signal.SIGSEGV)),
+            Piece("wrong", lambda seconds: 1 / 0),
+            Piece("after", lambda seconds: {"cases": 2}),
+            Piece("hangs", lambda seconds: time.sleep(1000)),
+            Piece("never", lambda seconds: {}),
+        ]
+    tune.pieces = pieces
+"""
+
+
+def test_what_dies_or_hangs_is_told_and_the_rest_is_done(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(ledger, "GRACE_S", 1.0)
+    called = sru_repro(*REHEARSE, "sections=tune", "budget=12", cwd=tmp_path)
+    assert called.status == 1, called.err
+    content = page(tmp_path, "tune")
+    assert states(content) == {
+        "fine": "ok", "dies": "failed", "wrong": "failed", "after": "ok", "hangs": "failed",
+    }  # fmt: skip
+    errors = {piece["name"]: piece["error"] for piece in content["pieces"]}
+    assert errors["dies"] == "the process was ended by SIGSEGV"
+    assert errors["wrong"] == "ZeroDivisionError: division by zero"
+    assert errors["hangs"] == "hung: it was ended long after its time"
+    assert "1 not run yet" in called.out
+
+
+def test_without_time_nothing_is_begun_and_the_status_says_so(sru_repro: Command, tmp_path: Path) -> None:
+    called = sru_repro(*REHEARSE, "sections=correct", "budget=1", cwd=tmp_path)
+    assert called.status == 3, called.out + called.err
+    content = page(tmp_path, "correct")
+    found = states(content)
+    assert 0 < len(found) < len(content["planned"]) and "resume" not in found
+    assert "correct       unfinished" in called.out
+
+
+def test_pages_of_another_machine_are_left_alone(sru_repro: Command, tmp_path: Path) -> None:
+    sru_repro(*REHEARSE, "sections=tune", cwd=tmp_path)
+    path = tmp_path / "pages/tune.json"
+    content = json.loads(path.read_text())
+    content["card"]["name"] = "Another card"
+    path.write_text(json.dumps(content))
+    called = sru_repro(*REHEARSE, "sections=tune", cwd=tmp_path)
+    assert called.status == 1
+    assert json.loads(path.read_text())["card"]["name"] == "Another card"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("device=cuda",), "device=cuda: expected a CUDA card, found none"),
+        ((), "gpu-check: expected a CUDA card, found none; rehearse=true runs everything"),
+        (("sections=speed,foo",), "sections: expected some of correct, speed, tune, train-sst,"),
+        (("rehearse=yes",), "rehearse: expected true or false, found 'yes'"),
+        (("rehearse=true", "budget=ten"), "budget: expected seconds, a whole number from 1 on, found 'ten'"),
+        (("device=tpu",), "device: expected cuda or cpu, found 'tpu'"),
+        (
+            ("foo=1",),
+            "foo=1: expected sections=..., budget=..., out=..., device=..., data_dir=..., rehearse=...",
+        ),
+    ],
+)
+def test_bad_words_are_told_in_one_line(
+    words: tuple[str, ...], line: str, sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    called = sru_repro("gpu-check", *words, cwd=tmp_path)
+    assert called.status == 2 and called.err.startswith(f"sru-repro: {line}") and called.err.count("\n") == 1
+    assert not any(tmp_path.iterdir())
+
+
+def test_sigterm_ends_the_section_in_progress(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        BROKEN.replace(
+            '"dies", lambda seconds: os.kill(os.getpid(), signal.SIGSEGV)',
+            '"waits", lambda seconds: time.sleep(1000)',
+        )
+    )
+    surroundings = os.environ | {"PYTHONPATH": str(tmp_path)}
+    words = [sys.executable, "-m", "sru_repro", *REHEARSE, "sections=tune", "budget=60"]
+    process = subprocess.Popen(words, cwd=tmp_path, env=surroundings, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "fine: ok" in line:
+            break
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert states(page(tmp_path, "tune")) == {"fine": "ok"} and page(tmp_path, "tune")["running"] == "waits"
