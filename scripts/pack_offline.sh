@@ -76,7 +76,7 @@ pins requirements.lock antlr4-python3-runtime >"$part/pins"
     fail "antlr4-python3-runtime could not be built (above)" 1
 download "$wheels/if-missing" requirements.lock pytorch-lightning lightning-utilities torchmetrics fsspec packaging \
     pyyaml tqdm requests urllib3 idna certifi charset-normalizer sentencepiece six rich markdown-it-py mdurl pygments \
-    setuptools ninja cuda-core cuda-bindings cuda-pathfinder
+    setuptools ninja cuda-bindings cuda-pathfinder
 echo "$(find "$wheels" -name '*.whl' | wc -l) wheels, $(du -sb "$wheels" | cut -f 1) bytes"
 
 "$python" -m sru_repro pack "out=$part/pack" "data_dir=$data" ${TASKS:+"tasks=$TASKS"} ${WORDS:+"words=$WORDS"} \

@@ -87,7 +87,7 @@ def host_library(folder: Path) -> tuple[list[str], Path]:
         assert states is not None
         cuda.backward(h, c_n, "sru", u, x, v, v, None, None, states, False, 1.0, False)
     variants = [*forward, *backward]
-    for variant in variants:  # here, as cuda.core asks a driver that is there for much more than a launch takes
+    for variant in variants:  # here, as NVRTC asks a driver that is there for much more than a launch takes
         cuda_driver.cubin(variant, "sm_90")
     names = [re.sub(r"\W+", "_", f"{variant.kernel}_{variant.template}") for variant in variants]
     lines = ['#include "host_shim.h"']

@@ -1,13 +1,12 @@
 """NVRTC and CUDA's driver: compiles a variant of the kernel, loads it, launches it. Nothing else imports them.
 
 Machine code for the device at hand is written once for each `Variant` and kept in the cache of `build`. The kernels
-include no header of CUDA, so no folder of headers is looked for. cuda.core compiles; kernels are loaded and launched
-through the bindings beneath it, which cost a microsecond a launch.
+include no header of CUDA, so no folder of headers is looked for. Both are called through NVIDIA's thinnest bindings,
+which cost a microsecond a launch, let other threads run while they compile, and need no card to do so.
 """
 
 import ctypes
 import functools
-import io
 import re
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -58,9 +57,7 @@ def cubin(variant: Variant, architecture: str, log: Any = None) -> bytes:
     try:
         from cuda.bindings import nvrtc
     except ImportError as error:
-        raise build.BuildError(
-            f"{error}: install cuda-core, cuda-bindings and nvidia-cuda-nvrtc of 13.x"
-        ) from None
+        raise build.BuildError(f"{error}: install cuda-bindings and nvidia-cuda-nvrtc of 13.x") from None
     sources = build.sources("recurrence.cu", "recurrence.cuh", f"cells/{variant.cell}.h")
     try:
         key = build.fingerprint(sources, repr(defines(variant)), repr(nvrtc.nvrtcVersion()), architecture)
@@ -86,27 +83,39 @@ def cubin(variant: Variant, architecture: str, log: Any = None) -> bytes:
 
 def _compile(variant: Variant, architecture: str, bounds: str) -> tuple[bytes, str]:
     """Machine code, and the compiler's report. `bounds`: threads and, if told, blocks that are to fit."""
-    try:  # here, as it takes half a second
-        from cuda.core import Program, ProgramOptions
-    except ImportError:
-        from cuda.core.experimental import Program, ProgramOptions  # up to cuda-core 0.4
-    options = ProgramOptions(
-        arch=architecture,
-        std="c++17",
-        ftz=True,  # e^x in one instruction; states below 1e-38 become zero
-        include_path=str(build.KERNELS),
-        define_macro=[*defines(variant), ("BOUNDS", bounds)],
-        ptxas_options=["-v"],
-    )
-    report = io.StringIO()
-    source = (build.KERNELS / "recurrence.cu").read_text()
-    return bytes(Program(source, "c++", options).compile("cubin", logs=report).code), report.getvalue()
+    from cuda.bindings import nvrtc
+
+    source = (build.KERNELS / "recurrence.cu").read_bytes()
+    macros = [*defines(variant), ("BOUNDS", bounds)]
+    words = [f"--gpu-architecture={architecture}", "--std=c++17", f"--include-path={build.KERNELS}"]
+    words += ["--ftz=true"]  # e^x in one instruction; states below 1e-38 become zero
+    words += [*(f"--define-macro={name}={value}" for name, value in macros), "--ptxas-options=-v"]
+    options = [word.encode() for word in words]
+    program = _checked(nvrtc.nvrtcCreateProgram(source, b"recurrence.cu", 0, [], []), "take the source")
+    try:
+        (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
+        report = _text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program).decode(
+            errors="replace"
+        )
+        if int(status):
+            raise build.BuildError(report.strip("\0 \n") or status.name)
+        return _text(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program), report.strip("\0")
+    finally:
+        nvrtc.nvrtcDestroyProgram(program)
+
+
+def _text(size_of: Any, read: Any, program: Any) -> bytes:
+    """What a pair of NVRTC's functions gives: one tells the size, the other fills a buffer."""
+    buffer = bytes(_checked(size_of(program), "tell a size"))
+    _checked(read(program, buffer), "hand over its output")
+    return buffer
 
 
 def _checked(result: tuple[Any, ...], what: str) -> Any:
-    """The value of a call of the driver."""
+    """The value of a call of the driver or of the compiler."""
     if int(result[0]):
-        raise build.BuildError(f"CUDA's driver could not {what}: {result[0].name}")
+        whose = "NVRTC" if type(result[0]).__name__.startswith("nvrtc") else "CUDA's driver"
+        raise build.BuildError(f"{whose} could not {what}: {result[0].name}")
     return result[1] if len(result) > 1 else None
 
 
