@@ -53,11 +53,14 @@ def failures(
     if cases is None:
         cases = itertools.chain(*(grid(cell, device) for cell in ops.CELLS), products(device))
     lines, tried = [], 0
-    for what, run, inputs in cases:
-        for cut, dtype in itertools.product(_cuts(backend) if cuts is None else cuts, types):
+    for (what, run, inputs), dtype in itertools.product(cases, types):
+        rounded = {key: value.to(dtype) for key, value in inputs.items()}
+        truth = results("reference", run, {key: value.double() for key, value in rounded.items()})
+        plain = results("reference", run, rounded)
+        for cut in _cuts(backend) if cuts is None else cuts:
             tried += 1
             with tiled(**cut):
-                problem = _problem(backend, run, inputs, dtype)
+                problem = _problem(backend, run, rounded, truth, plain)
             if problem:
                 words = [f"back end {backend}", *map(str, cut.values()), what, name_of(dtype)]
                 lines.append(f"{', '.join(words)}: {problem}")
@@ -172,20 +175,23 @@ def _arguments(
     return {key: value.to(device) for key, value in inputs.items()}, rest
 
 
-def _problem(backend: str, run: Call, inputs: dict[str, Tensor], dtype: torch.dtype) -> str:
-    """What is wrong with the back end's outputs and gradients, or ""."""
-    rounded = {key: value.to(dtype) for key, value in inputs.items()}
-    truth = results("reference", run, {key: value.double() for key, value in rounded.items()})
-    plain = results("reference", run, rounded)
+def _problem(
+    backend: str,
+    run: Call,
+    inputs: dict[str, Tensor],
+    truth: dict[str, Tensor],
+    plain: dict[str, Tensor],
+) -> str:
+    """What is wrong with the back end's outputs and gradients, or ""; `plain` is what plain PyTorch finds."""
     try:
-        found = results(backend, run, rounded)
+        found = results(backend, run, inputs)
     except Exception as error:
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
     for name, value in found.items():
         off, usual = (float((result.double() - truth[name]).abs().max()) for result in (value, plain[name]))
         last_place = torch.finfo(value.dtype).eps * max(1.0, float(truth[name].abs().max()))
         # In float64 plain PyTorch is the truth itself, and has no error to be compared with.
-        places = 4 if dtype != torch.float64 else 1000
+        places = 1000 if value.dtype == torch.float64 else 4
         if not off <= FACTOR * usual + places * last_place:  # also when it is no number
             return f"{name} is off by {off:.2g}, plain PyTorch by {usual:.2g}"
     return ""
