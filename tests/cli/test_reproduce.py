@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sru_repro.cli import campaign, compose, tables, train
-from sru_repro.cli.bar import Bar
+from sru_repro.cli.bar import Bar, makespan
 from sru_repro.data.examples import Splits
 from sru_repro.data.sst import load_sst
 from sru_repro.record import read_record
@@ -324,3 +324,13 @@ def test_hardware_names_the_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None
     beside = machine.hardware("cpu")
     assert beside["name"] == f"{alone['name']}, 2 runs side by side"
     assert beside["slug"] == f"{alone['slug']}-2-runs"
+
+
+@pytest.mark.parametrize(
+    ("durations", "side_by_side", "expected"),
+    [([60, 60, 60], 2, 120), ([60, 60], 2, 60), ([10, 50, 60, 20], 2, 70), ([5, 6], 1, 11), ([], 3, 0)],
+)
+def test_runs_side_by_side_take_as_long_as_the_last_of_them(
+    durations: list[float], side_by_side: int, expected: float
+) -> None:
+    assert makespan(durations, side_by_side) == expected

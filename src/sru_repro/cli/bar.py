@@ -1,6 +1,8 @@
 """The progress of a campaign: one bar for all its runs, with the time left."""
 
+import heapq
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,14 @@ def duration(seconds: float) -> str:
     """In minutes, or hours and minutes."""
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(1, minutes)} min"
+
+
+def makespan(durations: Iterable[float], side_by_side: int) -> float:
+    """Seconds until all runs are through, each begun, in this order, as soon as one of the places is free."""
+    places = [0.0] * side_by_side
+    for seconds in durations:
+        heapq.heapreplace(places, places[0] + seconds)
+    return max(places)
 
 
 class Bar:
@@ -56,12 +66,13 @@ class Bar:
         known += [left_s for _, left_s in self._running.values() if left_s is not None]
         if not known:
             return None
-        usual, total = sum(known) / len(known), 0.0
+        usual = sum(known) / len(known)
+        ahead = []
         for folder, value in self.expected.items():
             if folder not in self._spent:
                 _, left_s = self._running.get(folder, (0.0, None))
-                total += value or usual if left_s is None else left_s
-        return total / self.side_by_side
+                ahead.append(value or usual if left_s is None else left_s)
+        return makespan(ahead, self.side_by_side)
 
     def at(self, folder: Path, row: str, fraction: float, left_s: float | None) -> None:
         """A run in progress is that far."""

@@ -27,7 +27,7 @@ from ..training import machine
 from ..training.config import RunConfig
 from ..training.interrupt import Signals
 from ..training.run_folder import is_done
-from .bar import Bar, duration
+from .bar import Bar, duration, makespan
 
 STARTUP_S = 12.0
 """What a run costs besides training, when nothing better is known: start, data, test set."""
@@ -152,8 +152,9 @@ def _plan(
 ) -> None:
     first = jobs[0].config
     known = [value for value in expected.values() if value is not None]
-    total = sum(known) + (len(expected) - len(known)) * (sum(known) / len(known) if known else 0)
-    time_left = duration(total / side_by_side) if known else "not known before the first run is through"
+    usual = sum(known) / len(known) if known else 0.0
+    total = makespan((usual if value is None else value for value in expected.values()), side_by_side)
+    time_left = duration(total) if known else "not known before the first run is through"
     rows = ", ".join(dict.fromkeys(job.config.top.row for job in jobs))
     print(f"table    {table}: {rows}")
     print(f"runs     {len(jobs)}, {len(jobs) - len(open_jobs)} of them done; profile {first.top.profile}")
