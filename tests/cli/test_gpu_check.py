@@ -44,7 +44,7 @@ def test_every_section_is_rehearsed(sru_repro: Command, data: Path, tmp_path: Pa
     )
     assert "of 40 steps" in correct["resume"]["note"]
     speed = {piece["name"]: piece["values"] for piece in page(tmp_path, "speed")["pieces"]}
-    assert speed["check"]["note"] == "by section correct"
+    assert speed["check"]["cases"] > 0
     rows = speed["shapes/small/float32"]["entry"]["rows"]
     assert {row["contender"] for row in rows} == {"sru", "lstm"} and rows[0]["training"]["median_s"] > 0
     assert speed["decode"]["decode"]["groups"]

@@ -13,11 +13,17 @@ SECTIONS = {
 """In the order in which they run; each leaves a page of that name."""
 
 _RATES = ("rates", "what this card copies and multiplies in a second")
-_TABLE = ("table", "validation metric against wall clock, tokens/s, memory, share of the card's bfloat16 rate")
+_TABLE = (
+    "table",
+    "validation metric against wall clock, tokens/s, memory, share of the card's bfloat16 rate",
+)
 
 PIECES: Mapping[str, Sequence[tuple[str, str]]] = {
     "correct": (
-        ("grid/CELL", "a cell at many sizes with all its options, in four types, against the float64 reference"),
+        (
+            "grid/CELL",
+            "a cell at many sizes with all its options, in four types, against the float64 reference",
+        ),
         ("products", "the products of a layer, with their gradients"),
         ("cpu-and-cuda", "the CPU's kernels and CUDA's on the same numbers"),
         ("deterministic", "the same call gives the same bits, however often"),
@@ -51,7 +57,10 @@ PIECES: Mapping[str, Sequence[tuple[str, str]]] = {
     "train-sst": (_RATES, _TABLE),
     "train-enwik8": (
         _RATES,
-        ("small", "seven models of one size side by side: bits per byte against wall clock, tokens/s, memory"),
+        (
+            "small",
+            "seven models of one size side by side: bits per byte against wall clock, tokens/s, memory",
+        ),
         ("paper/ROW", "a row of the papers at its own size, alone on the card: the same figures"),
     ),
     "train-squad": (_RATES, _TABLE),

@@ -130,12 +130,14 @@ class Ledger:
     @cached_property
     def decode(self) -> Record | None:
         """The measurement of generation, None where there is none."""
-        found = [piece["values"]["decode"] for piece in self.pieces("speed", "ok") if "decode" in piece["values"]]
+        found = [
+            piece["values"]["decode"] for piece in self.pieces("speed", "ok") if "decode" in piece["values"]
+        ]
         return found[0] if found else None
 
 
 def load_ledgers(results: Path) -> list[Ledger]:
-    """All folders of `results/cuda`, by card, then date. Raises DataError where a page is broken or measures nothing."""
+    """All folders of `results/cuda`, by card, then date. Raises DataError where a page is broken or no measurement."""
     found: dict[tuple[str, str, str], dict[str, Page]] = {}
     for folder in sorted(path for path in (results / "cuda").glob("*") if path.is_dir()):
         pages = {name: path for name in SECTIONS if (path := folder / f"{name}.json").exists()}
@@ -182,10 +184,14 @@ def _measured(path: Path, section: str) -> Page:
     """A page that may be published."""
     page = read_page(path)
     if page["section"] != section:
-        raise DataError(f"{path}: expected the page of section {section!r}, found {page['section']!r}; rename it")
+        raise DataError(
+            f"{path}: expected the page of section {section!r}, found {page['section']!r}; rename it"
+        )
     if page["rehearsal"] or page["device"] != "cuda":
         kind = "a rehearsal" if page["rehearsal"] else f"device {page['device']!r}"
-        raise DataError(f"{path}: expected what a CUDA card measured, found {kind}; move it out of the results")
+        raise DataError(
+            f"{path}: expected what a CUDA card measured, found {kind}; move it out of the results"
+        )
     return page
 
 

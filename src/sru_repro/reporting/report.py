@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sru_repro.reporting.cuda import report_cuda
 from sru_repro.reporting.decode import report_decode
 from sru_repro.reporting.figure import write_figure
 from sru_repro.reporting.records import load_records
@@ -15,8 +16,8 @@ PROFILES = ("paper", "short")
 
 
 def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Path]:
-    """Write `<table>.md` and `<table>.png` for each table with runs in `results/runs`, and those of speed
-    and of decoding.
+    """Write `<table>.md` and `<table>.png` for each table with runs in `results/runs`, and those of speed,
+    of decoding and of CUDA cards.
 
     Returns the files written.
     """
@@ -31,4 +32,4 @@ def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Pa
         if picture:
             write_figure(table, own, rows, results / picture)
             written.append(results / picture)
-    return written + report_speed(results) + report_decode(results)
+    return written + report_speed(results) + report_decode(results) + report_cuda(results)
