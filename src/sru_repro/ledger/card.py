@@ -1,5 +1,6 @@
 """What the pieces need of CUDA beyond tensors; on the CPU, in a rehearsal, the plainest thing with the same result."""
 
+import gc
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -54,6 +55,13 @@ def broken(device: torch.device) -> bool:
     except RuntimeError:
         return True
     return False
+
+
+def release(device: torch.device) -> None:
+    """Gives back what the last piece has left, graphs and their memory too: the next one may need all of it."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def streams(device: torch.device, number: int) -> list[Any]:

@@ -3,9 +3,11 @@
 Shapes: L time, B batch, k matrices, D columns.
 """
 
+import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import torch
@@ -33,22 +35,32 @@ def backend(options: Options) -> str:
     return "cuda" if options.on_card else ops.choose(options.device).name
 
 
-def build(options: Options, cases: Iterable[correct.Case], types: Iterable[torch.dtype], cuts: Any) -> str:
-    """Builds what the cases need side by side, on all cores; how many kernels, and how long it took."""
+def build(options: Options, calls: Iterable[Callable[[], object]]) -> str:
+    """Builds the kernels that the calls need side by side, on all cores; how many, and how long it took."""
     if not options.on_card:
         return ""
     started = time.perf_counter()
-    with cuda.only_named() as variants, card.poisoned():
-        for _, run, inputs in cases:
-            for cut in cuts:
-                for kind in types:
-                    with tiled(**cut):
-                        correct.results("cuda", run, {key: value.to(kind) for key, value in inputs.items()})
+    with cuda.only_named() as variants:
+        for call in calls:
+            call()
     architecture = "sm_{}{}".format(*torch.cuda.get_device_capability())
     with ThreadPoolExecutor(machine.cores()) as pool:
         for _ in pool.map(lambda variant: len(cuda_driver.cubin(variant, architecture)), variants):
             pass
     return f"{len(variants)} kernels built or found in {time.perf_counter() - started:.1f} s"
+
+
+def _calls(
+    cases: Iterable[correct.Case], types: Sequence[torch.dtype], cuts: Sequence[dict[str, Tiling]]
+) -> Iterator[Callable[[], object]]:
+    """Both passes of all cases, in all types and cuts."""
+    for (_, run, inputs), kind, cut in itertools.product(cases, types, cuts):
+        yield partial(_passes_of, run, {key: value.to(kind) for key, value in inputs.items()}, cut)
+
+
+def _passes_of(run: correct.Call, inputs: dict[str, Tensor], cut: dict[str, Tiling]) -> None:
+    with tiled(**cut):
+        correct.results("cuda", run, inputs)
 
 
 def grid(options: Options, cell: str) -> dict[str, Any]:
@@ -59,8 +71,8 @@ def grid(options: Options, cell: str) -> dict[str, Any]:
     sizes, options_of_all = [*correct.grid(cell, device)], [*correct.combinations(cell, device)]
     if options.rehearse:
         sizes, options_of_all = sizes[:3], options_of_all[:2]
-    note = build(options, sizes, types, cuts)
-    build(options, options_of_all, types, cuts[:1])
+    every = itertools.chain(_calls(sizes, types, cuts), _calls(options_of_all, types, cuts[:1]))
+    note = build(options, every)
     with card.poisoned():
         tried, wrong = correct.failures(name, device, sizes, types, cuts)
         more, also = correct.failures(name, device, options_of_all, types, cuts[:1])

@@ -49,6 +49,7 @@ def carry_out(options: Options) -> int:
             say(options, f"{words}  {seconds:.1f} s, {left_s:.0f} s left")
             if state == "failed" and card.broken(options.torch_device):
                 return AGAIN
+            card.release(options.torch_device)
         states = {piece["state"] for piece in page.content["pieces"]}
         return FAILED if "failed" in states else DONE
 

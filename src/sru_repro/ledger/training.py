@@ -24,8 +24,8 @@ from .plan import Options, Piece
 from .speed import rates
 
 RUNS = Path("runs/gpu-check")
-PATIENCE_S = 120.0
-"""How long a run may go on beyond its seconds: start, data, test set."""
+PATIENCE_S = 15.0
+"""How long a group may go on beyond its time: the section is ended a little later."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _train(options: Options, group: Group, seconds: float) -> dict[str, Any]:
             folder = RUNS / options.section / group.name / row.split("/")[-1]
             shutil.rmtree(folder, ignore_errors=True)
             started[row] = folder, _start(options, overrides(options, group, row, each_s), folder, len(rows))
-        _wait([process for _, process in started.values()], each_s + PATIENCE_S)
+        _wait([process for _, process in started.values()], max(seconds, 60.0) + PATIENCE_S)
     finally:
         for _, process in started.values():
             process.kill()

@@ -20,7 +20,7 @@ from ..ops import cuda, dispatch, tiling
 from ..ops.tiling import Tiling, tiled
 from ..reporting.publish import write_whole
 from . import card
-from .kernels import backend
+from .kernels import backend, build
 from .plan import Options, Piece
 from .run import TILINGS
 from .speed import rates
@@ -37,12 +37,22 @@ _GRAPHED = 1 << 17
 def pieces(options: Options) -> list[Piece]:
     """The card's rates, then a piece for each pass, type and size."""
     sizes = ((4, 2, 8),) if options.rehearse else SIZES
-    found = [Piece("rates", lambda seconds: {"rates": rates(options)}, weight=0.5)]
+    found = [Piece("rates", lambda seconds: _prepared(options), weight=0.5)]
     for (length, batch, size), kernel, kind in itertools.product(sizes, ("forward", "backward"), TYPES):
         name = f"{kernel}/{correct.name_of(kind)}/{batch * size}"
         run = partial(_timed, options, kernel, kind, length, batch, size)
         found.append(Piece(name, lambda seconds, run=run: run(seconds)))  # type: ignore[misc]
     return found
+
+
+def _prepared(options: Options) -> dict[str, Any]:
+    """The card's rates; and all kernels are built, which does not depend on sizes."""
+    calls = (
+        partial(_cut, kernel, cut, _call(options, kernel, kind, 2, 1, 1024))
+        for kernel, kind in itertools.product(("forward", "backward"), TYPES)
+        for cut in cuts(kernel, kind, options.rehearse)
+    )
+    return {"note": build(options, calls), "rates": rates(options)}
 
 
 def cuts(kernel: str, kind: torch.dtype, rehearse: bool = False) -> list[Tiling]:
