@@ -1,9 +1,9 @@
 """`sru-repro gpu-check`: the rehearsal of every section; and one that fails, dies, hangs or has no time."""
 
 import json
-import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,36 +82,47 @@ BROKEN = """
 import os, signal, sys, time
 if "sru_repro.ledger" in sys.orig_argv:
     from sru_repro.ledger import Piece, tune
-    def pieces(options):
-        return [
-            Piece("fine", lambda seconds: {"cases": 1}),
-            Piece("dies", lambda seconds: os.kill(os.getpid(), signal.SIGSEGV)),
-            Piece("wrong", lambda seconds: 1 / 0),
-            Piece("after", lambda seconds: {"cases": 2}),
-            Piece("hangs", lambda seconds: time.sleep(1000)),
-            Piece("never", lambda seconds: {}),
-        ]
-    tune.pieces = pieces
+    known = {
+        "fine": lambda seconds: {"cases": 1},
+        "dies": lambda seconds: os.kill(os.getpid(), signal.SIGSEGV),
+        "wrong": lambda seconds: 1 / 0,
+        "after": lambda seconds: {"cases": 2},
+        "hangs": lambda seconds: time.sleep(1000),
+    }
+    tune.pieces = lambda options: [Piece(name, known[name]) for name in os.environ["PIECES"].split()]
 """
+"""The section `tune`, replaced in its process by the pieces that PIECES names."""
 
 
-def test_what_dies_or_hangs_is_told_and_the_rest_is_done(
-    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """`broken("fine dies")`: what the section consists of."""
     (tmp_path / "sitecustomize.py").write_text(BROKEN)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(ledger, "GRACE_S", 1.0)
-    called = sru_repro(*REHEARSE, "sections=tune", "budget=12", cwd=tmp_path)
+    return lambda names: monkeypatch.setenv("PIECES", names)
+
+
+def test_what_dies_or_is_wrong_is_told_and_the_rest_is_done(
+    sru_repro: Command, tmp_path: Path, broken: Callable[[str], None]
+) -> None:
+    broken("fine dies wrong after")
+    called = sru_repro(*REHEARSE, "sections=tune", "budget=120", cwd=tmp_path)
     assert called.status == 1, called.err
     content = page(tmp_path, "tune")
-    assert states(content) == {
-        "fine": "ok", "dies": "failed", "wrong": "failed", "after": "ok", "hangs": "failed",
-    }  # fmt: skip
+    assert states(content) == {"fine": "ok", "dies": "failed", "wrong": "failed", "after": "ok"}
     errors = {piece["name"]: piece["error"] for piece in content["pieces"]}
     assert errors["dies"] == "the process was ended by SIGSEGV"
     assert errors["wrong"] == "ZeroDivisionError: division by zero"
-    assert errors["hangs"] == "hung: it was ended long after its time"
-    assert "1 not run yet" in called.out
+
+
+def test_what_hangs_is_ended(sru_repro: Command, tmp_path: Path, broken: Callable[[str], None]) -> None:
+    broken("hangs after")
+    called = sru_repro(*REHEARSE, "sections=tune", "budget=15", cwd=tmp_path)
+    assert called.status == 1 and "1 not run yet" in called.out, called.err
+    (piece,) = page(tmp_path, "tune")["pieces"]
+    assert (piece["name"], piece["state"]) == ("hangs", "failed")
+    assert piece["error"] == "hung: it was ended long after its time"
 
 
 def test_without_time_nothing_is_begun_and_the_status_says_so(sru_repro: Command, tmp_path: Path) -> None:
@@ -158,21 +169,14 @@ def test_bad_words_are_told_in_one_line(
     assert not any(tmp_path.iterdir())
 
 
-def test_sigterm_ends_the_section_in_progress(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        BROKEN.replace(
-            '"dies", lambda seconds: os.kill(os.getpid(), signal.SIGSEGV)',
-            '"waits", lambda seconds: time.sleep(1000)',
-        )
-    )
-    surroundings = os.environ | {"PYTHONPATH": str(tmp_path)}
-    words = [sys.executable, "-m", "sru_repro", *REHEARSE, "sections=tune", "budget=60"]
-    process = subprocess.Popen(words, cwd=tmp_path, env=surroundings, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "fine: ok" in line:
-            break
+def test_sigterm_ends_the_section_in_progress(tmp_path: Path, broken: Callable[[str], None]) -> None:
+    broken("fine hangs")
+    words = [sys.executable, "-m", "sru_repro", *REHEARSE, "sections=tune", "budget=600"]
+    process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    path = tmp_path / "pages/tune.json"
+    while process.poll() is None and not (path.exists() and read_page(path)["running"] == "hangs"):
+        time.sleep(0.05)
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 143
-    assert states(page(tmp_path, "tune")) == {"fine": "ok"} and page(tmp_path, "tune")["running"] == "waits"
+    assert states(read_page(path)) == {"fine": "ok"} and read_page(path)["running"] == "hangs"
