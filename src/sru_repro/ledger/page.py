@@ -22,8 +22,7 @@ class Page:
 
     def __init__(self, options: Options) -> None:
         self.path, self.since = options.page, options.since
-        code = machine.code_revision()
-        self._stamp = {"revision": code["revision"], "dirty": code["dirty"], "torch": torch.__version__}
+        self._stamp = stamp()
         head = {
             "schema": SCHEMA,
             "section": options.section,
@@ -68,18 +67,7 @@ class Page:
     def end(self, name: str, state: str, values: dict[str, Any], error: str | None = None) -> float:
         """Notes what came of a piece; the seconds it took."""
         seconds = time.perf_counter() - self._begun
-        piece = {
-            "name": name,
-            "state": state,
-            "error": error,
-            "seconds": seconds,
-            "measured": {"date": now(), **self._stamp},
-            "values": values,
-        }
-        kept = [piece for piece in self.content["pieces"] if piece["name"] != name]
-        place = {name: number for number, name in enumerate(self.content["planned"])}
-        self.content["pieces"] = sorted([*kept, piece], key=lambda piece: place[piece["name"]])
-        self.content["running"] = None
+        _place(self.content, name, state, error, seconds, values)
         self.save()
         return seconds
 
@@ -99,22 +87,27 @@ def bury(path: Path, error: str, seconds: float) -> str | None:
     name: str | None = page["running"]
     if name is None:
         return None
-    code = machine.code_revision()
-    stamp = {"date": now(), "revision": code["revision"], "dirty": code["dirty"], "torch": torch.__version__}
-    piece = {
-        "name": name,
-        "state": "failed",
-        "error": error,
-        "seconds": seconds,
-        "measured": stamp,
-        "values": {},
-    }
-    kept = [piece for piece in page["pieces"] if piece["name"] != name]
-    place = {name: number for number, name in enumerate(page["planned"])}
-    page["pieces"] = sorted([*kept, piece], key=lambda piece: place[piece["name"]])
-    page["running"] = None
+    _place(page, name, "failed", error, seconds, {})
     write_page(path, page)
     return name
+
+
+def stamp() -> dict[str, Any]:
+    """The code at hand, by which a piece is known to be done."""
+    code = machine.code_revision()
+    return {"revision": code["revision"], "dirty": code["dirty"], "torch": torch.__version__}
+
+
+def _place(
+    page: dict[str, Any], name: str, state: str, error: str | None, seconds: float, values: dict[str, Any]
+) -> None:
+    """Puts a piece where it is planned, in the place of an earlier one; nothing is in progress then."""
+    piece = {"name": name, "state": state, "error": error, "seconds": seconds}
+    piece |= {"measured": {"date": now(), **stamp()}, "values": values}
+    places = {name: number for number, name in enumerate(page["planned"])}
+    others = [other for other in page["pieces"] if other["name"] != name]
+    page["pieces"] = sorted([*others, piece], key=lambda piece: places[piece["name"]])
+    page["running"] = None
 
 
 def _same(path: Path, before: dict[str, Any], head: dict[str, Any]) -> None:

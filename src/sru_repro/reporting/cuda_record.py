@@ -14,12 +14,14 @@ from typing import Any
 from sru_repro.errors import DataError
 from sru_repro.record import Record, lookup
 from sru_repro.reporting.cuda_plan import SECTIONS
-from sru_repro.reporting.publish import without_paths, write_whole
+from sru_repro.reporting.publish import shortened, write_whole
 from sru_repro.reporting.speed_record import SCHEMA as SPEED_SCHEMA
 from sru_repro.reporting.speed_record import SECTIONS as SPEED_SECTIONS
 from sru_repro.reporting.speed_record import head_problem, read_measured
 
 SCHEMA = 1
+DIGITS = 5
+"""Of a number in the file."""
 STATES = ("ok", "failed", "skipped")
 Page = Record
 Piece = Mapping[str, Any]
@@ -55,8 +57,10 @@ _VALUES: dict[str, tuple[str, ...]] = {
 
 def write_page(path: Path, page: Mapping[str, Any]) -> None:
     """Writes it whole: a line a piece, five digits a number, no folder of this machine."""
-    head = json.dumps(_short({**page, "pieces": []}), indent=1, ensure_ascii=False)
-    pieces = ",\n".join(f"  {json.dumps(_short(piece), ensure_ascii=False)}" for piece in page["pieces"])
+    head = json.dumps(shortened({**page, "pieces": []}, DIGITS), indent=1, ensure_ascii=False)
+    pieces = ",\n".join(
+        f"  {json.dumps(shortened(piece, DIGITS), ensure_ascii=False)}" for piece in page["pieces"]
+    )
     if pieces:
         head = head.replace('\n "pieces": []', f'\n "pieces": [\n{pieces}\n ]', 1)
     write_whole(path, head + "\n")
@@ -219,13 +223,3 @@ def _problem(page: Any) -> str:
     if places != sorted(set(places)):
         return "'pieces': expected each once and in the order of 'planned'"
     return ""
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _short(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_short(inner) for inner in value]
-    if isinstance(value, float):
-        return float(f"{value:.5g}")
-    return without_paths(value) if isinstance(value, str) else value

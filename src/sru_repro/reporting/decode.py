@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sru_repro.record import Record
 from sru_repro.reporting.decode_figure import write_decode_figure
 from sru_repro.reporting.decode_tables import answers, decode_tables
-from sru_repro.reporting.publish import without_paths, write_whole
+from sru_repro.reporting.publish import shortened, write_whole
 from sru_repro.reporting.speed_record import head_problem, read_measured
 from sru_repro.reporting.speed_tables import SpeedTable
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["console_decode", "publish_decode", "read_decode", "report_decode"]
 
 SCHEMA = 1
+DIGITS = 4
+"""Of a number in the file."""
 _ALWAYS: dict[str, type] = {
     "date": str,
     "hardware.name": str,
@@ -123,23 +125,13 @@ def _problem(record: Any) -> str:
 
 def _dump(record: Record) -> str:
     """Four digits a number, a line a row, no folder of this machine."""
-    text = json.dumps(_short({**record, "groups": []}), indent=1, ensure_ascii=False)
+    text = json.dumps(shortened({**record, "groups": []}, DIGITS), indent=1, ensure_ascii=False)
     groups = []
-    for group in _short(record["groups"]):
+    for group in shortened(record["groups"], DIGITS):
         head = json.dumps({**group, "rows": []}, ensure_ascii=False)
         rows = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in group["rows"])
         groups.append("  " + head.replace('"rows": []', f'"rows": [\n{rows}\n  ]', 1))
     return text.replace('"groups": []', '"groups": [\n' + ",\n".join(groups) + "\n ]", 1) + "\n"
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _short(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_short(inner) for inner in value]
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    return without_paths(value) if isinstance(value, str) else value
 
 
 def _facts(record: Mapping[str, Any]) -> list[str]:

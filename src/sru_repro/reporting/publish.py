@@ -61,6 +61,17 @@ def without_paths(text: str) -> str:
     return _PATH.sub(lambda found: re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)
 
 
+def shortened(value: Any, digits: int) -> Any:
+    """A value of JSON's types with so many digits a number, and paths of this machine cut to their last part."""
+    if isinstance(value, dict):
+        return {key: shortened(inner, digits) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [shortened(inner, digits) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}")
+    return without_paths(value) if isinstance(value, str) else value
+
+
 def _origin(record: Record) -> tuple[str, str]:
     return record["hardware"]["slug"], record["data"]["fingerprint"]
 

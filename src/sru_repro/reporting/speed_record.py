@@ -7,9 +7,11 @@ from typing import Any
 
 from sru_repro.errors import DataError
 from sru_repro.record import Record, lookup
-from sru_repro.reporting.publish import without_paths, write_whole
+from sru_repro.reporting.publish import shortened, write_whole
 
 SCHEMA = 1
+DIGITS = 4
+"""Of a number in the file."""
 SECTIONS = ("shapes", "recurrence", "overhead", "graphs", "growth")
 _ALWAYS: dict[str, type] = {
     "hardware.name": str,
@@ -90,7 +92,7 @@ def _dump(record: Record) -> str:
     """Four digits a number, a line a row, no folder of this machine."""
     text = json.dumps({**record, **{section: [] for section in SECTIONS}}, indent=1, ensure_ascii=False)
     for section in SECTIONS:
-        entries = ",\n".join(f"  {_entry(_short(entry))}" for entry in record[section])
+        entries = ",\n".join(f"  {_entry(shortened(entry, DIGITS))}" for entry in record[section])
         if entries:
             text = text.replace(f'\n "{section}": []', f'\n "{section}": [\n{entries}\n ]', 1)
     return text + "\n"
@@ -100,13 +102,3 @@ def _entry(entry: dict[str, Any]) -> str:
     rows = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in entry["rows"])
     head = json.dumps({**entry, "rows": []}, ensure_ascii=False)
     return head.replace('"rows": []', f'"rows": [\n{rows}\n  ]', 1)
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _short(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_short(inner) for inner in value]
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    return without_paths(value) if isinstance(value, str) else value
