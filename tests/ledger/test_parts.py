@@ -11,6 +11,7 @@ import pytest
 from sru_repro.cli.compose import composed
 from sru_repro.errors import ConfigError, RunError
 from sru_repro.ledger import Options, Piece, Skipped, correct, kernels, outside, section, training, tune
+from sru_repro.ledger import page as pages
 from sru_repro.ledger.page import Page, bury
 from sru_repro.ledger.run import count
 from sru_repro.ops import tiling
@@ -71,6 +72,9 @@ def test_other_code_does_everything_again(
     section.carry_out(options)
     monkeypatch.setattr(machine, "code_revision", lambda: {"revision": "0123456789ab", "dirty": False})
     section.carry_out(options)
+    assert ran == ["a", "b"]  # a commit alone changes nothing
+    monkeypatch.setattr(pages, "_sources", lambda: "fedcba987654")
+    section.carry_out(options)
     section.carry_out(options)
     assert ran == ["a", "b", "a", "b"]
 
@@ -85,6 +89,7 @@ def test_a_card_that_broke_asks_for_a_fresh_process_and_is_not_tried_twice(
     monkeypatch.setattr(section.card, "broken", lambda device: True)
     now = Options("tune", options.out, "cpu", rehearse=True, since="2000-01-01T00:00:00Z")
     assert section.carry_out(now) == section.AGAIN and states(options) == {"breaks": "failed"}
+    monkeypatch.setattr(section.card, "broken", lambda device: False)
     assert section.carry_out(now) == section.FAILED and states(options) == {"breaks": "failed", "after": "ok"}
 
 

@@ -28,7 +28,7 @@ class Sum(nn.Module):
 
     def step(self, batch_LBD: Tensor, carry: State) -> Any:
         found = self.encoder(batch_LBD.requires_grad_())
-        return SimpleNamespace(loss=(found[0] if isinstance(found, tuple) else found).sum())
+        return SimpleNamespace(loss=(found[0] if isinstance(found, tuple) else found).sum(), carry=None)
 
 
 def count(encoder: nn.Module, batches: list[Tensor], accumulate: int = 1) -> float:

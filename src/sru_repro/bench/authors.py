@@ -18,6 +18,7 @@ from torch import Tensor
 from ..ops.build import cache_folder
 
 VERSION = "3.0.0.dev6"
+SHIM = Path(__file__).with_name("authors_shim.h")
 _WARNING = "Just-in-time loading and compiling the CUDA kernels of SRU"
 
 
@@ -26,13 +27,27 @@ def peer_folder() -> Path:
     return Path(sys.prefix) / "peers" / VERSION
 
 
-@cache
+_refused: dict[str, str] = {}
+"""Why it did not build, by type of device: a second try would take as long, and find half a package."""
+
+
 def authors_package(device_type: str) -> ModuleType:
-    """The package. Importing it compiles its operators, 20 seconds the first time.
+    """The package. Importing it compiles its operators, 20 seconds the first time (for CUDA more than a minute).
 
     Raises:
-        RuntimeError: it is not there, or does not build for that kind of device.
+        RuntimeError: it is not there, or does not build for that kind of device; the same again when asked again.
     """
+    if device_type in _refused:
+        raise RuntimeError(_refused[device_type])
+    try:
+        return _package(device_type)
+    except Exception as error:
+        _refused[device_type] = str(error)
+        raise
+
+
+@cache
+def _package(device_type: str) -> ModuleType:
     beside = importlib.util.find_spec("sru") is None
     if beside and not (peer_folder() / "sru").is_dir():
         raise RuntimeError(f"sru {VERSION} is not installed; `make setup` does it")
@@ -60,10 +75,11 @@ def _builds(device_type: str) -> Iterator[None]:
     home = peer_folder() if (peer_folder() / "sru").is_dir() else cache_folder() / "authors"
     build = home / "build" / f"torch-{torch.__version__}{kind}"
     build.mkdir(parents=True, exist_ok=True)
-    before = {name: os.environ.get(name) for name in ("PATH", "TORCH_EXTENSIONS_DIR")}
+    before = {name: os.environ.get(name) for name in ("PATH", "TORCH_EXTENSIONS_DIR", "NVCC_PREPEND_FLAGS")}
     nvcc = cpp_extension.CUDA_HOME
     os.environ["TORCH_EXTENSIONS_DIR"] = str(build)
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before["PATH"] or ""])  # ninja
+    os.environ["NVCC_PREPEND_FLAGS"] = f"-include {SHIM} {before['NVCC_PREPEND_FLAGS'] or ''}".strip()
     if device_type == "cpu":
         cpp_extension.CUDA_HOME = None
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.backends import cudnn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -74,6 +75,10 @@ def _torch_rnn(kind: type[nn.LSTM] | type[nn.GRU]) -> Build:
 
     def build(shape: Shape, device: torch.device, dtype: torch.dtype) -> Subject:
         both = shape.bidirectional
+        # Else PyTorch leaves weights in bfloat16 scattered, and cuDNN gathers them at every call.
+        known = getattr(cudnn, "CUDNN_TENSOR_DTYPES", None)
+        if isinstance(known, set):
+            known.add(torch.bfloat16)
         module: Any = kind(shape.input_size, shape.hidden_size, shape.layers, bidirectional=both)
         module.to(device, dtype)
 

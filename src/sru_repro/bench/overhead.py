@@ -11,7 +11,7 @@ from .alone import inputs
 from .contenders import CONTENDERS
 from .shapes import Shape
 from .timing import Call, failure, interleaved
-from .whole import passes
+from .whole import INFERENCE, TRAINING, passes
 
 MODELS = ("sru", "sru-v1", "qrnn", "lstm", "gru")
 
@@ -58,9 +58,10 @@ def time_graphs(
         label, build = CONTENDERS[name]
         rows[name] = {"contender": name, "label": label}
         try:
-            for mode, call in passes(build(shape, device, dtype), shape, device, dtype).items():
-                calls[name, mode] = call
-                calls[name, f"graph_{mode}"] = graph(call)
+            own = passes(build(shape, device, dtype), shape, device, dtype)
+            for mode in (INFERENCE, TRAINING):  # packing asks the device for lengths, which no graph may
+                calls[name, mode] = own[mode]
+                calls[name, f"graph_{mode}"] = graph(own[mode])
         except Exception as error:
             rows[name] |= failure(error)
     found = interleaved(calls, device, repeats, budget_s)
@@ -77,15 +78,32 @@ def graph(call: Call, first: int = 3) -> Call:
         for _ in range(first):
             call()
     torch.cuda.current_stream().wait_stream(aside)
-    recorded = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(recorded):
-        kept = call()
+    global _spoilt
+    if _spoilt:
+        raise RuntimeError("nothing is captured after a capture that failed in this process")
+    recorded, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+    try:
+        with torch.cuda.graph(recorded):
+            kept = call()
+    except BaseException:
+        # PyTorch leaves its allocator, its random numbers and the current stream as if capturing went on.
+        _spoilt = True
+        torch.cuda.set_stream(before)
+        raise
 
     def replay() -> object:
         recorded.replay()
         return kept
 
     return replay
+
+
+_spoilt = False
+
+
+def spoilt() -> bool:
+    """Whether a capture has failed, after which this process should measure nothing more on a card."""
+    return _spoilt
 
 
 def _per(timing: Mapping[str, Any], layers: int) -> dict[str, Any]:

@@ -1,16 +1,21 @@
 """The process of one section: its options as JSON, its exit status that of `section.carry_out`."""
 
 import json
+import os
 import sys
 
 from ..errors import SuiteError
 from ..training.interrupt import Interrupted
 from .plan import Options
-from .section import carry_out
+from .section import AGAIN, carry_out
 
 if __name__ == "__main__":
     try:
-        sys.exit(carry_out(Options(**json.loads(sys.argv[1]))))
+        status = carry_out(Options(**json.loads(sys.argv[1])))
+        if status == AGAIN:  # what tidies up at the end could itself fail on a card that is of no use
+            sys.stderr.flush()
+            os._exit(status)
+        sys.exit(status)
     except SuiteError as error:
         print(f"sru-repro: {error}", file=sys.stderr)
         sys.exit(error.status)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..bench.overhead import graph
+from ..bench.overhead import graph, spoilt
 from ..training import machine
 
 
@@ -49,7 +49,10 @@ def synchronize(device: torch.device) -> None:
 
 
 def broken(device: torch.device) -> bool:
-    """Whether the process can use its card no more, as after an access to memory that is not its own."""
+    """Whether the process should use its card no more: after an access to memory that is not its own, or a capture
+    that failed."""
+    if spoilt():
+        return True
     try:
         synchronize(device)
     except RuntimeError:

@@ -79,6 +79,12 @@ def grid(options: Options, cell: str) -> dict[str, Any]:
     return verdict(tried + more, wrong + also, note)
 
 
+def build_grid(options: Options) -> str:
+    """What the bench's own checks need, side by side; they would build it one by one."""
+    cases = itertools.chain(*(correct.grid(cell, options.torch_device) for cell in ops.CELLS))
+    return build(options, _calls(cases, TYPES[:2], CUTS[:3]))
+
+
 def products(options: Options) -> dict[str, Any]:
     """The products of a layer."""
     device = options.torch_device

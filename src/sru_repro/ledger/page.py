@@ -1,7 +1,9 @@
 """A section's page: opened or begun, planned, filled piece by piece, on disk at every step."""
 
+import functools
+import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,6 @@ class Page:
 
     def __init__(self, options: Options) -> None:
         self.path, self.since = options.page, options.since
-        self._stamp = stamp()
         head = {
             "schema": SCHEMA,
             "section": options.section,
@@ -55,8 +56,9 @@ class Page:
         piece = next((piece for piece in self.content["pieces"] if piece["name"] == name), None)
         if piece is None:
             return False
-        same = all(piece["measured"][key] == value for key, value in self._stamp.items())
-        return same and (piece["state"] in DONE or piece["measured"]["date"] >= self.since > "")
+        return same_code(piece["measured"]) and (
+            piece["state"] in DONE or piece["measured"]["date"] >= self.since > ""
+        )
 
     def begin(self, name: str) -> None:
         """Notes what is in progress: should the process die, the file says in what."""
@@ -93,16 +95,35 @@ def bury(path: Path, error: str, seconds: float) -> str | None:
 
 
 def stamp() -> dict[str, Any]:
-    """The code at hand, by which a piece is known to be done."""
+    """The code at hand: its revision for people, and what tells one working copy from another, by which a piece is
+    known to be done."""
     code = machine.code_revision()
-    return {"revision": code["revision"], "dirty": code["dirty"], "torch": torch.__version__}
+    told = {"revision": code["revision"], "dirty": code["dirty"], "torch": torch.__version__}
+    return told | {"sources": _sources()}
+
+
+@functools.cache
+def _sources() -> str:
+    """A checksum of everything that is run."""
+    found = hashlib.sha256()
+    for folder in ("src", "conf"):
+        for path in sorted((machine.ROOT / folder).rglob("*")):
+            if path.is_file() and path.suffix in (".py", ".yaml", ".h", ".cu", ".cuh", ".cpp", ".json"):
+                found.update(f"{path.relative_to(machine.ROOT)}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:12]
+
+
+def same_code(measured: Mapping[str, Any]) -> bool:
+    """Whether a piece was run by the code and the PyTorch at hand."""
+    mine = stamp()
+    return all(measured.get(key) == mine[key] for key in ("sources", "torch"))
 
 
 def _place(
     page: dict[str, Any], name: str, state: str, error: str | None, seconds: float, values: dict[str, Any]
 ) -> None:
     """Puts a piece where it is planned, in the place of an earlier one; nothing is in progress then."""
-    piece = {"name": name, "state": state, "error": error, "seconds": seconds}
+    piece: dict[str, Any] = {"name": name, "state": state, "error": error, "seconds": seconds}
     piece |= {"measured": {"date": now(), **stamp()}, "values": values}
     places = {name: number for number, name in enumerate(page["planned"])}
     others = [other for other in page["pieces"] if other["name"] != name]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def _section(options: Options, budget_s: float, caught: Signals) -> Outcome:
     deadline = started + budget_s
     status = UNFINISHED
     while (left_s := deadline - time.monotonic()) >= min(LEAST_S, 0.9 * budget_s) > 0:
-        status = _process(replace(options, budget_s=left_s), caught)
+        status = _process(replace(options, budget_s=left_s, until=time.time() + left_s), caught)
         if status in (DONE, UNFINISHED):
             break
         buried = _bury(options, status, time.monotonic() - started)
@@ -93,15 +94,14 @@ def _process(options: Options, caught: Signals) -> int:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ends a process that is still running, and those it has started."""
+    """Ends a process that is still running, and those it has started, which may outlive it."""
     for signum, patience_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, signum)
-        try:
-            process.wait(timeout=patience_s)
-        except subprocess.TimeoutExpired:
-            continue
+        if process.poll() is None:
+            os.killpg(process.pid, signum)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=patience_s)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _bury(options: Options, status: int, seconds: float) -> str | None:

@@ -7,7 +7,8 @@ import sys
 import time
 import traceback
 
-from ..errors import SuiteError
+from ..errors import RunError, SuiteError
+from ..ops import dispatch
 from ..training.interrupt import signals
 from . import card
 from .page import Page
@@ -23,9 +24,10 @@ def carry_out(options: Options) -> int:
         page = Page(options)
         plan = pieces(options)
         page.plan([piece.name for piece in plan])
-        deadline = time.monotonic() + options.budget_s
+        budget_s = options.until - time.time() if options.until else options.budget_s
+        deadline = time.monotonic() + budget_s
         todo = [piece for piece in plan if not page.has(piece.name)]
-        say(options, f"{len(plan)} pieces, {len(plan) - len(todo)} of them done, {options.budget_s:.0f} s")
+        say(options, f"{len(plan)} pieces, {len(plan) - len(todo)} of them done, {budget_s:.0f} s")
         for place, piece in enumerate(todo):
             left_s = deadline - time.monotonic()
             if left_s <= piece.least_s:
@@ -37,6 +39,7 @@ def carry_out(options: Options) -> int:
             try:
                 values = piece.run(left_s * piece.weight / weights)
                 card.synchronize(options.torch_device)
+                _require_fused(options)
             except Skipped as reason:
                 state, error = "skipped", str(reason)
             except Exception as problem:
@@ -47,11 +50,18 @@ def carry_out(options: Options) -> int:
             left_s = max(0.0, deadline - time.monotonic())
             words = f"{piece.name}: {state}" + (f": {error}" if error else f" {summary(values)}".rstrip())
             say(options, f"{words}  {seconds:.1f} s, {left_s:.0f} s left")
-            if state == "failed" and card.broken(options.torch_device):
+            if card.broken(options.torch_device) or dispatch.fallen(options.device):
                 return AGAIN
             card.release(options.torch_device)
         states = {piece["state"] for piece in page.content["pieces"]}
         return FAILED if "failed" in states else DONE
+
+
+def _require_fused(options: Options) -> None:
+    """Raises RunError where a kernel could not be built and the loop in PyTorch took its place, also in backward."""
+    why = dispatch.fallen(options.device) if options.on_card else None
+    if why is not None:
+        raise RunError(f"a recurrence fell back to the loop in PyTorch: {why}")
 
 
 def one_line(error: BaseException) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.utils._pytree import tree_map_only
 
 from ._contract import Encoder, ModelSettings, State, require
 
@@ -58,7 +59,7 @@ class TorchRNN(Encoder):
             ValueError: padding anywhere else.
         """
         if padding_LB is None:
-            h, last = self.rnn(x_LBD, state)
+            h, last = self._call(x_LBD, state)
             return h, last
         lengths_B = (~padding_LB).sum(0)
         steps_L1 = torch.arange(x_LBD.size(0), device=x_LBD.device).unsqueeze(1)
@@ -68,5 +69,29 @@ class TorchRNN(Encoder):
             "padding: torch.nn's recurrent modules take it only behind sequences of at least one step",
         )
         packed = pack_padded_sequence(x_LBD, lengths_B.cpu(), enforce_sorted=False)
-        h, last = self.rnn(packed, state)
+        h, last = self._call(packed, state)
         return pad_packed_sequence(h, total_length=x_LBD.size(0))[0], last
+
+    def _call(self, x: Any, state: State) -> tuple[Any, State]:
+        """The module on a padded batch or a packed one."""
+        values = x.data if isinstance(x, PackedSequence) else x
+        if values.is_cuda and torch.is_autocast_enabled("cuda"):
+            kind = torch.get_autocast_dtype("cuda")
+            if kind == torch.bfloat16:
+                return self._in_type(x, state, kind)
+        found: tuple[Any, State] = self.rnn(x, state)
+        return found
+
+    def _in_type(self, x: Any, state: State, kind: torch.dtype) -> tuple[Any, State]:
+        """The same with input, state and weights in a type. Autocast alone would take float16 for cuDNN's recurrent
+        modules, whatever its own type is, and their small gradients would vanish there."""
+        device = x.data.device.type if isinstance(x, PackedSequence) else x.device.type
+        with torch.autocast(device, enabled=False):
+            x, state = x.to(kind), tree_map_only(Tensor, lambda value: value.to(kind), state)
+            weights = self.rnn._flat_weights
+            self.rnn._flat_weights = [weight.to(kind) for weight in weights]
+            try:
+                found: tuple[Any, State] = self.rnn(x, state)
+            finally:
+                self.rnn._flat_weights = weights
+        return found

@@ -117,6 +117,12 @@ def fall_back(device: str, why: str) -> None:
         _fallen[device] = _loop(device, why)
 
 
+def fallen(device: str) -> str | None:
+    """Why the loop in PyTorch has taken the place of the kernels on that device; None where it has not."""
+    choice = _fallen.get(device)
+    return None if choice is None else choice.why
+
+
 @functools.cache
 def _fitting(name: str, device: str) -> str:
     _known(name)

@@ -14,6 +14,7 @@ import torch
 from pytorch_lightning.utilities import move_data_to_device
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..models import detach
 from ..tasks import Batches, Task
 
 SAMPLE = 6
@@ -28,12 +29,15 @@ def flop_per_step(
     sample = min(SAMPLE, number)
     plugin, was_training = trainer.precision_plugin, task.training
     task.to(device).train()
-    counter, total = FlopCounterMode(display=False, custom_mapping=_formulas()), 0
+    counter, total, carry = FlopCounterMode(display=False, custom_mapping=_formulas()), 0, None
     for i in range(sample):
         batch = move_data_to_device(plugin.convert_input(batches[int((i + 0.5) * number / sample)]), device)
+        if i == 0:  # what a step in the middle of training starts from: attention reads it, too
+            with torch.no_grad(), plugin.forward_context():
+                carry = detach(task.step(batch, None).carry)
         with counter:  # which begins at zero
             with plugin.forward_context():
-                loss = task.step(batch, None).loss
+                loss = task.step(batch, carry).loss
             loss.backward()
         total += counter.get_total_flops()
     task.zero_grad(set_to_none=True)
