@@ -140,15 +140,17 @@ def test_pages_of_another_machine_are_left_alone(sru_repro: Command, tmp_path: P
     content = json.loads(path.read_text())
     content["card"]["name"] = "Another card"
     path.write_text(json.dumps(content))
-    called = sru_repro(*REHEARSE, "sections=tune", cwd=tmp_path)
-    assert called.status == 1
-    assert json.loads(path.read_text())["card"]["name"] == "Another card"
+    before = path.read_bytes()
+    for words in (("sections=tune",), ("sections=tune", "fresh=true"), ("sections=correct",)):
+        called = sru_repro(*REHEARSE, *words, cwd=tmp_path)
+        assert called.status == 2 and "found 'Another card'; name another folder by out=" in called.err
+        assert path.read_bytes() == before and len([*path.parent.glob("*.json")]) == 2  # and tilings.json
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("device=cuda",), "device=cuda: expected a CUDA card, found none"),
+        (("device=cuda",), "device=cuda: expected a CUDA card, found none; device=cpu"),
         ((), "gpu-check: expected a CUDA card, found none; rehearse=true runs everything"),
         (("sections=speed,foo",), "sections: expected some of correct, speed, tune, train-sst,"),
         (("rehearse=yes",), "rehearse: expected true or false, found 'yes'"),

@@ -39,7 +39,9 @@ def test_nothing_is_measured_without_a_ledger() -> None:
 def test_met_and_missed() -> None:
     found = judged(correct(), speed())
     assert one(found, "Correctness").verdict == MET
-    assert one(found, "Correctness").measured == "7 of 9 pieces ok (280 cases), 2 skipped"
+    assert (
+        one(found, "Correctness").measured == "7 of 9 pieces ok (280 cases), 2 skipped (devices, sanitizer)"
+    )
     wide = one(found, "Recurrence, forward, bfloat16")
     assert (
         wide.measured == "87.8%, one wide recurrence, L64 B128 d512 (65,536 columns)" and wide.verdict == MET
@@ -127,3 +129,22 @@ def test_an_lstm_that_does_not_run_leaves_it_open() -> None:
         ]
     found = one(judged(content), "nn.LSTM", "bfloat16", "d512")
     assert (found.measured, found.verdict) == ("does not run: no cuDNN", OPEN)
+
+
+def test_a_part_of_the_recurrences_meets_a_claim_so_far() -> None:
+    content = speed()
+    content["planned"] = [*content["planned"], "recurrence/larger/bfloat16"]
+    found = judged(content)
+    assert one(found, "Recurrence, forward, bfloat16").verdict == f"{MET} so far (18 of 19 timed)"
+    assert one(found, "Recurrence, forward: ").verdict == f"{MET} so far (18 of 19 timed)"
+    assert one(found, "Recurrence, forward+backward, bfloat16").verdict == MISSED
+
+
+def test_where_ours_does_not_run_nothing_is_met_against_the_authors() -> None:
+    content = speed()
+    (entry, *_) = entries(content, "recurrence", "reader")
+    for row in entry["rows"]:
+        if row["backend"] == "cuda":
+            row["training"] = {"error": "RuntimeError: no kernel"}
+    claim = one(judged(content), "Recurrence, forward+backward: ")
+    assert claim.verdict == MISSED and "no kernel" in claim.measured

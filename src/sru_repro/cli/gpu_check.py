@@ -10,9 +10,14 @@ and its pictures of the pages that are committed there.
 rehearse=true runs every section in its smallest form, on the CPU too, so that nothing is found out on the card first;
 its pages go to runs/gpu-check and are never published.
 
-Status: 0 all done; 1 a piece failed (the others ran all the same); 3 none failed, but time ran out.
+Data of the trainings: `sru-repro fetch task=sst` (squad, enwik8) first; what a training says is in
+runs/gpu-check/SECTION/GROUP/ROW/log.txt. Without a network: scripts/pack_offline.sh.
+
+Status: 0 all done; 1 a piece failed (the others ran all the same); 3 none failed, but time ran out: call again; 2 the
+call cannot be carried out; 130, 143 interrupted.
 """
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,7 +51,7 @@ def run(words: Sequence[str]) -> int:
         raise ConfigError(f"device: expected cuda or cpu, found {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            "device=cuda: expected a CUDA card, found none; rehearse=true shows that everything runs"
+            "device=cuda: expected a CUDA card, found none; device=cpu rehearse=true goes without"
         )
     if device == "cpu" and not rehearse:
         raise ConfigError(
@@ -57,17 +62,16 @@ def run(words: Sequence[str]) -> int:
     slug = "-".join("".join(c if c.isalnum() else " " for c in card.lower()).split())
     home = Path("runs/gpu-check") if rehearse else Path("results/cuda")
     out = Path(found.get("out") or home / f"{slug}-{now()[:10]}")
-    if fresh:
-        for name in names:
-            (out / f"{name}.json").unlink(missing_ok=True)
     options = Options("", str(out), device, found.get("data_dir") or "data", rehearse=rehearse)
     print(f"machine   {machine.hardware(device)['name']}")
     print(f"sections  {', '.join(names)}{' (a rehearsal)' if rehearse else ''}")
     print(f"pages     {out}")
-    print(f"expected  {budget_s / 60:.0f} min at most", flush=True)
+    print(f"expected  {budget_s:.0f} s at most, and some for what is under way then", flush=True)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a line that drops; not under nohup
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with signals() as caught:
         caught.deferred = True  # the section in progress is ended first
-        outcomes = ledger.carry_out(names, options, budget_s, caught)
+        outcomes = ledger.carry_out(names, options, budget_s, caught, fresh)
     for outcome in outcomes:
         counts = ", ".join(f"{number} {state}" for state, number in outcome.counts.items() if number)
         print(

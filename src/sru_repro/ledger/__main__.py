@@ -1,7 +1,9 @@
 """The process of one section: its options as JSON, its exit status that of `section.carry_out`."""
 
+import ctypes
 import json
 import os
+import signal
 import sys
 
 from ..errors import SuiteError
@@ -10,6 +12,8 @@ from .plan import Options
 from .section import AGAIN, carry_out
 
 if __name__ == "__main__":
+    if sys.platform == "linux":  # ends with the process that began it, however that ends
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
     try:
         status = carry_out(Options(**json.loads(sys.argv[1])))
         if status == AGAIN:  # what tidies up at the end could itself fail on a card that is of no use

@@ -89,15 +89,14 @@ def resume(options: Options, seconds: float) -> dict[str, Any]:
     end = time.monotonic() + max(seconds, 75.0)
     with tempfile.TemporaryDirectory() as folder:
         whole, stopped = Path(folder, "whole"), Path(folder, "stopped")
-        first = _start(options, whole, steps)
-        second = _start(options, stopped, steps)
+        started = [_start(options, whole, steps), _start(options, stopped, steps)]
         try:
-            at = _stop_midway(second, stopped, end)
-            _wait(first, whole, end)
-            third = _start(options, stopped, steps)
-            _wait(third, stopped, end)
+            at = _stop_midway(started[1], stopped, end)
+            _wait(started[0], whole, end)
+            started.append(_start(options, stopped, steps))
+            _wait(started[2], stopped, end)
         finally:
-            for process in (first, second):
+            for process in started:
                 process.kill()
         expected, found = (_weights(place) for place in (whole, stopped))
         wrong = [name for name, value in expected.items() if not torch.equal(value, found[name])]

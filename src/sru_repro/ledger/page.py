@@ -33,9 +33,7 @@ class Page:
             "card": card.facts(options.torch_device),
             "packages": machine.packages(),
         }
-        before = read_page(self.path) if self.path.exists() else None
-        if before is not None:
-            _same(self.path, before, head)
+        before = require_same(options)
         self.content: dict[str, Any] = {
             **head,
             "planned": before["planned"] if before else [],
@@ -131,14 +129,23 @@ def _place(
     page["running"] = None
 
 
-def _same(path: Path, before: dict[str, Any], head: dict[str, Any]) -> None:
-    """What was measured on one machine is never continued on another."""
+def require_same(options: Options) -> dict[str, Any] | None:
+    """The page of a section that is there already, None where there is none.
+
+    Raises:
+        ConfigError: it is of another card, of another section, or a rehearsal where this is none: nothing is mixed.
+        DataError: it is broken.
+    """
+    if not options.page.exists():
+        return None
+    before = dict(read_page(options.page))
     for key, mine, theirs in (
-        ("card", head["card"]["name"], before["card"]["name"]),
-        ("rehearsal", head["rehearsal"], before["rehearsal"]),
-        ("section", head["section"], before["section"]),
+        ("card", card.facts(options.torch_device)["name"], before["card"]["name"]),
+        ("rehearsal", options.rehearse, before["rehearsal"]),
+        ("section", options.section, before["section"]),
     ):
         if mine != theirs:
             raise ConfigError(
-                f"{path}: expected {key} {mine!r}, found {theirs!r}; name another folder by out="
+                f"{options.page}: expected {key} {mine!r}, found {theirs!r}; name another folder by out="
             )
+    return before

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
+from ..ops import tiling
 from ..reporting.cuda_record import read_page
 from ..training.interrupt import Signals
 from . import page as pages
@@ -27,6 +29,8 @@ GRACE_S = 20.0
 """How long a section may go on beyond its time: its pieces end by themselves, but for one that hangs."""
 LEAST_S = 5.0
 """Less is not worth the start of a process."""
+HUNG = -1000
+"""What stands for the status of a process that had to be ended."""
 TILINGS = "tilings.json"
 """In the folder of the pages: what `tune` has found on this card, followed by whatever runs after it."""
 
@@ -41,11 +45,18 @@ class Outcome:
     seconds: float
 
 
-def carry_out(names: Sequence[str], options: Options, budget_s: float, caught: Signals) -> list[Outcome]:
-    """Runs the sections; `options` are those of each, but for its name and its time.
+def carry_out(
+    names: Sequence[str], options: Options, budget_s: float, caught: Signals, fresh: bool = False
+) -> list[Outcome]:
+    """Runs the sections; `options` are those of each, but for its name and its time. `fresh` pages are begun anew.
 
     What a section leaves of its share goes to those behind it.
+
+    Raises:
+        SuiteError: a page in the folder is broken or of another card, the folder cannot be written to, or there are no
+            data; nothing was run then.
     """
+    _prepared(names, options)
     deadline = time.monotonic() + budget_s
     outcomes = []
     with _authors_built_aside(names, options):
@@ -53,8 +64,36 @@ def carry_out(names: Sequence[str], options: Options, budget_s: float, caught: S
             weights = [SECTIONS[other].weight for other in names[place:]]
             left_s = max(0.0, deadline - time.monotonic())
             mine = replace(options, section=name, since=pages.now())
+            if fresh:
+                mine.page.unlink(missing_ok=True)
             outcomes.append(_section(mine, left_s * weights[0] / sum(weights), caught))
     return outcomes
+
+
+def _prepared(names: Sequence[str], options: Options) -> None:
+    """Everything that would stop a section minutes from now."""
+    out = Path(options.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"out={out}: expected a folder to write to, found: {error.strerror or error}"
+        ) from None
+    for name in SECTIONS:
+        pages.require_same(replace(options, section=name))
+    if (out / TILINGS).exists():
+        try:
+            tiling.read(out / TILINGS)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{out / TILINGS}: expected a table of tilings, found {error}; delete it"
+            ) from None
+    if any(name.startswith("train-") for name in names) and not Path(options.data_dir).is_dir():
+        raise DataError(
+            f"data_dir={options.data_dir}: expected a folder of data for the trainings, found none"
+        )
 
 
 def _section(options: Options, budget_s: float, caught: Signals) -> Outcome:
@@ -71,12 +110,13 @@ def _section(options: Options, budget_s: float, caught: Signals) -> Outcome:
         status = UNFINISHED
     counts = count(options.page)
     failed = counts.get("failed", 0) or status not in (DONE, UNFINISHED)
-    state = "failed" if failed else "done" if not counts.get("not run yet", 1) else "unfinished"
+    complete = status == DONE and not counts.get("not run yet", 1)
+    state = "failed" if failed else "done" if complete else "unfinished"
     return Outcome(options.section, state, counts, time.monotonic() - started)
 
 
 def _process(options: Options, caught: Signals) -> int:
-    """A section's process: its exit status, negative for the signal that ended it (-9 where it hung)."""
+    """A section's process: its exit status, negative for the signal that ended it, or `HUNG`."""
     words = [sys.executable, "-m", "sru_repro.ledger", json.dumps(options.plain())]
     process = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, env=_surroundings(options), start_new_session=True
@@ -88,7 +128,7 @@ def _process(options: Options, caught: Signals) -> int:
                 return process.wait(timeout=0.2)
             except subprocess.TimeoutExpired:
                 caught.raise_if_any()
-        return -9
+        return HUNG
     finally:
         _stop(process)
 
@@ -105,13 +145,13 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _bury(options: Options, status: int, seconds: float) -> str | None:
-    why = (
-        "hung: it was ended long after its time"
-        if status == -9
-        else f"the process ended with status {status}"
-    )
-    if status < 0 and status != -9:
+    if status in (HUNG, -signal.SIGALRM):  # the alarm of section.py, or this process's patience
+        why = "hung: it was ended long after its time"
+    elif status < 0:
         why = f"the process was ended by {signal.Signals(-status).name}"
+        why += " (was there memory enough?)" if status == -signal.SIGKILL else ""
+    else:
+        why = f"the process ended with status {status}"
     try:
         return pages.bury(options.page, why, seconds)
     except DataError:

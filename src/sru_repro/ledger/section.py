@@ -3,7 +3,9 @@
 python -m sru_repro.ledger '{"section": "correct", ...}'
 """
 
+import signal
 import sys
+import threading
 import time
 import traceback
 
@@ -26,7 +28,11 @@ def carry_out(options: Options) -> int:
         page.plan([piece.name for piece in plan])
         budget_s = options.until - time.time() if options.until else options.budget_s
         deadline = time.monotonic() + budget_s
-        todo = [piece for piece in plan if not page.has(piece.name)]
+        # What failed before may hang again, and comes last.
+        failed = {piece["name"] for piece in page.content["pieces"] if piece["state"] == "failed"}
+        todo = sorted(
+            (piece for piece in plan if not page.has(piece.name)), key=lambda piece: piece.name in failed
+        )
         say(options, f"{len(plan)} pieces, {len(plan) - len(todo)} of them done, {budget_s:.0f} s")
         for place, piece in enumerate(todo):
             left_s = deadline - time.monotonic()
@@ -37,7 +43,9 @@ def carry_out(options: Options) -> int:
             page.begin(piece.name)
             state, values, error = "ok", {}, None
             try:
-                values = piece.run(left_s * piece.weight / weights)
+                share_s = left_s * piece.weight / weights
+                _alarm(min(left_s + 15.0, max(90.0, 3.0 * share_s)))
+                values = piece.run(share_s)
                 card.synchronize(options.torch_device)
                 _require_fused(options)
             except Skipped as reason:
@@ -46,6 +54,7 @@ def carry_out(options: Options) -> int:
                 state, error = "failed", one_line(problem)
                 if not isinstance(problem, SuiteError):
                     traceback.print_exc()
+            _alarm(0.0)
             seconds = page.end(piece.name, state, values, error)
             left_s = max(0.0, deadline - time.monotonic())
             words = f"{piece.name}: {state}" + (f": {error}" if error else f" {summary(values)}".rstrip())
@@ -55,6 +64,13 @@ def carry_out(options: Options) -> int:
             card.release(options.torch_device)
         states = {piece["state"] for piece in page.content["pieces"]}
         return FAILED if "failed" in states else DONE
+
+
+def _alarm(seconds: float) -> None:
+    """Ends this process in so many seconds, whatever it is waiting for then; 0: no more. `run` tells the piece."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _require_fused(options: Options) -> None:

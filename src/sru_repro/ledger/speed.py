@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from .. import bench
+from .. import bench, ops
 from ..bench import correct, decode
 from ..bench.floor import machine_rates
 from ..bench.plan import Unit, plan
@@ -90,7 +90,7 @@ def _green(options: Options) -> int | None:
     right = [
         piece["values"]["cases"] for piece in grids if piece["state"] == "ok" and same_code(piece["measured"])
     ]
-    return sum(right) if len(right) > 7 else None
+    return sum(right) if len(right) == len(ops.CELLS) + 1 else None
 
 
 def _require_right(options: Options) -> None:

@@ -158,9 +158,9 @@ def entries(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table(pages: Sequence[Mapping[str, Any]]) -> str:
-    """The table of all cards, as text; of a card's pages, oldest first, the later one counts."""
+    """The table of all cards, as text; of several pages of one card, the one with the later date counts."""
     found: dict[str, dict[tuple[str, str, int], dict[str, Any]]] = {}
-    for page in pages:
+    for page in sorted(pages, key=_date):
         own = found.setdefault(page["card"]["name"], {})
         for piece in page["pieces"]:
             row = piece["values"]
@@ -170,4 +170,8 @@ def table(pages: Sequence[Mapping[str, Any]]) -> str:
                 if lines := entries([row]):
                     own[key] = lines[0]
     cards = {name: [own[key] for key in sorted(own)] for name, own in found.items() if own}
-    return tiling.dump(json.loads(json.dumps(cards)))
+    return tiling.dump(tiling.sound(json.loads(json.dumps(cards))))
+
+
+def _date(page: Mapping[str, Any]) -> str:
+    return max((piece["measured"]["date"] for piece in page["pieces"] if "measured" in piece), default="")

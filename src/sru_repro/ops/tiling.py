@@ -123,8 +123,13 @@ def _table() -> Mapping[str, Sequence[Mapping[str, Any]]]:
 
 
 def read(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """A table: by name of the card, rows of kernel, dtype, columns, step (bytes) and tiling."""
-    table: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))
+    """A table: by name of the card, rows of kernel, dtype, columns, step (bytes) and tiling. ValueError, KeyError or
+    TypeError when it is none."""
+    return sound(json.loads(path.read_text(encoding="utf-8")))
+
+
+def sound(table: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """The table, once every row of it has been looked at; errors are those of `read`."""
     for rows in table.values():
         for row in rows:
             cut = Tiling(*row["tiling"])

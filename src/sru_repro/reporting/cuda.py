@@ -24,16 +24,17 @@ sequences of a batch, B·D. *Against nn.LSTM* and *against the authors'*: how ma
 as the kernel of the authors' package, in the same process. *Forward* is inference, which keeps no states. Runs side \
 by side share the card. What failed, was skipped or was not run says so."""
 HOW = """\
-On a machine with a card, from the checkout:
+On a machine with a card, from the checkout, with the data of the trainings in `data/` (`sru-repro fetch task=sst`, \
+`squad`, `enwik8`):
 
 ```
 make gpu-check                              # all sections, ten minutes
 make gpu-check SECTIONS=correct,speed       # some of them
 ```
 
-It goes on where it stopped when it is called again. Then the folder that it names below `results/cuda` is committed, \
-and `make report` writes this file anew. Without a network: `scripts/pack_offline.sh` here, \
-`make gpu-check PACK=folder` there."""
+It goes on where it stopped when it is called again. Then `make report` writes this file anew, and the folder that \
+`gpu-check` names below `results/cuda` is committed with it. Without a network, and step by step: \
+[cuda/README.md](cuda/README.md)."""
 _WORDS = {
     *(
         "section",
