@@ -73,7 +73,7 @@ def test_a_section_that_fails_stops_no_other(sru_repro: Command, tmp_path: Path)
     assert called.status == 1
     assert "train-enwik8  failed" in called.out and "tune          done" in called.out
     failed = page(tmp_path, "train-enwik8")["pieces"][-1]
-    assert failed["state"] == "failed" and failed["error"].startswith("all 2 runs failed: sru: ")
+    assert failed["state"] == "failed" and failed["error"].startswith("2 of 2 runs failed: sru: ")
     assert "enwik8" in failed["error"] and "\n" not in failed["error"]
     assert set(states(page(tmp_path, "tune")).values()) == {"ok"}
 
@@ -81,7 +81,8 @@ def test_a_section_that_fails_stops_no_other(sru_repro: Command, tmp_path: Path)
 BROKEN = """
 import os, signal, sys, time
 if "sru_repro.ledger" in sys.orig_argv:
-    from sru_repro.ledger import Piece, tune
+    from sru_repro.ledger import Piece, section, tune
+    section.LONGEST_S = float(os.environ["LONGEST"])
     known = {
         "fine": lambda seconds: {"cases": 1},
         "dies": lambda seconds: os.kill(os.getpid(), signal.SIGSEGV),
@@ -89,7 +90,9 @@ if "sru_repro.ledger" in sys.orig_argv:
         "after": lambda seconds: {"cases": 2},
         "hangs": lambda seconds: time.sleep(1000),
     }
-    tune.pieces = lambda options: [Piece(name, known[name]) for name in os.environ["PIECES"].split()]
+    tune.pieces = lambda options: [
+        Piece(name, known[name], weight=0.001 if name == "hangs" else 1.0) for name in os.environ["PIECES"].split()
+    ]
 """
 """The section `tune`, replaced in its process by the pieces that PIECES names."""
 
@@ -99,6 +102,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     """`broken("fine dies")`: what the section consists of."""
     (tmp_path / "sitecustomize.py").write_text(BROKEN)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("LONGEST", "90")
     monkeypatch.setattr(ledger, "GRACE_S", 1.0)
     return lambda names: monkeypatch.setenv("PIECES", names)
 
@@ -116,7 +120,22 @@ def test_what_dies_or_is_wrong_is_told_and_the_rest_is_done(
     assert errors["wrong"] == "ZeroDivisionError: division by zero"
 
 
-def test_what_hangs_is_ended(sru_repro: Command, tmp_path: Path, broken: Callable[[str], None]) -> None:
+def test_what_hangs_is_ended_and_the_rest_is_done(
+    sru_repro: Command, tmp_path: Path, broken: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken("hangs after")
+    monkeypatch.setenv("LONGEST", "1")
+    for _ in range(2):  # the second call comes to it last
+        called = sru_repro(*REHEARSE, "sections=tune", "budget=120", cwd=tmp_path)
+        assert called.status == 1, called.err
+        hangs, after = page(tmp_path, "tune")["pieces"]
+        assert (hangs["state"], hangs["error"]) == ("failed", "hung: it was ended long after its time")
+        assert after["state"] == "ok"
+
+
+def test_what_takes_the_time_of_its_section_is_ended(
+    sru_repro: Command, tmp_path: Path, broken: Callable[[str], None]
+) -> None:
     broken("hangs after")
     called = sru_repro(*REHEARSE, "sections=tune", "budget=15", cwd=tmp_path)
     assert called.status == 1 and "1 not run yet" in called.out, called.err

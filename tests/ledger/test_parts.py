@@ -1,8 +1,9 @@
 """The parts of the ledger: the page and what is done again, the sanitizer's words, the tuner's table, the trainings."""
 
 import json
-import os
 import stat
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,18 @@ import pytest
 
 from sru_repro.cli.compose import composed
 from sru_repro.errors import ConfigError, RunError
-from sru_repro.ledger import Options, Piece, Skipped, correct, kernels, outside, section, training, tune
+from sru_repro.ledger import (
+    Failed,
+    Options,
+    Piece,
+    Skipped,
+    correct,
+    kernels,
+    outside,
+    section,
+    training,
+    tune,
+)
 from sru_repro.ledger import page as pages
 from sru_repro.ledger.page import Page, bury
 from sru_repro.ledger.run import count
@@ -68,7 +80,12 @@ def test_other_code_does_everything_again(
     options: Options, pieces: list[Piece], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[str] = []
-    pieces += [Piece(name, lambda seconds, name=name: ran.append(name) or {}) for name in "ab"]  # type: ignore
+
+    def run(name: str, seconds: float) -> dict[str, Any]:
+        ran.append(name)
+        return {}
+
+    pieces += [Piece(name, partial(run, name)) for name in "ab"]
     section.carry_out(options)
     monkeypatch.setattr(machine, "code_revision", lambda: {"revision": "0123456789ab", "dirty": False})
     section.carry_out(options)
@@ -97,9 +114,14 @@ def test_time_is_divided_by_weight_and_what_does_not_fit_is_left(
     options: Options, pieces: list[Piece]
 ) -> None:
     given: list[float] = []
+
+    def run(seconds: float) -> dict[str, Any]:
+        given.append(seconds)
+        return {}
+
     pieces += [
-        Piece("heavy", lambda seconds: given.append(seconds) or {}, weight=3),  # type: ignore[func-returns-value]
-        Piece("light", lambda seconds: given.append(seconds) or {}, weight=1),  # type: ignore[func-returns-value]
+        Piece("heavy", run, weight=3),
+        Piece("light", run, weight=1),
         Piece("long", lambda seconds: {}, weight=0.0, least_s=1000.0),
     ]
     forty = Options("tune", options.out, "cpu", budget_s=40.0, rehearse=True)
@@ -138,7 +160,7 @@ def test_the_sanitizer_is_asked_twice_and_its_first_finding_told(
     tool = tmp_path / "compute-sanitizer"
 
     def install(words: dict[str, str], status: dict[str, int]) -> None:
-        tool.write_text(SANITIZER.format(python=os.sys.executable, words=words, status=status))  # type: ignore
+        tool.write_text(SANITIZER.format(python=sys.executable, words=words, status=status))
         tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
 
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -151,7 +173,7 @@ def test_the_sanitizer_is_asked_twice_and_its_first_finding_told(
     install({"memcheck": "fine", "initcheck": finding}, {"memcheck": 0, "initcheck": 9})
     with pytest.raises(RunError, match=r"^initcheck: Invalid __global__ read of size 16 bytes$"):
         outside.sanitizer(options, 10)
-    tool.write_text(f"#!{os.sys.executable}\nimport time; time.sleep(60)")  # type: ignore[attr-defined]
+    tool.write_text(f"#!{sys.executable}\nimport time; time.sleep(60)")
     with pytest.raises(RunError, match="memcheck was not through after 1 s"):
         outside.sanitizer(options, 1)
 
@@ -228,3 +250,16 @@ def test_a_run_that_failed_leaves_its_last_word(
     (tmp_path / "log.txt").write_text("something\nsru-repro: the end\n")
     told = training._told("small/sru", tmp_path, 2, None)
     assert (told["state"], told["error"]) == ("failed", "sru-repro: the end")
+
+
+def test_a_group_of_which_one_run_failed_has_failed_and_keeps_the_others(
+    options: Options, pieces: list[Piece]
+) -> None:
+    def run(seconds: float) -> dict[str, Any]:
+        raise Failed("1 of 2 runs failed: lstm: no such file", {"cases": 1})
+
+    pieces.append(Piece("small", run))
+    assert section.carry_out(options) == section.FAILED
+    (found,) = read_page(options.page)["pieces"]
+    assert (found["state"], found["values"]) == ("failed", {"cases": 1})
+    assert found["error"] == "1 of 2 runs failed: lstm: no such file"

@@ -26,7 +26,6 @@ from ..training.interrupt import signals
 from .words import only
 
 KEYS = ("sections", "budget", "out", "device", "data_dir", "rehearse", "fresh")
-UNFINISHED = 3
 
 
 def run(words: Sequence[str]) -> int:
@@ -39,6 +38,7 @@ def run(words: Sequence[str]) -> int:
     from ..ledger import run as ledger
     from ..ledger.page import now
     from ..ledger.plan import BUDGET_S
+    from ..ledger.section import UNFINISHED
     from ..training import machine
 
     names = found.get("sections", "").split(",") if found.get("sections") else list(SECTIONS)

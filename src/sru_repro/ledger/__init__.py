@@ -4,6 +4,6 @@
 `correct`, `speed`, `tune`, `training`.
 """
 
-from .plan import SECTIONS, Options, Piece, Skipped
+from .plan import SECTIONS, Failed, Options, Piece, Skipped
 
-__all__ = ["SECTIONS", "Options", "Piece", "Skipped"]
+__all__ = ["SECTIONS", "Failed", "Options", "Piece", "Skipped"]

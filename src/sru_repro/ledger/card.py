@@ -13,11 +13,18 @@ from ..bench.overhead import graph, spoilt
 from ..training import machine
 
 
+def name(device: torch.device) -> str:
+    """The card's name; of the CPU, the machine's."""
+    if device.type != "cuda":
+        return str(machine.hardware("cpu")["name"])
+    return torch.cuda.get_device_properties(torch.cuda.current_device()).name
+
+
 def facts(device: torch.device) -> dict[str, Any]:
     """Name, capability, multiprocessors, memory (bytes), driver and number of cards; mostly None on the CPU."""
     if device.type != "cuda":
         empty = dict.fromkeys(("capability", "multiprocessors", "memory_bytes", "driver"))
-        return {"name": machine.hardware("cpu")["name"], **empty, "devices": 0}
+        return {"name": name(device), **empty, "devices": 0}
     found = torch.cuda.get_device_properties(torch.cuda.current_device())
     return {
         "name": found.name,

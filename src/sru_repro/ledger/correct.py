@@ -14,9 +14,8 @@ def pieces(options: Options) -> list[Piece]:
     def piece(name: str, run: Any, *rest: Any, weight: float = 1.0) -> Piece:
         return Piece(name, lambda seconds: run(options, *rest), weight)
 
-    timed = partial(
-        Piece, least_s=1.0 if options.rehearse else 60.0
-    )  # several processes, one after the other
+    # These start several processes, one after the other.
+    timed = partial(Piece, least_s=1.0 if options.rehearse else 60.0)
     return [
         *(piece(f"grid/{cell}", kernels.grid, cell, weight=3.0) for cell in ops.CELLS),
         piece("products", kernels.products),

@@ -161,9 +161,8 @@ def beyond(options: Options) -> dict[str, Any]:
     """U of more than 2^31 values: its last rows come out as in a call of their own, bit by bit, gradients too."""
     device, name = options.torch_device, backend(options)
     length, batch, size = (6, 16, 32) if options.rehearse else (1366, 512, 1024)
-    needed = (
-        length * batch * size * 36
-    )  # U, x, h and their gradients in bfloat16, states in float32, room for sums
+    # U, x, h and their gradients in bfloat16, states in float32, room for sums.
+    needed = 36 * length * batch * size
     if options.on_card and needed > card.free_bytes(device):
         raise Skipped(
             f"expected {needed / 1e9:.0f} GB of free memory, found {card.free_bytes(device) / 1e9:.0f}"

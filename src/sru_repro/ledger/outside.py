@@ -29,9 +29,8 @@ def sanitizer(options: Options, seconds: float) -> dict[str, Any]:
         raise Skipped(f"{TOOL} was not found in PATH")
     notes: list[str] = []
     calls: re.Match[str] | None = None
-    surroundings = os.environ | {
-        "PYTORCH_NO_CUDA_MEMORY_CACHING": "1"
-    }  # a tensor is an allocation of its own
+    # Without PyTorch's cache every tensor is an allocation of its own, whose ends are watched.
+    surroundings = os.environ | {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
     end = time.monotonic() + seconds
     for check in ("memcheck", "initcheck"):
         left_s = end - time.monotonic()
@@ -113,15 +112,8 @@ def resume(options: Options, seconds: float) -> dict[str, Any]:
 
 
 def _start(options: Options, folder: Path, steps: int) -> "subprocess.Popen[bytes]":
-    words = [
-        sys.executable,
-        "-m",
-        "sru_repro",
-        "train",
-        "experiment=quickstart/sru",
-        "logger=csv",
-        "resume=true",
-    ]
+    words = [sys.executable, "-m", "sru_repro", "train"]
+    words += ["experiment=quickstart/sru", "logger=csv", "resume=true"]
     words += [f"trainer={options.device}", f"trainer.max_steps={steps}", "trainer.max_seconds=0"]
     words += [f"trainer.validate_every={steps // 4}", f"hydra.run.dir={folder}", "model.dropout=0.1"]
     words += ["profile=smoke", "trainer.max_epochs=0"]

@@ -16,7 +16,8 @@ from ..training import machine
 from . import card
 from .plan import Options
 
-DONE = ("ok", "skipped")
+SETTLED = ("ok", "skipped")
+"""States of pieces that need not be run again."""
 
 
 class Page:
@@ -55,7 +56,7 @@ class Page:
         if piece is None:
             return False
         return same_code(piece["measured"]) and (
-            piece["state"] in DONE or piece["measured"]["date"] >= self.since > ""
+            piece["state"] in SETTLED or piece["measured"]["date"] >= self.since > ""
         )
 
     def begin(self, name: str) -> None:
@@ -140,7 +141,7 @@ def require_same(options: Options) -> dict[str, Any] | None:
         return None
     before = dict(read_page(options.page))
     for key, mine, theirs in (
-        ("card", card.facts(options.torch_device)["name"], before["card"]["name"]),
+        ("card", card.name(options.torch_device), before["card"]["name"]),
         ("rehearsal", options.rehearse, before["rehearsal"]),
         ("section", options.section, before["section"]),
     ):

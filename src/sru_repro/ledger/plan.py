@@ -77,6 +77,14 @@ class Skipped(Exception):
     """Raised by a piece that cannot be carried out here and need not be; the text is the reason."""
 
 
+class Failed(Exception):
+    """Raised by a piece of which a part went wrong; the text is what, `values` is kept all the same."""
+
+    def __init__(self, text: str, values: dict[str, Any]) -> None:
+        super().__init__(text)
+        self.values = values
+
+
 @dataclass(frozen=True)
 class Piece:
     """The smallest thing that is done whole: a name, a share of the section's time, and `run(seconds)`, which returns

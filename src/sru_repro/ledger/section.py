@@ -14,10 +14,13 @@ from ..ops import dispatch
 from ..training.interrupt import signals
 from . import card
 from .page import Page
-from .plan import Options, Skipped, pieces
+from .plan import Failed, Options, Skipped, pieces
 
 DONE, FAILED, UNFINISHED, AGAIN = 0, 1, 3, 4
 """Exit statuses: all pieces done; one failed; time ran out; the card is of no use to this process any more."""
+
+LONGEST_S = 90.0
+"""A piece that takes longer than this, and than three times its share, hangs."""
 
 
 def carry_out(options: Options) -> int:
@@ -44,12 +47,14 @@ def carry_out(options: Options) -> int:
             state, values, error = "ok", {}, None
             try:
                 share_s = left_s * piece.weight / weights
-                _alarm(min(left_s + 15.0, max(90.0, 3.0 * share_s)))
+                _alarm(min(left_s + 15.0, max(LONGEST_S, 3.0 * share_s)))
                 values = piece.run(share_s)
                 card.synchronize(options.torch_device)
                 _require_fused(options)
             except Skipped as reason:
                 state, error = "skipped", str(reason)
+            except Failed as part:
+                state, values, error = "failed", part.values, str(part)
             except Exception as problem:
                 state, error = "failed", one_line(problem)
                 if not isinstance(problem, SuiteError):

@@ -62,7 +62,7 @@ def _piece(options: Options, found: bench.Settings, unit: Unit, weight: float) -
     def run(seconds: float) -> dict[str, Any]:
         _require_right(options)
         with surroundings():
-            # A third of it goes into what is built and warmed up.
+            # The rest goes into what is built and warmed up.
             return {"entry": entry(unit, 0.6 * seconds, found)}
 
     return Piece(name, run, weight)

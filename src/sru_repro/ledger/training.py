@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, RunError
+from ..errors import DataError
 from ..record import Record, read_record
 from ..reporting.cuda_record import read_page
 from ..training import machine
 from ..training.interrupt import Interrupted
-from .plan import Options, Piece
+from .plan import Failed, Options, Piece
 from .speed import rates
 
 RUNS = Path("runs/gpu-check")
@@ -46,10 +46,8 @@ class Group:
     around_s: float
 
 
-_STREAMS = (
-    "task.eval_batch_size=32",
-    "trainer.log_every=25",
-)  # one stream of millions would outlast the training
+# One stream of millions of symbols would take longer to evaluate than the training takes.
+_STREAMS = ("task.eval_batch_size=32", "trainer.log_every=25")
 _SHORT_RATE = ("optim.schedule=constant", "optim.lr=0.0005", "optim.warmup_steps=50")
 _SST = ("cnn", "lstm", "qrnn", "qrnn-highway", "sru2", "sru4", "sru8")
 _SMALL = ("sru", "srupp", "lstm", "gru", "qrnn", "mingru", "transformer_xl")
@@ -148,17 +146,17 @@ def _train(options: Options, group: Group, seconds: float) -> dict[str, Any]:
             process.kill()
     peak = _bfloat16_rate(options)
     runs = [_told(row, folder, process.returncode, peak) for row, (folder, process) in started.items()]
-    if all(run["state"] != "finished" for run in runs):
-        raise RunError(f"all {len(runs)} runs failed: {runs[0]['row']}: {runs[0]['error']}")
-    failed = [run["row"] for run in runs if run["state"] != "finished"]
-    note = "; ".join(_line(run) for run in runs) + (f"; failed: {', '.join(failed)}" if failed else "")
-    return {
+    values = {
         "side_by_side": len(rows),
         "seconds_each": each_s,
         "bfloat16_flop_per_s": peak,
         "runs": runs,
-        "note": note,
+        "note": "; ".join(_line(run) for run in runs),
     }
+    if failed := [run for run in runs if run["state"] != "finished"]:
+        told = f"{failed[0]['row']}: {failed[0]['error']}"
+        raise Failed(f"{len(failed)} of {len(runs)} runs failed: {told}", values)
+    return values
 
 
 def _start(options: Options, words: Sequence[str], folder: Path, number: int) -> "subprocess.Popen[bytes]":
@@ -212,12 +210,11 @@ def _figures(record: Record, peak: float | None) -> dict[str, Any]:
     throughput = record["throughput"]
     steps_a_second = 1e3 / throughput["step_ms"]
     flop = throughput.get("flop_per_step")
-    metrics = dict(record["metrics"])
     return {
         "label": (record["paper"] or {}).get("label", record["row"]),
         "headline": record["headline"],
         "higher_is_better": record["higher_is_better"],
-        "metrics": metrics,
+        "metrics": record["metrics"],
         "epochs": record["epochs"],
         "parameters": record["parameters"],
         "backend": record["backend"],

@@ -40,8 +40,7 @@ def pieces(options: Options) -> list[Piece]:
     found = [Piece("rates", lambda seconds: _prepared(options), weight=0.5)]
     for (length, batch, size), kernel, kind in itertools.product(sizes, ("forward", "backward"), TYPES):
         name = f"{kernel}/{correct.name_of(kind)}/{batch * size}"
-        run = partial(_timed, options, kernel, kind, length, batch, size)
-        found.append(Piece(name, lambda seconds, run=run: run(seconds)))  # type: ignore[misc]
+        found.append(Piece(name, partial(_timed, options, kernel, kind, length, batch, size)))
     return found
 
 

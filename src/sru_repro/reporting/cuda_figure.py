@@ -26,7 +26,7 @@ from sru_repro.reporting.cuda_record import Ledger
 from sru_repro.reporting.figure import STYLE
 from sru_repro.reporting.panels import GREY, curves
 from sru_repro.reporting.sections import Line
-from sru_repro.reporting.speed_figure import COLOURS
+from sru_repro.reporting.speed_figure import COLOURS, times_axis
 from sru_repro.reporting.speed_tables import MODES, baseline, ratio, seconds
 
 if TYPE_CHECKING:
@@ -182,8 +182,6 @@ def _shapes(ledger: Ledger) -> list[tuple[str, str, list[tuple[str, str, float]]
 
 def _against_lstm(axes: "Axes", shapes: Sequence[tuple[str, str, list[tuple[str, str, float]]]]) -> None:
     """A line a shape and type, a dot a model: forward and backward, times as fast as nn.LSTM."""
-    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
-
     labels: dict[str, str] = {}
     places: dict[str, int] = {}
     shown = [1.0, LSTM_TIMES]
@@ -220,14 +218,7 @@ def _against_lstm(axes: "Axes", shapes: Sequence[tuple[str, str, list[tuple[str,
     axes.set_yticks(range(len(places)), [label.replace(", L", ",\nL") for label in places], fontsize=10)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(places) - 0.5, -0.5)
-    axes.set_xscale("log")
-    low, high = min(shown) * 0.85, max(shown) * 1.6
-    axes.set_xlim(low, high)
-    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}×"))
-    axes.grid(axis="x")
+    times_axis(axes, min(shown) * 0.85, max(shown) * 1.6)
     axes.set_title(
         "forward+backward, times as fast as nn.LSTM" + (f", {shapes[0][1]}" if not several else "")
     )
@@ -248,7 +239,7 @@ def _trained(ledger: Ledger) -> list[Panel]:
     """A panel for each training section, runs side by side before those that had the card to themselves."""
     panels: list[Panel] = []
     for section in SECTIONS:
-        groups = [piece["values"] for piece in ledger.pieces(section, "ok") if piece["values"].get("runs")]
+        groups = [piece["values"] for piece in ledger.pieces(section) if piece["values"].get("runs")]
         for alone in (False, True):
             runs = [run for group in groups if (group["side_by_side"] == 1) == alone for run in group["runs"]]
             lines = [line for run in runs if (line := _line(section, run)) is not None]

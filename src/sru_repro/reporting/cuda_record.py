@@ -213,7 +213,7 @@ def _problem(page: Any) -> str:
                 return f"piece {name!r}, key {key!r}: found {value!r:.60}"
         if piece.get("state") not in STATES:
             return f"piece {name!r}: expected state {', '.join(STATES)}, found {piece.get('state')!r:.60}"
-        for key, wanted in _VALUES.items() if piece["state"] == "ok" else ():
+        for key, wanted in _VALUES.items():
             inside = piece["values"].get(key)
             holder = inside if isinstance(inside, dict) else piece["values"]
             missing = [inner for inner in wanted if inner not in holder]

@@ -160,7 +160,7 @@ def tuning(ledger: Ledger) -> SpeedTable | None:
 
 def training(section: str, ledger: Ledger) -> SpeedTable | None:
     """A row for every run of a section: its figures, and what it made of the card."""
-    groups = [piece["values"] for piece in ledger.pieces(section, "ok") if "runs" in piece["values"]]
+    groups = [piece["values"] for piece in ledger.pieces(section) if "runs" in piece["values"]]
     done = [(group, run) for group in groups for run in group["runs"] if run["state"] == "finished"]
     if not done:
         return None
@@ -187,7 +187,7 @@ def training(section: str, ledger: Ledger) -> SpeedTable | None:
 def training_notes(section: str, ledger: Ledger) -> list[str]:
     """Which data, what several runs make of the card together, and which runs failed."""
     lines: dict[str, None] = {}
-    for piece in ledger.pieces(section, "ok"):
+    for piece in ledger.pieces(section):
         group = piece["values"]
         runs = group.get("runs") or ()
         done = [run for run in runs if run["state"] == "finished"]

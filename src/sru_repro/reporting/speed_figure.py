@@ -124,7 +124,6 @@ def _times(axes: "Axes", entry: Entry) -> None:
 
 def _ratios(axes: "Axes", shapes: Sequence[Entry]) -> None:
     """A line a shape, a dot a model: forward and backward, times as fast as LSTM."""
-    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
     labels, shown = {}, []
     for place, entry in enumerate(shapes):
@@ -156,14 +155,7 @@ def _ratios(axes: "Axes", shapes: Sequence[Entry]) -> None:
     axes.set_yticks(range(len(shapes)), names, fontsize=10.5)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(shapes) - 0.5, -0.6)
-    axes.set_xscale("log")
-    low, high = min([*shown, 1.0]) * 0.85, max([*shown, 1.0]) * 1.18
-    axes.set_xlim(low, high)
-    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50) if low <= tick <= high]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}×"))
-    axes.grid(axis="x")
+    times_axis(axes, min([*shown, 1.0]) * 0.85, max([*shown, 1.0]) * 1.18)
     axes.grid(axis="y", ls=":")
     axes.set_title("forward+backward, times as fast as nn.LSTM")
     for name in labels:
@@ -177,6 +169,19 @@ def _ratios(axes: "Axes", shapes: Sequence[Entry]) -> None:
         fontsize=10,
         handletextpad=0.1,
     )
+
+
+def times_axis(axes: "Axes", low: float, high: float) -> None:
+    """An axis of "times as fast", by factors."""
+    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100) if low <= tick <= high]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}×"))
+    axes.grid(axis="x")
 
 
 def _growth(axes: "Axes", growth: Sequence[Entry], axis: str, key: str) -> None:
