@@ -10,13 +10,12 @@ from typing import Any
 import torch
 
 from ..bench.overhead import graph, spoilt
-from ..training import machine
 
 
 def name(device: torch.device) -> str:
-    """The card's name; of the CPU, the machine's."""
+    """The card's name; in a rehearsal on the CPU none, as a machine's name there depends on the threads."""
     if device.type != "cuda":
-        return str(machine.hardware("cpu")["name"])
+        return "no card"
     return torch.cuda.get_device_properties(torch.cuda.current_device()).name
 
 
