@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from sru_repro.ledger import tune
+from sru_repro.gpu_check import tune
 from sru_repro.ops import cuda, cuda_driver
 from sru_repro.ops.cuda_driver import Variant
 

@@ -1,7 +1,5 @@
 """What tests of all floors share: a treebank of the true size made on the spot, real data if any, the command."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError
+from .core.errors import DataError
 
 Record = dict[str, Any]
 

@@ -13,7 +13,7 @@ from torch.utils import _pytree
 
 from sru_repro.bench import decode, decoders, stepping
 from sru_repro.bench.decoders import MODELS, SYMBOLS, Decoder, Model
-from sru_repro.errors import RunError
+from sru_repro.core.errors import RunError
 from sru_repro.models import LSTM, SRU, SRUpp, Stream
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ import torch
 from sru_repro.bench import SECTIONS, SHAPES, Settings, Shape, budget_s, correct, measure
 from sru_repro.bench.authors import authors_recurrence
 from sru_repro.bench.plan import plan
-from sru_repro.errors import RunError
+from sru_repro.core.errors import RunError
 
 pytestmark = pytest.mark.usefixtures("no_authors")
 LINE = "RuntimeError: error: nothing compiles here"

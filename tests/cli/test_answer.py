@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sru_repro.cli.answer import each_line
-from sru_repro.errors import DataError
+from sru_repro.core.errors import DataError
 from sru_repro.tasks import task_class
 
 Command = Callable[..., Any]

@@ -34,7 +34,7 @@ TRAIN = [
     ("+task.foo=1", "task.foo: no such key"),
     ("~seed", "seed: missing"),
     ("model.name=foo", "model.name: unknown model 'foo': expected one of cnn,"),
-    ("model.name=_contract", "model.name: unknown model '_contract'"),
+    ("model.name=_base", "model.name: unknown model '_base'"),
     ("task.kind=foo", "task.kind: unknown kind of task 'foo'"),
     ("task.name=foo", "task.name: expected 'sst', found 'foo'"),
     ("task.vectors=", "task.vectors: expected"),

@@ -10,7 +10,7 @@ import torch
 
 from sru_repro import bench
 from sru_repro.bench import correct, decode, decoders, run
-from sru_repro.errors import RunError
+from sru_repro.core.errors import RunError
 
 Command = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("tiny_bench")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sru_repro.ledger import SECTIONS
-from sru_repro.ledger import run as ledger
-from sru_repro.reporting.cuda_record import read_page
+from sru_repro.gpu_check import SECTIONS
+from sru_repro.gpu_check import run as ledger
+from sru_repro.reporting.gpu.record import read_page
 
 Command = Callable[..., Any]
 REHEARSE = ("gpu-check", "rehearse=true", "device=cpu", "out=pages")
@@ -80,8 +80,8 @@ def test_a_section_that_fails_stops_no_other(sru_repro: Command, tmp_path: Path)
 
 BROKEN = """
 import os, signal, sys, time
-if "sru_repro.ledger" in sys.orig_argv:
-    from sru_repro.ledger import Piece, section, tune
+if "sru_repro.gpu_check" in sys.orig_argv:
+    from sru_repro.gpu_check import Piece, section, tune
     section.LONGEST_S = float(os.environ["LONGEST"])
     known = {
         "fine": lambda seconds: {"cases": 1},

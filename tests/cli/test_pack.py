@@ -1,7 +1,5 @@
 """`sru-repro pack`, training on a pack without the packages that stay at home, and the two scripts around it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -10,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sru_repro.cli.pack import run
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data.squad import load_squad
 from sru_repro.data.sst import load_sst
-from sru_repro.errors import ConfigError, DataError
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 AT_HOME = ("spacy", "gensim", "datasets", "wandb")

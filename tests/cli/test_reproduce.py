@@ -16,12 +16,13 @@ import pytest
 
 from sru_repro.cli import campaign, compose, tables, train
 from sru_repro.cli.bar import Bar, makespan
+from sru_repro.core import machine
+from sru_repro.core.interrupt import Signals
 from sru_repro.data.examples import Splits
 from sru_repro.data.sst import load_sst
 from sru_repro.record import read_record
 from sru_repro.tasks import sentences
-from sru_repro.training import machine, run
-from sru_repro.training.interrupt import Signals
+from sru_repro.training import run
 
 Command = Callable[..., Any]
 

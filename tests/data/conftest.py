@@ -1,7 +1,5 @@
 """What tests of SQuAD and of the reader's floor share: a data set of a few questions, written on the spot."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

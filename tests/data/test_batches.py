@@ -1,7 +1,5 @@
 """Batches: padding on either side, built once, and an order that a resumed run repeats."""
 
-from __future__ import annotations
-
 import random
 
 import torch

@@ -1,16 +1,14 @@
 """The way in: names, options that clash, the limit, and memory maps all the way to the batches."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import ConfigError
 from sru_repro.data.corpora import load_corpus
 from sru_repro.data.stdlib_text import load_stdlib_text
 from sru_repro.data.streams import StreamBatches
-from sru_repro.errors import ConfigError
 
 TEXT = "".join(f"line {i} of a text\n" for i in range(100))
 

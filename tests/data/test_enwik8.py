@@ -1,7 +1,5 @@
 """enwik8: whole, zipped, a beginning, fetched from a local server; a small text stands for the hundred million."""
 
-from __future__ import annotations
-
 import hashlib
 import http.server
 import threading
@@ -13,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data import enwik8
 from sru_repro.data.corpora import load_corpus
-from sru_repro.errors import ConfigError, DataError
 
 TEXT = "<mediawiki>naïve pages about fish and fowl</mediawiki>\n".encode() * 100
 SIZE = len(TEXT)

@@ -1,7 +1,5 @@
 """Finding and fetching files: a local server, wrong checksums, no network, nothing half-written."""
 
-from __future__ import annotations
-
 import hashlib
 import http.server
 import os
@@ -13,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data import fetch
 from sru_repro.data.fetch import Remote, digest, fingerprint, locate
-from sru_repro.errors import DataError
 
 CONTENT = b"1 a fine film\n" * 1000
 SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"

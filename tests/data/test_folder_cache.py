@@ -1,16 +1,14 @@
 """Folders of the cache: built once, made again when cut or strange, never half there."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data.folder_cache import Facts, Kept, kept_folder, write_strings
 from sru_repro.data.squad_split import Strings
-from sru_repro.errors import DataError
 
 
 class Builder:

@@ -1,11 +1,9 @@
 """Lines with their numbers: odd control characters, other encodings, wrong labels."""
 
-from __future__ import annotations
-
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data.lines import decode_lines, labelled_lines
-from sru_repro.errors import DataError
 
 
 def test_only_the_newline_ends_a_line() -> None:

@@ -1,16 +1,14 @@
 """Texts in numbers: bytes and words, the order of the vocabulary, the splits."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data import numbering
 from sru_repro.data.numbering import frequent_words, number_bytes, number_words, split_ends
-from sru_repro.errors import DataError
 
 
 @pytest.fixture(autouse=True)

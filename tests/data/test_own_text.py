@@ -1,7 +1,5 @@
 """A text of one's own: a file, a folder, splits by name, and what is refused."""
 
-from __future__ import annotations
-
 import gzip
 import time
 from pathlib import Path
@@ -9,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data.corpora import load_corpus
-from sru_repro.errors import ConfigError, DataError
 
 TEXT = "".join(f"line {i} of a naïve text\n" for i in range(100))
 

@@ -1,7 +1,5 @@
 """Packed data: what is kept, what is said, which folders are left alone."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data import pack as module
 from sru_repro.data.enwik8 import load_enwik8
 from sru_repro.data.pack import pack
 from sru_repro.data.squad import load_squad
 from sru_repro.data.word_files import read_rows, write_cut
-from sru_repro.errors import ConfigError, DataError
 
 WORDS = ("Poland", "poland", "is", "wine", "What", "?", "nowhere")
 

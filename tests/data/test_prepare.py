@@ -1,7 +1,5 @@
 """Files to numbers: mapped where possible, bounded memory where not, the same for every packing."""
 
-from __future__ import annotations
-
 import lzma
 import os
 import tracemalloc
@@ -10,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data import numbering, prepare, text_files
 from sru_repro.data.prepare import prepare_bytes, prepare_words
 from sru_repro.data.text_files import TextFile
 from sru_repro.data.token_cache import Prepared
-from sru_repro.errors import DataError
 
 TEXT = b"a cat sat on the mat ,\nand so on .\n" * 40
 

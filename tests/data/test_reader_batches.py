@@ -1,7 +1,5 @@
 """Batches: features by hand, padding, order by length, and the time one takes."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Tokens: offsets in any script, white space, models of spaCy's, and chunks for other processes."""
 
-from __future__ import annotations
-
 import unicodedata
 from pathlib import Path
 
@@ -9,9 +7,9 @@ import numpy as np
 import pytest
 import spacy
 
+from sru_repro.core.errors import ConfigError
 from sru_repro.data import reader_tokens
 from sru_repro.data.reader_tokens import Tokenizer, chunk_of
-from sru_repro.errors import ConfigError
 
 TEXTS = [
     "Don't stop: it costs $5.50 (or 4\u00a0€).",

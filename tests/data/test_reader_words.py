@@ -1,7 +1,5 @@
 """The reader's vocabulary: its order, spellings that are looked up, rows, coverage, and the choice of a file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data.reader_words import ReaderVectors, reader_vectors, word_numbers
 from sru_repro.data.squad import Squad, load_squad
-from sru_repro.errors import ConfigError, DataError
 
 TRAIN = {
     "The red boat passes the Café. The red boat!": [

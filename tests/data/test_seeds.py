@@ -1,7 +1,5 @@
 """Random streams: one per seed and purpose."""
 
-from __future__ import annotations
-
 import torch
 
 from sru_repro.data.seeds import generator

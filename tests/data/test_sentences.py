@@ -1,17 +1,15 @@
 """The five cross-validated sets: the authors' cleaning and splits, and the checks of their files."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data import sentences
 from sru_repro.data.fetch import digest
 from sru_repro.data.sentences import Corpus, clean, load_sentences
-from sru_repro.errors import ConfigError, DataError
 
 COUNTS = {"cr": 3775, "subj": 10_000, "mr": 10_662, "trec": 5452 + 500, "mpqa": 10_606}
 

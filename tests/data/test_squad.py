@@ -1,7 +1,5 @@
 """SQuAD as a whole: numbers that lead back to the text, alignment, parts, comparability, the cache, real data."""
 
-from __future__ import annotations
-
 import resource
 import shutil
 import sys
@@ -16,13 +14,13 @@ import numpy as np
 import pytest
 import spacy
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data import hub as hub_module
 from sru_repro.data import squad as module
 from sru_repro.data import squad_files, squad_prepare
 from sru_repro.data.squad import Squad, load_squad
 from sru_repro.data.squad_files import PUBLISHED
 from sru_repro.data.squad_split import Split
-from sru_repro.errors import ConfigError, DataError
 
 Write = Callable[..., Path]
 

@@ -1,7 +1,5 @@
 """SQuAD's files and the Hub: what is read, and the one line for everything that is wrong with them."""
 
-from __future__ import annotations
-
 import copy
 import json
 import sys
@@ -13,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data import hub as hub_module
 from sru_repro.data import squad_files as files
 from sru_repro.data.squad_files import read_file, read_hub
-from sru_repro.errors import DataError
 
 PASSAGE = "Rome lies on the Tiber."
 GOOD: dict[str, Any] = {

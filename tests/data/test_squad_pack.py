@@ -1,7 +1,5 @@
 """SQuAD in numbers, packed: the same as from its files, without spaCy; parts, other tokens, broken folders."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable
@@ -11,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data import squad as module
 from sru_repro.data.squad import Squad, load_squad, pack_squad
 from sru_repro.data.squad_pack import FOLDER
 from sru_repro.data.squad_split import Split
-from sru_repro.errors import ConfigError, DataError
 
 Write = Callable[..., Path]
 

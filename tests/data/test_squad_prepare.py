@@ -1,7 +1,5 @@
 """Alignment of answers, and what happens when no process can be started."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

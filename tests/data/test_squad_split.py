@@ -1,7 +1,5 @@
 """Views into the prepared set, counts of words, and a question of one's own."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The treebank: counts, which phrases count with which label, the forms it comes in, and bad files."""
 
-from __future__ import annotations
-
 import shutil
 import time
 import zipfile
@@ -9,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data import sst, sst_files
 from sru_repro.data.examples import Example
 from sru_repro.data.fetch import Remote, digest
 from sru_repro.data.sst import load_sst
-from sru_repro.errors import ConfigError, DataError
 
 TINY = {
     "train": "(3 (2 A) (4 (3 Fine) (2 film)))\n(1 (1 fine) (2 (2 a) (3 Dull)))\n(2 (2 a) (2 film))\n",

@@ -1,14 +1,12 @@
 """The quickstart's text: real on every machine, in a fixed order, without tests and foreign packages."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data.stdlib_text import load_stdlib_text
-from sru_repro.errors import ConfigError, DataError
 
 
 def test_the_library_of_this_python() -> None:

@@ -1,15 +1,13 @@
 """Streams: every symbol predicted once, columns that go on where they stopped."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from sru_repro.core.errors import ConfigError
 from sru_repro.data.streams import StreamBatches
-from sru_repro.errors import ConfigError
 
 
 @pytest.mark.parametrize(

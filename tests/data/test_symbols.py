@@ -1,13 +1,11 @@
 """Numbers to text and back: bytes, the bytes that occur, words; all at once and one at a time."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data.symbols import Symbols
-from sru_repro.errors import DataError
 
 WORDS = Symbols(("the", "<eos>", "cat", "<unk>", "sat"))
 SOME = Symbols(tuple(sorted(set("naïve fish\n".encode()))))

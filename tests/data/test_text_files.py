@@ -1,7 +1,5 @@
 """Texts on disk: every way of packing gives the same text, and every damage one line."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import lzma
@@ -12,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data import text_files
 from sru_repro.data.text_files import TextFile, blocks, pieces
-from sru_repro.errors import DataError
 
 TEXT = "".join(f"Zeile {i} – naïve   fish {'x' * (i % 50)}\n" for i in range(300)).encode()
 

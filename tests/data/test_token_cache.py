@@ -1,7 +1,5 @@
 """Prepared texts: built once, mapped after, rebuilt when cut or strange, never half there."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil
@@ -11,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data.token_cache import Meta, Prepared, prepared, progress
-from sru_repro.errors import DataError
 
 
 class Builder:

@@ -1,11 +1,9 @@
 """Trees in brackets: what is read from a good one, and one line about a bad one."""
 
-from __future__ import annotations
-
 import pytest
 
+from sru_repro.core.errors import DataError
 from sru_repro.data.trees import parse_tree
-from sru_repro.errors import DataError
 
 
 def test_children_come_before_parents() -> None:

@@ -1,7 +1,5 @@
 """Word vectors: found rows, random rows, unit lengths, coverage, the choice of a file, and the cache."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 
@@ -9,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data import vectors
 from sru_repro.data.sst import load_sst
 from sru_repro.data.vectors import load_vectors, plain_form, resolve, unlike
 from sru_repro.data.word_files import write_cut
-from sru_repro.errors import ConfigError, DataError
 
 FILE = {"the": [1.0, 2, 2, 0], "(": [0, 3, 0, 4.0], "film": [0, 0, 0, 2.0], "/": [1.0, 1, 1, 1]}
 TOKENS = ["the", "film", "the", "-lrb-", "\\/", "unheard", "the"]

@@ -1,7 +1,5 @@
 """Numbers of words: specials first, then by frequency and alphabet."""
 
-from __future__ import annotations
-
 from sru_repro.data.vocabulary import PAD_ID, UNKNOWN_ID, Vocabulary, build_vocabulary
 
 

@@ -1,7 +1,5 @@
 """WikiText: files, archive, Hub; the papers' counts decide what is comparable."""
 
-from __future__ import annotations
-
 import sys
 import time
 import types
@@ -11,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data import hub as hub_module
 from sru_repro.data import wikitext
 from sru_repro.data.corpora import load_corpus
 from sru_repro.data.corpus import Corpus
 from sru_repro.data.wikitext import WikiText
-from sru_repro.errors import ConfigError, DataError
 
 TRAIN = " \n = Fish = \n \n The <unk> fish swims . \n"
 VALID = " \n The fish . \n"

@@ -1,7 +1,5 @@
 """Files of word vectors in each format: only the wanted rows, exactly, and a word about damaged files."""
 
-from __future__ import annotations
-
 import gzip
 import sys
 import zipfile
@@ -11,8 +9,8 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 
+from sru_repro.core.errors import DataError
 from sru_repro.data.word_files import FloatArray, read_rows, write_cut
-from sru_repro.errors import DataError
 
 WORDS = ["the", "film", "caf\u00e9", "new_york", "."]
 ROWS = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)

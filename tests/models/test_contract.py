@@ -12,7 +12,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree
 
-from sru_repro.models import CNN, GRU, LSTM, QRNN, SRU, Encoder, MinGRU, Stream, TransformerXL, detach
+from sru_repro.models import (
+    CNN,
+    GRU,
+    LSTM,
+    QRNN,
+    SRU,
+    AttentionContext,
+    Encoder,
+    MinGRU,
+    TransformerXL,
+    detach,
+)
 
 assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
 
@@ -35,8 +46,10 @@ RECURRENT: dict[str, Callable[[], Encoder]] = {
     "mingru-expansion": lambda: MinGRU(D, 6, 2, expansion=2),
     "mingru-bidirectional": lambda: MinGRU(D, 4, 3, expansion=2, bidirectional=True),
     # Attention with a window below and above the length, and over the whole sequence.
-    "transformer_xl": lambda: TransformerXL(D, 8, 2, num_heads=2, stream=Stream(5, 4)),
-    "transformer_xl-wide": lambda: TransformerXL(D, 6, 2, num_heads=3, clamp_length=3, stream=Stream(0, 40)),
+    "transformer_xl": lambda: TransformerXL(D, 8, 2, num_heads=2, attention_context=AttentionContext(5, 4)),
+    "transformer_xl-wide": lambda: TransformerXL(
+        D, 6, 2, num_heads=3, clamp_length=3, attention_context=AttentionContext(0, 40)
+    ),
     "transformer_xl-whole": lambda: TransformerXL(D, 8, 2, num_heads=2),
 }
 TORCHS_OWN = ("lstm", "lstm-bidirectional", "gru")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from sru_repro.models import Stream, TransformerXL
+from sru_repro.models import AttentionContext, TransformerXL
 from sru_repro.models._relative_attention import by_key, sinusoids
 
 L, B, D, H = 6, 3, 5, 8
@@ -22,10 +22,10 @@ def normal(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
-def built(input_size: int, layers: int, stream: Stream) -> Any:
+def built(input_size: int, layers: int, attention_context: AttentionContext) -> Any:
     """In float64, with matrices large enough that positions count."""
     torch.manual_seed(0)
-    model = TransformerXL(input_size, H, layers, inner_size=12, stream=stream).double()
+    model = TransformerXL(input_size, H, layers, inner_size=12, attention_context=attention_context).double()
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.5)
     return model
@@ -58,7 +58,7 @@ def test_positions_are_sines_then_cosines() -> None:
 def test_a_step_of_generation_costs_its_own_products_and_one_look_at_the_window() -> None:
     """No product of the whole window with a matrix: 2 H per remembered step and layer for each of the three looks."""
     window, layers, inner = 200, 2, 12
-    model = built(H, layers, Stream(0, window)).float().eval()
+    model = built(H, layers, AttentionContext(0, window)).float().eval()
     with torch.no_grad():
         _, state = model(normal(window, 1, H).float())
         _, state = model(normal(1, 1, H).float(), state)  # the table reaches the window's end from here on
@@ -70,12 +70,14 @@ def test_a_step_of_generation_costs_its_own_products_and_one_look_at_the_window(
 
 
 def test_what_is_kept_of_the_weights_follows_them() -> None:
-    model, x = built(D, 2, Stream(0, 4)).eval(), normal(L, B, D)
+    model, x = built(D, 2, AttentionContext(0, 4)).eval(), normal(L, B, D)
 
     def check() -> None:
         kind = model.content_bias.dtype
         tolerance = 1e-10 if kind == torch.float64 else 1e-4
-        fresh = TransformerXL(D, H, 2, inner_size=12, stream=Stream(0, 4)).to(kind).eval()
+        fresh = (
+            TransformerXL(D, H, 2, inner_size=12, attention_context=AttentionContext(0, 4)).to(kind).eval()
+        )
         fresh.load_state_dict(model.state_dict())
         with torch.no_grad():
             found = model(x.to(kind))[0]
@@ -126,7 +128,7 @@ def test_what_is_kept_of_the_weights_follows_them() -> None:
 
 
 def test_what_is_kept_is_made_seldom_while_a_text_grows() -> None:
-    model, state = built(H, 1, Stream(0, 64)).eval(), None
+    model, state = built(H, 1, AttentionContext(0, 64)).eval(), None
     made: list[Any] = []
     with torch.no_grad():
         for x in normal(150, 1, H).split(1):
@@ -139,19 +141,23 @@ def test_what_is_kept_is_made_seldom_while_a_text_grows() -> None:
 
 def test_weights_that_count_no_versions_are_never_kept() -> None:
     with torch.inference_mode():
-        model, x = built(D, 2, Stream(0, 4)).eval(), normal(L, B, D)
+        model, x = built(D, 2, AttentionContext(0, 4)).eval(), normal(L, B, D)
         before, _ = model(x)
         model.layers[0].relative.weight.mul_(-1.0)
         assert not torch.allclose(model(x)[0], before)
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("stream", [None, Stream(4, 5)], ids=["whole", "stream"])
-def test_bf16_autocast_runs_and_stays_near(stream: Stream | None, training: bool) -> None:
+@pytest.mark.parametrize(
+    "attention_context", [None, AttentionContext(4, 5)], ids=["whole", "attention_context"]
+)
+def test_bf16_autocast_runs_and_stays_near(
+    attention_context: AttentionContext | None, training: bool
+) -> None:
     torch.manual_seed(0)
-    model = TransformerXL(D, H, 2, num_heads=2, stream=stream).train(training)
+    model = TransformerXL(D, H, 2, num_heads=2, attention_context=attention_context).train(training)
     x, padding_LB, state, state32 = normal(L, B, D).float(), None, None, None
-    if stream is None:
+    if attention_context is None:
         padding_LB = torch.arange(L).unsqueeze(1) >= torch.tensor([6, 2, 4])
     for _ in range(2):
         with torch.autocast("cpu", dtype=torch.bfloat16), torch.set_grad_enabled(training):

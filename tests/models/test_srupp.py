@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sru_repro.models import SRUpp, Stream, detach
+from sru_repro.models import AttentionContext, SRUpp, detach
 from sru_repro.models._authors import convert_srupp
 
 assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
@@ -85,8 +85,8 @@ def answers(ask_peers: Any) -> Any:
 def ours(name: str, weights: dict[str, Tensor], memory: int = L) -> SRUpp:
     """Our module with their weights."""
     options, more = CASES[name]
-    stream = Stream(memory, memory) if "causal" in more else None
-    model = SRUpp(**options, stream=stream).double()
+    attention_context = AttentionContext(memory, memory) if "causal" in more else None
+    model = SRUpp(**options, attention_context=attention_context).double()
     model.load_authors_state_dict(weights)
     for i, layer in enumerate(model.layers):  # they round it to float32
         layer.alpha = weights[f"rnn_lst.{i}.scale_x"].item() if layer.matrices == 3 else 1.0
@@ -163,10 +163,10 @@ def test_weights_of_other_options_are_refused(answers: Any) -> None:
         SRUpp(**ALIKE, attention_every=2, layer_norm="post").load_authors_state_dict(weights)
 
 
-def built(stream: Stream | None = None, **options: Any) -> SRUpp:
+def built(attention_context: AttentionContext | None = None, **options: Any) -> SRUpp:
     """A model away from its initial alpha of zero."""
     torch.manual_seed(0)
-    model = SRUpp(6, 8, 4, 3, stream=stream, **options).double()
+    model = SRUpp(6, 8, 4, 3, attention_context=attention_context, **options).double()
     for layer in model.layers:
         if layer.attention_scale is not None:
             torch.nn.init.constant_(layer.attention_scale, 0.7)
@@ -193,7 +193,7 @@ def windowed(model: SRUpp, x_LBD: Tensor, window: int) -> Tensor:
 @pytest.mark.parametrize("window", [0, 1, 3, 50])
 @pytest.mark.parametrize("cut", [1, 2, 5, 12])
 def test_in_evaluation_every_step_sees_its_window_however_the_text_is_cut(window: int, cut: int) -> None:
-    model = built(Stream(3, window), attention_every=1).eval()
+    model = built(AttentionContext(3, window), attention_every=1).eval()
     x, state, outputs = normal(5, 12, 2, 6), None, []
     for piece in x.split(cut):
         h, state = model(piece, state)
@@ -204,7 +204,7 @@ def test_in_evaluation_every_step_sees_its_window_however_the_text_is_cut(window
 @pytest.mark.parametrize("memory", [0, 2, 4, 9])
 def test_in_training_a_segment_sees_itself_and_the_memory(memory: int) -> None:
     """The first layer alone, whose inputs are known: segments of four steps, and up to `memory` before each."""
-    model = built(Stream(memory, 99)).train()
+    model = built(AttentionContext(memory, 99)).train()
     x, state = normal(6, 12, 2, 6), None
     layer = model.layers[0]
     for start in (0, 4, 8):
@@ -224,7 +224,7 @@ def test_in_training_a_segment_sees_itself_and_the_memory(memory: int) -> None:
 
 
 def test_no_gradient_goes_into_the_memory_but_one_into_the_weights_through_it() -> None:
-    model = built(Stream(4, 4)).train()
+    model = built(AttentionContext(4, 4)).train()
     x = normal(7, 8, 2, 6).requires_grad_()
     _, state = model(x[:4])
     assert not any(inputs.requires_grad for inputs in state[1].values())
@@ -239,7 +239,7 @@ def test_no_gradient_goes_into_the_memory_but_one_into_the_weights_through_it() 
 
 
 def test_a_state_of_evaluation_is_refused_in_training() -> None:
-    model = built(Stream(4, 4))
+    model = built(AttentionContext(4, 4))
     _, state = model.eval()(normal(8, 3, 2, 6))
     with pytest.raises(ValueError, match="expected one of training, found one of evaluation"):
         model.train()(normal(8, 3, 2, 6), state)
@@ -247,7 +247,7 @@ def test_a_state_of_evaluation_is_refused_in_training() -> None:
 
 def test_padding_with_a_memory_is_refused() -> None:
     with pytest.raises(ValueError, match="padding: expected none"):
-        built(Stream(4, 4))(normal(8, L, B, 6), None, PADDING)
+        built(AttentionContext(4, 4))(normal(8, L, B, 6), None, PADDING)
 
 
 def test_a_row_does_not_depend_on_its_neighbours_padding() -> None:
@@ -264,7 +264,7 @@ def test_a_row_does_not_depend_on_its_neighbours_padding() -> None:
     [
         ({"num_heads": 3}, "multiple of num_heads=3"),
         ({"attention_last": 1, "attention_every": 2}, "attention_last"),
-        ({"bidirectional": True, "stream": Stream(1, 1)}, "bidirectional"),
+        ({"bidirectional": True, "attention_context": AttentionContext(1, 1)}, "bidirectional"),
         ({"dropout": 1.0}, "dropout"),
         ({"layer_norm": "both"}, "layer_norm"),
     ],

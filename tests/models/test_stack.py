@@ -12,7 +12,7 @@ from torch import Tensor
 from sru_repro.cli.compose import composed
 from sru_repro.models import Encoder, encoder_class
 from sru_repro.models import sru as models_sru
-from sru_repro.models._contract import State
+from sru_repro.models._base import State
 from sru_repro.models._stack import Stack
 
 L, B, D = 7, 3, 10

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils import _pytree
 
-from sru_repro.models import Stream, TransformerXL
+from sru_repro.models import AttentionContext, TransformerXL
 
 assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
 
@@ -30,10 +30,12 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def built(input_size: int, layers: int, stream: Stream | None, **options: Any) -> Any:
+def built(input_size: int, layers: int, attention_context: AttentionContext | None, **options: Any) -> Any:
     """In float64, with weights large enough that attention is far from uniform, and vectors that count."""
     torch.manual_seed(0)
-    model = TransformerXL(input_size, H, layers, stream=stream, **{"inner_size": 12, **options}).double()
+    model = TransformerXL(
+        input_size, H, layers, attention_context=attention_context, **{"inner_size": 12, **options}
+    ).double()
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.5 if parameter.dim() == 2 else 1.0)
     for vector in (model.content_bias, model.position_bias):
@@ -101,7 +103,7 @@ OPTIONS: list[dict[str, Any]] = [
 def test_equations_of_the_paper_with_memory(options: dict[str, Any], size: int) -> None:
     """Segments in training; weights get gradient through keys and values of the memory, and none through it."""
     memory, kept = 4, None
-    model, state = built(size, 2, Stream(memory, 0), **options), None
+    model, state = built(size, 2, AttentionContext(memory, 0), **options), None
     for seed, length in enumerate((3, 6, 2, 1)):
         x, weight = normal(length, B, size, seed=seed), normal(length, B, H, seed=10 + seed)
         wanted, seen = plain(model, x, kept, causal)
@@ -119,7 +121,7 @@ def test_equations_of_the_paper_with_memory(options: dict[str, Any], size: int) 
 @pytest.mark.parametrize("window", [0, 1, 3, 50])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_equations_of_the_paper_in_evaluation(options: dict[str, Any], window: int) -> None:
-    model, x = built(D, 2, Stream(2, window), **options).eval(), normal(L, B, D)
+    model, x = built(D, 2, AttentionContext(2, window), **options).eval(), normal(L, B, D)
     wanted, _ = plain(model, x, None, lambda i, j: i - window <= j <= i)
     assert_close(model(x)[0], wanted)
     with torch.no_grad():  # from the table
@@ -143,7 +145,10 @@ def test_equations_of_the_paper_without_a_stream(
 @pytest.mark.parametrize("window", [0, 1, 4, 11, 50])
 @pytest.mark.parametrize("clamp", [0, 2, 20])
 def test_pieces_equal_the_whole_in_evaluation(clamp: int, window: int, cut: int, gradients: bool) -> None:
-    model, x = built(D, 3, Stream(7, window), num_heads=2, clamp_length=clamp).eval(), normal(11, B, D)
+    model, x = (
+        built(D, 3, AttentionContext(7, window), num_heads=2, clamp_length=clamp).eval(),
+        normal(11, B, D),
+    )
     whole, end = model(x)
     state, pieces = None, []
     with torch.set_grad_enabled(gradients):
@@ -158,7 +163,7 @@ def test_pieces_equal_the_whole_in_evaluation(clamp: int, window: int, cut: int,
 
 def test_training_sees_the_memory_and_the_past_of_the_segment() -> None:
     """One layer, so that a step's input reaches those that attend to it and no other."""
-    model = built(D, 1, Stream(3, 0))
+    model = built(D, 1, AttentionContext(3, 0))
     segments = [normal(2, B, D, seed=0), normal(2, B, D, seed=1), normal(3, B, D, seed=2)]
 
     def last_segment(changed: int | None) -> Tensor:
@@ -180,7 +185,7 @@ def test_training_sees_the_memory_and_the_past_of_the_segment() -> None:
 
 
 def test_no_gradient_reaches_the_memory() -> None:
-    model = built(D, 2, Stream(4, 4))
+    model = built(D, 2, AttentionContext(4, 4))
     before = normal(L, B, D, seed=1).requires_grad_()
     _, state = model(before)
     memory = [leaf.detach().requires_grad_() for leaf in state["inputs"]]
@@ -191,7 +196,7 @@ def test_no_gradient_reaches_the_memory() -> None:
 
 @pytest.mark.parametrize("training", [False, True])
 def test_a_row_alone_equals_the_row_in_a_batch(training: bool) -> None:
-    model = built(D, 2, Stream(4, 5), num_heads=2).train(training)
+    model = built(D, 2, AttentionContext(4, 5), num_heads=2).train(training)
     _, state = model(normal(L, B, D, seed=1))
     h, end = model(normal(L, B, D), state)
     for row in range(B):
@@ -227,7 +232,7 @@ def test_dropout_stands_where_the_paper_has_it(monkeypatch: pytest.MonkeyPatch) 
         return x
 
     monkeypatch.setattr(F, "dropout", seen)
-    model = built(D, 2, Stream(4, 4), dropout=0.3)
+    model = built(D, 2, AttentionContext(4, 4), dropout=0.3)
     model(normal(L, B, D))
     layer = [(L, B, H), (L, B, 12), (L, B, H)]
     assert calls == [(shape, 0.3) for shape in [(L + 1, H), *layer, *layer]]
@@ -235,16 +240,18 @@ def test_dropout_stands_where_the_paper_has_it(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("options", [{"dropout": 0.5}, {"attn_dropout": 0.5}], ids=str)
 def test_dropout_is_for_training_only(options: dict[str, Any]) -> None:
-    model, x = built(D, 1, Stream(4, 50), **options), normal(L, B, D)
+    model, x = built(D, 1, AttentionContext(4, 50), **options), normal(L, B, D)
     assert not torch.equal(model(x)[0], model(x)[0])
-    without = built(D, 1, Stream(4, 50))
+    without = built(D, 1, AttentionContext(4, 50))
     assert torch.equal(model.eval()(x)[0], without.eval()(x)[0])
 
 
 def test_parameters_of_the_papers_enwik8_base() -> None:
     """12 layers, 512, 8 heads, 2048 inside: 41 M with 204 tied embeddings and their biases."""
     with torch.device("meta"):
-        model = TransformerXL(512, 512, 12, num_heads=8, inner_size=2048, stream=Stream(512, 2100))
+        model = TransformerXL(
+            512, 512, 12, num_heads=8, inner_size=2048, attention_context=AttentionContext(512, 2100)
+        )
     layer = 5 * 512**2 + 2 * 2 * 512 + (2 * 512 * 2048 + 2048 + 512)
     count = sum(p.numel() for p in model.parameters())
     assert count == 12 * layer + 2 * 512 == 40_950_784
@@ -256,9 +263,14 @@ def test_parameters_of_the_papers_enwik8_base() -> None:
 
 
 def test_settings_and_stream_reach_the_encoder() -> None:
-    stream, config = Stream(3, 4), TransformerXL.Config(**GOOD)
-    model = TransformerXL.from_config(D, config, stream)
-    assert isinstance(model, TransformerXL) and model.stream == stream and model.causal and model.streams
+    attention_context, config = AttentionContext(3, 4), TransformerXL.Config(**GOOD)
+    model = TransformerXL.from_config(D, config, attention_context)
+    assert (
+        isinstance(model, TransformerXL)
+        and model.attention_context == attention_context
+        and model.causal
+        and model.streams
+    )
     assert not TransformerXL.from_config(D, config).causal and TransformerXL.can_stream(config)
 
 
@@ -288,8 +300,8 @@ def test_heads_that_do_not_divide_the_size_are_refused() -> None:
         ({"attn_dropout": 1.0}, r"^dropout, attn_dropout: expected 0 <= p < 1$"),
         ({"clamp_length": -1}, r"^clamp_length: expected >= 0, found -1$"),
         (
-            {"stream": Stream(-1, 3)},
-            r"^stream: expected memory and window >= 0, found Stream\(memory=-1, .*$",
+            {"attention_context": AttentionContext(-1, 3)},
+            r"^attention_context: expected memory and window >= 0, found AttentionContext\(memory=-1, .*$",
         ),
     ],
 )
@@ -300,7 +312,7 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], message: str)
 
 def test_states_that_do_not_fit_are_refused() -> None:
     x = normal(L, B, D)
-    model = built(D, 2, Stream(4, 3))
+    model = built(D, 2, AttentionContext(4, 3))
     _, trained = model.train()(x)
     _, evaluated = model.eval()(x)
     with pytest.raises(
@@ -316,11 +328,11 @@ def test_states_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^state: .* \(M, 2, 8\) with M <= 3, found \[\(3, 3, 8\), .*$"):
         model(x[:, :2], evaluated)
     with pytest.raises(ValueError, match=r"^state: expected 1 times \(M, 3, 8\) with M <= 3, "):
-        built(D, 1, Stream(4, 3)).eval()(x, evaluated)
+        built(D, 1, AttentionContext(4, 3)).eval()(x, evaluated)
     with pytest.raises(ValueError, match=r"^state: .* M <= 2, found \[\(3, 3, 8\), .*$"):
-        built(D, 2, Stream(4, 2)).eval()(x, evaluated)
+        built(D, 2, AttentionContext(4, 2)).eval()(x, evaluated)
     with pytest.raises(
-        ValueError, match=r"^state: a Transformer-XL without a stream keeps none, expected None$"
+        ValueError, match=r"^state: a Transformer-XL without a attention_context keeps none, expected None$"
     ):
         built(D, 2, None)(x, trained)
 
@@ -335,12 +347,12 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"^padding: a Transformer-XL with a memory takes none, as padded steps "
     ):
-        built(D, 1, Stream(4, 4))(normal(L, B, D), None, padding_LB)
+        built(D, 1, AttentionContext(4, 4))(normal(L, B, D), None, padding_LB)
 
 
 def test_initial_weights() -> None:
     torch.manual_seed(0)
-    for name, parameter in TransformerXL(300, 256, 2, num_heads=4, stream=None).named_parameters():
+    for name, parameter in TransformerXL(300, 256, 2, num_heads=4, attention_context=None).named_parameters():
         if "norm" in name or name.endswith(("inner.bias", "outer.bias")):
             assert (parameter == float("norm.weight" in name)).all()
         else:

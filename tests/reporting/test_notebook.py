@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sru_repro.reporting.publish import publish
+from sru_repro.reporting.runs.publish import publish
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "sst.ipynb"
 

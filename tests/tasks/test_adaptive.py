@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from sru_repro.errors import ConfigError
+from sru_repro.core.errors import ConfigError
 from sru_repro.tasks._adaptive import AdaptiveEmbedding, AdaptiveSoftmax, clusters
 
 V, E, H, CUTOFFS, DIV = 23, 8, 6, [5, 9, 16], 2

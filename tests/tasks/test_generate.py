@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sru_repro.errors import ConfigError, RunError
+from sru_repro.core.errors import ConfigError, RunError
 from sru_repro.models import GRU, LSTM, QRNN, SRU, Encoder
 from sru_repro.tasks._generate import continuation, sample
 

@@ -17,8 +17,8 @@ import torch
 
 from sru_repro import models
 from sru_repro.cli.compose import composed
+from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data.reader_batches import make_reader_batch
-from sru_repro.errors import ConfigError, DataError
 from sru_repro.record import read_record
 from sru_repro.tasks._reader import Alignment, Pooling, look_up
 from sru_repro.training.config import RunConfig

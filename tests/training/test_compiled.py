@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sru_repro.errors import RunError
+from sru_repro.core.errors import RunError
 from sru_repro.record import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import evaluate, run_config, trained_task

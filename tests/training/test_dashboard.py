@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sru_repro.errors import RunError
+from sru_repro.core.errors import RunError
 from sru_repro.record import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.run import train

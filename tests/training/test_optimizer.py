@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from sru_repro.errors import ConfigError
+from sru_repro.core.errors import ConfigError
 from sru_repro.training.config import OptimConfig, RunConfig, check
 from sru_repro.training.optimizer import make_optimizer
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from sru_repro.errors import ConfigError, RunError
+from sru_repro.core.errors import ConfigError, RunError
 from sru_repro.record import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import evaluate, run_config, trained_task

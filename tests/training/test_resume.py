@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from sru_repro.errors import RunError
+from sru_repro.core.errors import RunError
+from sru_repro.core.interrupt import Interrupted
 from sru_repro.record import read_record
 from sru_repro.training.config import RunConfig
-from sru_repro.training.interrupt import Interrupted
 from sru_repro.training.module import TaskModule
 from sru_repro.training.run import BEST, LAST, train
 

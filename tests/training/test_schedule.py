@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from sru_repro.errors import ConfigError
+from sru_repro.core.errors import ConfigError
 from sru_repro.training.config import OptimConfig, RunConfig
 from sru_repro.training.run import train
 from sru_repro.training.schedule import learning_rate

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree
 
-from ..models import State, Stream, encoder_class
+from ..models import AttentionContext, State, encoder_class
 from .contenders import LSTMCells
 from .shapes import Shape
 
@@ -55,7 +55,7 @@ def _suite(name: str, layers: int, **settings: Any) -> Callable[[int, int], nn.M
         cls: Any = encoder_class(name)
         own = {key: value(width) if callable(value) else value for key, value in settings.items()}
         config = cls.Config(name=name, hidden_size=width, num_layers=layers, dropout=0.0, **own)
-        made: nn.Module = cls.from_config(width, config, Stream(window, window))
+        made: nn.Module = cls.from_config(width, config, AttentionContext(window, window))
         return made
 
     return encoder

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from .. import ops
-from ..errors import RunError
+from ..core.errors import RunError
 from . import alone, correct
 from .authors import authors_package
 from .floor import machine_rates

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import RunError
+from ..core.errors import RunError
 from ..models import State
 from .decoders import GRAIN, MODELS, SYMBOLS, Decoder
 from .timing import failure

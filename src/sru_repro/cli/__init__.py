@@ -4,8 +4,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from ..errors import ConfigError, SuiteError
-from ..training.interrupt import Interrupted
+from ..core.errors import ConfigError, SuiteError
+from ..core.interrupt import Interrupted
 
 VERBS = {
     "train": "train one model on one task, or sweep with -m",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import ConfigError, DataError, SuiteError
+from ..core.errors import ConfigError, DataError, SuiteError
 
 if TYPE_CHECKING:
     from ..tasks import Task

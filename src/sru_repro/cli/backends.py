@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from .. import ops
-from ..errors import ConfigError
+from ..core.errors import ConfigError
 from ..ops import build
 from .words import only
 

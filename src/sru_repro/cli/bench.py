@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
-from ..training.interrupt import signals
+from ..core.errors import ConfigError
+from ..core.interrupt import signals
 from .words import only
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _measured(found: dict[str, str]) -> int:
     import torch
 
     from .. import bench
-    from ..reporting.speed import console_speed, publish_speed
+    from ..reporting.bench.speed import console_speed, publish_speed
 
     device = _device(found)
     sections = _some("sections", found.get("sections"), bench.SECTIONS)
@@ -81,7 +81,7 @@ def _decoded(found: dict[str, str]) -> int:
     import torch
 
     from ..bench import choice, decode
-    from ..reporting.decode import console_decode, publish_decode
+    from ..reporting.bench.decode import console_decode, publish_decode
 
     device = _device(found)
     settings = decode.Settings(device)
@@ -127,7 +127,7 @@ def _recorded(
     measure: Callable[[Callable[[float, str], None]], dict[str, Any]],
 ) -> dict[str, Any]:
     """Says what is going to happen, measures, and adds what the machine is."""
-    from ..training import machine
+    from ..core import machine
     from ..training.console import Console
 
     hardware = machine.hardware(device)

@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..core import machine
+from ..core.errors import DataError
+from ..core.interrupt import Signals
 from ..record import Record, read_record
-from ..reporting.figure import write_figure
-from ..reporting.publish import publish
-from ..reporting.records import load_records
-from ..reporting.table import write_table
+from ..reporting.runs.figure import write_figure
+from ..reporting.runs.publish import publish
+from ..reporting.runs.records import load_records
+from ..reporting.runs.table import write_table
 from ..tasks import TaskData, task_class
-from ..training import machine
 from ..training.config import RunConfig
-from ..training.interrupt import Signals
 from ..training.run_folder import is_done
 from .bar import Bar, duration, makespan
 

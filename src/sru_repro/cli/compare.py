@@ -9,7 +9,7 @@ from .words import need, only
 def run(words: Sequence[str]) -> int:
     """Prints the comparison."""
     found, _ = only(words, ("a", "b"))
-    from ..reporting.compare import compare
+    from ..reporting.runs.compare import compare
 
     print(compare(Path(need(found, "a", "runs/...")), Path(need(found, "b", "runs/..."))))
     return 0

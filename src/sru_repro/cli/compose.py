@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from ..errors import ConfigError
+from ..core.errors import ConfigError
 from ..training.config import RunConfig, check
 
 CONF = Path(__file__).resolve().parents[3] / "conf"

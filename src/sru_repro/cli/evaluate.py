@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import ConfigError
-from ..training.interrupt import signals
+from ..core.errors import ConfigError
+from ..core.interrupt import signals
 from .compose import one_line
 from .words import need, split
 

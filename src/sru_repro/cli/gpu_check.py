@@ -21,8 +21,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import ConfigError
-from ..training.interrupt import signals
+from ..core.errors import ConfigError
+from ..core.interrupt import signals
 from .words import only
 
 KEYS = ("sections", "budget", "out", "device", "data_dir", "rehearse", "fresh")
@@ -34,12 +34,12 @@ def run(words: Sequence[str]) -> int:
     rehearse, fresh = (_yes(key, found.get(key)) for key in ("rehearse", "fresh"))
     import torch
 
-    from ..ledger import SECTIONS, Options
-    from ..ledger import run as ledger
-    from ..ledger.page import now
-    from ..ledger.plan import BUDGET_S
-    from ..ledger.section import UNFINISHED
-    from ..training import machine
+    from ..core import machine
+    from ..gpu_check import SECTIONS, Options
+    from ..gpu_check import run as ledger
+    from ..gpu_check.page import now
+    from ..gpu_check.plan import BUDGET_S
+    from ..gpu_check.section import UNFINISHED
 
     names = found.get("sections", "").split(",") if found.get("sections") else list(SECTIONS)
     for name in names:

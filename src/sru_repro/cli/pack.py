@@ -12,9 +12,9 @@ layout that the suite looks for: name it there by data_dir=. An earlier pack is 
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..core.errors import ConfigError
+from ..core.interrupt import signals
 from ..data.pack import TASKS, pack
-from ..errors import ConfigError
-from ..training.interrupt import signals
 from .words import need, only
 
 KEYS = ("out", "data_dir", "tasks", "words", "questions", "bytes")

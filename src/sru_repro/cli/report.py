@@ -7,7 +7,7 @@ measured: from results/cuda/*/tune.json.
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..training.machine import ROOT
+from ..core.machine import ROOT
 from .tables import described, load_table, table_names
 from .words import only
 
@@ -32,10 +32,10 @@ def _tilings(results: Path) -> list[Path]:
     pages = sorted(results.glob("cuda/*/tune.json"))
     if not pages or results.resolve() != (ROOT / "results").resolve():
         return []
-    from ..ledger.tune import table
+    from ..gpu_check.tune import table
     from ..ops.tiling import TABLE
-    from ..reporting.cuda_record import read_page
-    from ..reporting.publish import write_whole
+    from ..reporting.gpu.record import read_page
+    from ..reporting.runs.publish import write_whole
 
     write_whole(TABLE, table([read_page(page) for page in pages]))
     return [TABLE.relative_to(Path.cwd())]

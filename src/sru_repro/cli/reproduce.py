@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import ConfigError
-from ..training.interrupt import signals
+from ..core.errors import ConfigError
+from ..core.interrupt import signals
 from .campaign import Job, Outcome, carry_out
 from .compose import composed
 from .tables import Table, described, load_table
@@ -96,7 +96,7 @@ def _show(table: Table, results: Path, rows: list[dict[str, object]], outcome: O
     """The rows on the terminal, and where the table and the figure lie."""
     from rich.console import Console
 
-    from ..reporting.console import console_table
+    from ..reporting.runs.console import console_table
 
     if outcome.records:
         width = None if sys.stdout.isatty() else 140

@@ -7,8 +7,8 @@ import torch
 from omegaconf import OmegaConf
 from pydantic import Field, ValidationError, field_validator
 
-from ..errors import ConfigError
-from ..models import Settings
+from ..core.errors import ConfigError
+from ..core.settings import Settings
 from ..tasks import task_class
 from ..training.config import PROFILES, RunConfig
 from .compose import CONF, composed

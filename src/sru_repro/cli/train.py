@@ -16,7 +16,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from ..errors import ConfigError, RunError, SuiteError
+from ..core.errors import ConfigError, RunError, SuiteError
 from .compose import CONF, composed, one_line, resolve
 
 SWEEPING = ("-m", "--multirun")
@@ -74,7 +74,7 @@ def _remove_empty(folder: Path) -> None:
 
 def _train(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     checked = resolve(config)
-    from ..training.interrupt import Interrupted
+    from ..core.interrupt import Interrupted
     from ..training.run import train
 
     try:

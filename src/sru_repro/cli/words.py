@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ..errors import ConfigError
+from ..core.errors import ConfigError
 
 
 def split(words: Iterable[str], keys: Iterable[str]) -> tuple[dict[str, str], list[str]]:

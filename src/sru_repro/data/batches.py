@@ -3,8 +3,6 @@
 Axes: L time, B batch.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
@@ -14,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from sru_repro.data.examples import Example
-from sru_repro.data.seeds import generator
-from sru_repro.data.vocabulary import PAD_ID, Vocabulary
+from .examples import Example
+from .seeds import generator
+from .vocabulary import PAD_ID, Vocabulary
 
 Padding = Literal["left", "right"]
 

@@ -1,16 +1,14 @@
 """The texts of language modelling by name: enwik8, WikiText, a text of the user's own, Python's library."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
-from sru_repro.data.corpus import Corpus
-from sru_repro.data.enwik8 import load_enwik8
-from sru_repro.data.own_text import WHY_NOT, load_own_text
-from sru_repro.data.stdlib_text import DEFAULT_MAX_BYTES, load_stdlib_text
-from sru_repro.data.symbols import LEVELS, Symbols
-from sru_repro.data.wikitext import load_wikitext
-from sru_repro.errors import ConfigError
+from ..core.errors import ConfigError
+from .corpus import Corpus
+from .enwik8 import load_enwik8
+from .own_text import WHY_NOT, load_own_text
+from .stdlib_text import DEFAULT_MAX_BYTES, load_stdlib_text
+from .symbols import LEVELS, Symbols
+from .wikitext import load_wikitext
 
 __all__ = ["CORPORA", "Corpus", "load_corpus"]
 

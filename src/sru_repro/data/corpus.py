@@ -1,13 +1,11 @@
 """What a language model is given: a long text as numbers in three splits, and what they stand for."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from sru_repro.data.symbols import Symbols
+from .symbols import Symbols
 
 Ids = npt.NDArray[np.integer]
 
@@ -36,7 +34,7 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.train) + len(self.val) + len(self.test)
 
-    def first(self, limit: int) -> Corpus:
+    def first(self, limit: int) -> "Corpus":
         """The first `limit` symbols of each split, for smoke runs; 0 leaves the splits whole."""
         if limit <= 0 or limit >= max(len(self.train), len(self.val), len(self.test)):
             return self

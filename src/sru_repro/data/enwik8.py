@@ -4,19 +4,17 @@ The whole file, its zip archive, or a beginning of it named `enwik8.first<bytes>
 proportions. The papers count 205 distinct bytes in the whole.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sru_repro.data.corpus import Corpus, amount
-from sru_repro.data.fetch import Remote, find, locate
-from sru_repro.data.prepare import Check, prepare_bytes
-from sru_repro.data.symbols import Level
-from sru_repro.data.text_files import TextFile
-from sru_repro.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
+from .corpus import Corpus, amount
+from .fetch import Remote, find, locate
+from .prepare import Check, prepare_bytes
+from .symbols import Level
+from .text_files import TextFile
 
 SIZE = 100_000_000
 MD5 = "a1fa5ffddb56f4953e226637dabbb36a"

@@ -1,7 +1,5 @@
 """What every data set hands to a task: labelled token sequences, or byte arrays, in three splits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -33,7 +31,7 @@ class Splits:
     source: str
     notes: tuple[str, ...] = ()
 
-    def first(self, limit: int) -> Splits:
+    def first(self, limit: int) -> "Splits":
         """The first `limit` examples of each split, for smoke runs; 0 leaves the splits whole."""
         if limit <= 0:
             return self

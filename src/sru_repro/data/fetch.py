@@ -1,7 +1,5 @@
 """Find a data file below the data folder or fetch it there, check it, and fingerprint what was read."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json
@@ -19,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sru_repro.errors import DataError
+from ..core.errors import DataError
 
 MIRROR_VARIABLE = "SRU_REPRO_MIRROR"
 """Environment variable with a base URL: files are then fetched as `<base>/<file name>` instead."""

@@ -5,8 +5,6 @@ It is written under another name and renamed when it is whole, so a reader sees 
 prepare the same data do no harm, and one that is cut is made again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -20,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from sru_repro.data.fetch import fingerprint
-from sru_repro.data.vectors import CACHE_VARIABLE
-from sru_repro.errors import DataError
+from ..core.errors import DataError
+from .fetch import fingerprint
+from .vectors import CACHE_VARIABLE
 
 VERSION = 1
 """Part of every key: a change of the format, or of what is prepared, makes old folders strange."""

@@ -1,15 +1,13 @@
 """Data sets from the Hugging Face Hub, by way of `datasets`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sru_repro.data.fetch import connection_problem, missing
-from sru_repro.errors import DataError
+from ..core.errors import DataError
+from .fetch import connection_problem, missing
 
 ENDPOINT_VARIABLE = "HF_ENDPOINT"
 """Environment variable of the Hugging Face libraries with the address of another Hub."""

@@ -1,10 +1,8 @@
 """Text files read line by line, with the file and the line number in every complaint."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
-from sru_repro.errors import DataError
+from ..core.errors import DataError
 
 
 def decode_lines(raw: bytes, name: str, encoding: str = "utf-8") -> list[str]:

@@ -1,18 +1,16 @@
 """Turns a text into numbers on disk, block by block: bytes as they are or renumbered, words by frequency."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from sru_repro.data.corpus import Ids
-from sru_repro.data.symbols import END, Level, Symbols, split_words
-from sru_repro.data.token_cache import Meta
-from sru_repro.data.vocabulary import UNKNOWN
-from sru_repro.errors import DataError
+from ..core.errors import DataError
+from .corpus import Ids
+from .symbols import END, Level, Symbols, split_words
+from .token_cache import Meta
+from .vocabulary import UNKNOWN
 
 SLICE = 1 << 20
 """Numbers that are worked on at a time."""

@@ -1,15 +1,13 @@
 """A text of the user's own: a file, or all text files below a folder, plain or packed."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
-from sru_repro.data.corpus import Corpus, amount
-from sru_repro.data.prepare import prepare_bytes, prepare_words
-from sru_repro.data.symbols import Level
-from sru_repro.data.text_files import PACKED_SUFFIXES, TEXT_SUFFIXES, TextFile, text_files
-from sru_repro.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
+from .corpus import Corpus, amount
+from .prepare import prepare_bytes, prepare_words
+from .symbols import Level
+from .text_files import PACKED_SUFFIXES, TEXT_SUFFIXES, TextFile, text_files
 
 DEFAULT_FOLDER = "wiki2015"
 WHY_NOT = "not a data set of the papers"

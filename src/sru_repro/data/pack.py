@@ -4,8 +4,6 @@ Trees of SST and enwik8 (or its beginning) are copied, SQuAD is packed in number
 vectors the most frequent words of SST and SQuAD are kept, in half precision (`word_files`).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -16,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sru_repro.data.enwik8 import SIZE, load_enwik8
-from sru_repro.data.reader_words import PAPERS, spellings
-from sru_repro.data.squad import Squad, load_squad, pack_squad
-from sru_repro.data.squad_pack import FOLDER
-from sru_repro.data.sst import load_sst
-from sru_repro.data.text_files import TextFile, blocks
-from sru_repro.data.vectors import plain_form, resolve
-from sru_repro.data.word_files import CUT_SUFFIX, read_rows, write_cut
-from sru_repro.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
+from .enwik8 import SIZE, load_enwik8
+from .reader_words import PAPERS, spellings
+from .squad import Squad, load_squad, pack_squad
+from .squad_pack import FOLDER
+from .sst import load_sst
+from .text_files import TextFile, blocks
+from .vectors import plain_form, resolve
+from .word_files import CUT_SUFFIX, read_rows, write_cut
 
 TASKS = ("sst", "squad", "enwik8")
 DIMENSIONS = 300

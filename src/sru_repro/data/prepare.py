@@ -1,17 +1,15 @@
 """Text files to memory-mapped numbers: reading, numbering and the cache put together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from sru_repro.data.numbering import number_bytes, number_words, split_ends
-from sru_repro.data.symbols import Level, Symbols
-from sru_repro.data.text_files import PACKED_SUFFIXES, TextFile, blocks, pieces, refuse_other_packing
-from sru_repro.data.token_cache import Meta, Prepared, open_ids, prepared, progress, text_fingerprint
-from sru_repro.errors import DataError
+from ..core.errors import DataError
+from .numbering import number_bytes, number_words, split_ends
+from .symbols import Level, Symbols
+from .text_files import PACKED_SUFFIXES, TextFile, blocks, pieces, refuse_other_packing
+from .token_cache import Meta, Prepared, open_ids, prepared, progress, text_fingerprint
 
 Splits = Sequence[Sequence[TextFile]]
 """The files of train, validation and test; or of one text, which is cut 90/5/5."""

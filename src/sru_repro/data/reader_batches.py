@@ -3,8 +3,6 @@
 Axes: L passage, Q question, B batch, F features.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sru_repro.data.seeds import generator
-from sru_repro.data.squad_split import Example, Split
+from .seeds import generator
+from .squad_split import Example, Split
 
 FEATURES = 4
 """Exact match, match in lower case, match of lemmas (0 or 1 each), normalised term frequency."""

@@ -5,8 +5,6 @@ as it was given, so `text[start:end]` is the very string. White space of any kin
 Axes: L tokens.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import signal
@@ -17,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sru_repro.errors import ConfigError
+from ..core.errors import ConfigError
 
 MODELS = ("en_core_web_sm", "en_core_web_md", "en_core_web_lg")
 """What `tagger=auto` looks for, in this order."""

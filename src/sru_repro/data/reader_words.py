@@ -3,8 +3,6 @@
 Axes: V vocabulary, D features.
 """
 
-from __future__ import annotations
-
 import hashlib
 import unicodedata
 from collections.abc import Sequence
@@ -16,10 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sru_repro.data.seeds import generator
-from sru_repro.data.squad import Squad
-from sru_repro.data.vectors import cached_rows, resolve, unlike
-from sru_repro.data.vocabulary import PAD, PAD_ID, UNKNOWN, UNKNOWN_ID
+from .seeds import generator
+from .squad import Squad
+from .vectors import cached_rows, resolve, unlike
+from .vocabulary import PAD, PAD_ID, UNKNOWN, UNKNOWN_ID
 
 PAPERS = "glove.840B"
 """The vectors of DrQA and of the SRU paper's reader."""

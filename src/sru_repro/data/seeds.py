@@ -1,7 +1,5 @@
 """Random streams that depend on a seed and a purpose, and on nothing else that happens in the process."""
 
-from __future__ import annotations
-
 import hashlib
 
 import torch

@@ -15,8 +15,6 @@ accidents of the authors' code are kept: brackets and question marks come out wi
 case.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from collections import Counter
@@ -24,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sru_repro.data.examples import Example, Splits
-from sru_repro.data.fetch import fingerprint, locate, sent_conv
-from sru_repro.data.lines import decode_lines, labelled_lines
-from sru_repro.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
+from .examples import Example, Splits
+from .fetch import fingerprint, locate, sent_conv
+from .lines import decode_lines, labelled_lines
 
 Name = Literal["cr", "subj", "mr", "trec", "mpqa"]
 

@@ -4,8 +4,6 @@ As the SRU authors' reader does, training leaves out questions whose answer does
 the other split all are kept, and measured by the texts of their answers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sru_repro.data.fetch import digest
-from sru_repro.data.folder_cache import Facts, kept_folder
-from sru_repro.data.reader_tokens import Tokenizer
-from sru_repro.data.squad_files import HUB, PUBLISHED, read_file, read_hub, squad_files
-from sru_repro.data.squad_pack import Packed, open_packed, write_packed
-from sru_repro.data.squad_prepare import prepare
-from sru_repro.data.squad_split import Example, Split, Store, Strings, single_example
-from sru_repro.errors import DataError
+from ..core.errors import DataError
+from .fetch import digest
+from .folder_cache import Facts, kept_folder
+from .reader_tokens import Tokenizer
+from .squad_files import HUB, PUBLISHED, read_file, read_hub, squad_files
+from .squad_pack import Packed, open_packed, write_packed
+from .squad_prepare import prepare
+from .squad_split import Example, Split, Store, Strings, single_example
 
 __all__ = ["Example", "Split", "Squad", "load_squad", "pack_squad", "single_example"]
 
@@ -50,7 +48,7 @@ class Squad:
     share: float
     notes: tuple[str, ...]
 
-    def first(self, limit: int) -> Squad:
+    def first(self, limit: int) -> "Squad":
         """The first `limit` questions of each split, for smoke runs; 0 leaves the splits whole."""
         if limit <= 0 or limit >= max(len(self.train), len(self.dev)):
             return self
@@ -69,7 +67,7 @@ class Squad:
         )
 
 
-def load_squad(data_dir: Path, *, tagger: str = "auto", limit: int = 0) -> Squad:
+def load_squad(data_dir: Path, *, tagger: str = "auto", limit: int = 0) -> "Squad":
     """Both splits: their files below `data_dir`, else what `pack_squad` put there, else from the Hub.
 
     Files, and the Hub's rows, are prepared once, and mapped from the cache after.
@@ -131,7 +129,7 @@ def pack_squad(squad: Squad, folder: Path, first: int = 0) -> None:
     write_packed(folder, squad.train, squad.dev, squad.forms, record, first)
 
 
-def _unpacked(packed: Packed) -> Squad:
+def _unpacked(packed: Packed) -> "Squad":
     if set(packed.record) != set(_RECORD):
         raise DataError(f"{packed.folder}: expected data of this version of the code; pack them again")
     record: dict[str, Any] = {key: tuple(x) if isinstance(x, list) else x for key, x in packed.record.items()}

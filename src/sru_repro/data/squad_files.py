@@ -4,16 +4,14 @@ Whatever is wrong with a file is said here, before anything is prepared or train
 the paragraph and the question.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sru_repro.data.fetch import find
-from sru_repro.data.hub import hub_splits
-from sru_repro.errors import DataError
+from ..core.errors import DataError
+from .fetch import find
+from .hub import hub_splits
 
 HUB = "rajpurkar/squad"
 

@@ -4,8 +4,6 @@ The folder `squad/prepared` holds what a `Store` reads of the questions that are
 read from it is to be described, which is as if it came from the files themselves, and the SHA-256 of each of its files.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sru_repro.data.fetch import digest
-from sru_repro.data.folder_cache import VERSION, write_strings
-from sru_repro.data.squad_split import COLUMNS, Ints, Split, Store
-from sru_repro.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
+from .fetch import digest
+from .folder_cache import VERSION, write_strings
+from .squad_split import COLUMNS, Ints, Split, Store
 
 FOLDER = "squad/prepared"
 

@@ -4,8 +4,6 @@ Texts go to the processes in chunks and come back as numbers that are written at
 text itself and the list of distinct words. The result does not depend on the number of processes.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -17,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sru_repro.data.folder_cache import Facts, write_strings
-from sru_repro.data.reader_tokens import Chunk, Tokenizer, chunk_of, start_worker, tokenize_chunk
-from sru_repro.data.squad_files import RawSplit
-from sru_repro.data.squad_split import COLUMNS, Ints, mapped
-from sru_repro.data.token_cache import progress
+from .folder_cache import Facts, write_strings
+from .reader_tokens import Chunk, Tokenizer, chunk_of, start_worker, tokenize_chunk
+from .squad_files import RawSplit
+from .squad_split import COLUMNS, Ints, mapped
+from .token_cache import progress
 
 CHUNK = 512
 """Texts that are given to a process at a time."""

@@ -3,8 +3,6 @@
 Axes: L tokens of a passage, Q tokens of a question, V forms, N tokens of all texts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sru_repro.data.reader_tokens import Tokenizer
+from .reader_tokens import Tokenizer
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]

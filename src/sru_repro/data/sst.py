@@ -16,14 +16,12 @@ Occurrences come in the order of the trees, inside a tree children before parent
 the examples. With five classes nothing is left out, so both are the same 156,817 phrases.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
-from sru_repro.data.examples import Splits
-from sru_repro.data.fetch import fingerprint
-from sru_repro.data.sst_files import Labels, RawSplits, TrainOn, from_lines, from_trees
-from sru_repro.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
+from .examples import Splits
+from .fetch import fingerprint
+from .sst_files import Labels, RawSplits, TrainOn, from_lines, from_trees
 
 CLASSES: dict[Labels, tuple[str, ...]] = {
     "binary": ("negative", "positive"),

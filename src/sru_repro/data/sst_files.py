@@ -1,16 +1,14 @@
 """The two forms in which the Stanford Sentiment Treebank comes: bracketed trees, and `label text` lines."""
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sru_repro.data.examples import Example
-from sru_repro.data.fetch import Remote, find, locate, sent_conv
-from sru_repro.data.lines import decode_lines, labelled_lines
-from sru_repro.data.trees import Tree, parse_tree
-from sru_repro.errors import DataError
+from ..core.errors import DataError
+from .examples import Example
+from .fetch import Remote, find, locate, sent_conv
+from .lines import decode_lines, labelled_lines
+from .trees import Tree, parse_tree
 
 Labels = Literal["binary", "fine"]
 TrainOn = Literal["phrases", "paper_phrases", "sentences"]

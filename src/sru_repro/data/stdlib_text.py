@@ -1,16 +1,14 @@
 """Text that every machine has: the sources of Python's standard library, read where they are installed."""
 
-from __future__ import annotations
-
 import os
 import sysconfig
 from pathlib import Path
 
 import numpy as np
 
-from sru_repro.data.examples import ByteSplits
-from sru_repro.data.fetch import fingerprint
-from sru_repro.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
+from .examples import ByteSplits
+from .fetch import fingerprint
 
 DEFAULT_MAX_BYTES = 4_000_000
 MIN_BYTES = 20_000

@@ -4,14 +4,12 @@ The text is cut into B pieces of equal length, one per column. Segment s holds t
 (s+1)*unroll of every piece, so the state a column ends with belongs at the start of its next segment.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sru_repro.errors import ConfigError
+from ..core.errors import ConfigError
 
 
 class StreamBatches:

@@ -1,15 +1,13 @@
 """What the numbers of a text stand for: bytes, the bytes that occur, or words."""
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, cast
 
-from sru_repro.data.vocabulary import UNKNOWN
-from sru_repro.errors import DataError
+from ..core.errors import DataError
+from .vocabulary import UNKNOWN
 
 Level = Literal["bytes", "symbols", "words"]
 LEVELS: tuple[Level, ...] = ("bytes", "symbols", "words")
@@ -30,7 +28,7 @@ class Symbols:
     items: tuple[int, ...] | tuple[str, ...]
 
     @classmethod
-    def all_bytes(cls) -> Symbols:
+    def all_bytes(cls) -> "Symbols":
         """Every byte value, each its own number."""
         return cls(_ALL_BYTES)
 
@@ -73,7 +71,7 @@ class Symbols:
         decoder = self.decoder()
         return "".join(map(decoder.feed, numbers)) + decoder.finish()
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> "Decoder":
         """A decoder for numbers that come one after the other, for text that is shown while it is made."""
         return Decoder(self)
 
@@ -82,7 +80,7 @@ class Symbols:
         return cast("list[int] | list[str]", list(self.items))
 
     @classmethod
-    def from_state(cls, state: Sequence[int] | Sequence[str]) -> Symbols:
+    def from_state(cls, state: Sequence[int] | Sequence[str]) -> "Symbols":
         """The vocabulary that `state` gave."""
         return cls(cast("tuple[int, ...] | tuple[str, ...]", tuple(state)))
 

@@ -1,7 +1,5 @@
 """Texts on disk, plain or compressed, read in blocks: no file is ever whole in memory."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import lzma
@@ -13,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from sru_repro.errors import DataError
+from ..core.errors import DataError
 
 BLOCK_BYTES = 1 << 20
 

@@ -3,8 +3,6 @@
 A prepared text is the file `ids`: the numbers, one split after the other, nothing else.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys
@@ -15,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sru_repro.data.corpus import Ids
-from sru_repro.data.fetch import fingerprint
-from sru_repro.data.folder_cache import Facts, kept_folder
-from sru_repro.data.symbols import Symbols
-from sru_repro.data.text_files import Advance
+from .corpus import Ids
+from .fetch import fingerprint
+from .folder_cache import Facts, kept_folder
+from .symbols import Symbols
+from .text_files import Advance
 
 
 @dataclass(frozen=True)

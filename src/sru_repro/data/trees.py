@@ -1,10 +1,8 @@
 """Sentiment trees in brackets: `(3 (2 a) (4 (3 fine) (2 film)))` gives words and labelled phrases."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
-from sru_repro.errors import DataError
+from ..core.errors import DataError
 
 
 class Tree(NamedTuple):

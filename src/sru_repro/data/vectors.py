@@ -4,8 +4,6 @@ As the SRU authors do (paper, section 4.1): rows that the file lacks, padding in
 .25), then every row is scaled to length 1. Axes: V vocabulary, D features.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -20,11 +18,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sru_repro.data.fetch import Remote, find, locate
-from sru_repro.data.seeds import generator
-from sru_repro.data.vocabulary import PAD, UNKNOWN, Vocabulary, from_counts
-from sru_repro.data.word_files import CUT_SUFFIX, SUFFIXES, read_rows
-from sru_repro.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
+from .fetch import Remote, find, locate
+from .seeds import generator
+from .vocabulary import PAD, UNKNOWN, Vocabulary, from_counts
+from .word_files import CUT_SUFFIX, SUFFIXES, read_rows
 
 CACHE_VARIABLE = "SRU_REPRO_CACHE"
 """Environment variable with the folder for reduced vectors; the data folder itself may be read-only."""

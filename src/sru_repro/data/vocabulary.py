@@ -1,7 +1,5 @@
 """Words and their numbers: 0 is padding, 1 the unknown word, then all words, the most frequent first."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -5,20 +5,18 @@ the training split (WikiText-2: all words of the other two are in it). So count 
 papers' perplexities are per word of this list.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sru_repro.data.corpus import Corpus, amount
-from sru_repro.data.hub import hub_splits
-from sru_repro.data.numbering import number_words
-from sru_repro.data.prepare import prepare_words
-from sru_repro.data.text_files import Advance, TextFile, members
-from sru_repro.data.token_cache import Meta, Prepared, prepared, progress
-from sru_repro.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
+from .corpus import Corpus, amount
+from .hub import hub_splits
+from .numbering import number_words
+from .prepare import prepare_words
+from .text_files import Advance, TextFile, members
+from .token_cache import Meta, Prepared, prepared, progress
 
 HUB = "Salesforce/wikitext"
 _ROWS = 1000

@@ -4,8 +4,6 @@ A cut file, `ORIGINAL NAME.cut.npz`, holds some rows of another, in half precisi
 one behind the other; `ends` (int64), where each ends; `rows` (float16), V words by D features.
 """
 
-from __future__ import annotations
-
 import gzip
 import zipfile
 from collections.abc import Iterator, Mapping, Set
@@ -16,7 +14,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from sru_repro.errors import DataError
+from ..core.errors import DataError
 
 FloatArray = npt.NDArray[np.float32]
 Rows = dict[str, FloatArray]

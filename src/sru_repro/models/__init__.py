@@ -6,17 +6,16 @@
 import sys
 from typing import Any
 
-from .. import scan
-from ._contract import Encoder, ModelSettings, Settings, State, Stream, detach
+from ..core import scan
+from ._base import AttentionContext, Encoder, ModelSettings, State, detach
 from ._stack import Stack
 
 __all__ = [
+    "AttentionContext",
     "Encoder",
     "ModelSettings",
-    "Settings",
     "Stack",
     "State",
-    "Stream",
     "detach",
     "encoder_class",
     "names",

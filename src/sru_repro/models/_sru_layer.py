@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import ops
-from ._contract import sequence_mask
+from ._base import sequence_mask
 
 
 class ElementwiseLayer(nn.Module):

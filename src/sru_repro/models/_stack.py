@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ._contract import Encoder, State, require, sequence_mask
+from ._base import Encoder, State, require, sequence_mask
 
 
 class Stack(Encoder):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._pytree import tree_map_only
 
-from ._contract import Encoder, ModelSettings, State, require
+from ._base import Encoder, ModelSettings, State, require
 
 
 class TorchRNNConfig(ModelSettings):

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._contract import Encoder, ModelSettings, State
+from ._base import Encoder, ModelSettings, State
 
 
 class CNNConfig(ModelSettings):

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from .. import ops
-from ._contract import Encoder, ModelSettings, require
+from ._base import Encoder, ModelSettings, require
 
 
 class MinGRUConfig(ModelSettings):

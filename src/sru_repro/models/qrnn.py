@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import ops
-from ._contract import Encoder, ModelSettings, require
+from ._base import Encoder, ModelSettings, require
 
 GATES = {"f": 2, "fo": 3, "ifo": 4}
 

@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
 from . import _authors, _packed
-from ._contract import Encoder, ModelSettings, require, sequence_mask
+from ._base import Encoder, ModelSettings, require, sequence_mask
 from ._lstm_convention import LSTMConvention
 from ._sru_layer import ElementwiseLayer
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .. import ops
 from . import _attention, _authors
-from ._contract import Encoder, ModelSettings, Stream, require
+from ._base import AttentionContext, Encoder, ModelSettings, require
 from ._sru_layer import ElementwiseLayer
 
 
@@ -76,11 +76,11 @@ class SRUppLayer(ElementwiseLayer):
         num_heads: int,
         product_dropout: float,
         attn_dropout: float,
-        stream: Stream | None,
+        attention_context: AttentionContext | None,
         **options: Any,
     ) -> None:
         super().__init__(input_size, hidden_size, **options)
-        self.attends, self.num_heads, self.stream = attends, num_heads, stream
+        self.attends, self.num_heads, self.attention_context = attends, num_heads, attention_context
         self.product_dropout, self.attn_dropout = product_dropout, attn_dropout
         self.projection = nn.Parameter(torch.empty(projection_size, input_size))
         self.keys_values = (
@@ -142,17 +142,19 @@ class SRUppLayer(ElementwiseLayer):
             before = ops.linear(ops.linear(inputs_TBD.detach(), self.projection), self.keys_values)
         context_TBP = own if before is None else torch.cat([before, own])
         length, past = len(q_LBP), len(context_TBP) - len(q_LBP)
-        window = self.stream.window if self.stream and not self.training else None
-        mask = _attention.mask(length, past, window, self.stream is not None, padding_LB, q_LBP.device)
+        window = self.attention_context.window if self.attention_context and not self.training else None
+        mask = _attention.mask(
+            length, past, window, self.attention_context is not None, padding_LB, q_LBP.device
+        )
         keys, values = context_TBP.chunk(2, -1)
         dropout = self.attn_dropout if self.training else 0.0
         attended = _attention.attend(q_LBP, keys, values, self.num_heads, mask, dropout)
-        if self.stream is None:
+        if self.attention_context is None:
             return attended, None, None
         if not self.training:
-            return attended, None, _attention.last(context_TBP, self.stream.window)
+            return attended, None, _attention.last(context_TBP, self.attention_context.window)
         x_TBD = x_LBD if inputs_TBD is None else torch.cat([inputs_TBD, x_LBD])
-        return attended, _attention.last(x_TBD, self.stream.memory), None
+        return attended, _attention.last(x_TBD, self.attention_context.memory), None
 
 
 def _attends(layer: int, num_layers: int, attention_every: int, attention_last: int) -> bool:
@@ -176,8 +178,8 @@ class SRUpp(Encoder):
         attention_every: layers k, 2k, 3k ... attend; 1: all, 0: none.
         attention_last: above 0, only so many of the last layers attend.
         bidirectional, highway_bias, layer_norm, has_skip_term, rescale, dropout_last: of the recurrence, as in `SRU`.
-        stream: makes attention causal and gives it a memory (see `Stream`); without, every step sees the whole
-            sequence.
+        attention_context: makes attention causal and gives it a memory (see `AttentionContext`); without, every step
+            sees the whole sequence.
     """
 
     Config = SRUppConfig
@@ -201,7 +203,7 @@ class SRUpp(Encoder):
         has_skip_term: bool = True,
         rescale: bool = False,
         dropout_last: bool = False,
-        stream: Stream | None = None,
+        attention_context: AttentionContext | None = None,
     ) -> None:
         super().__init__()
         require(
@@ -224,12 +226,13 @@ class SRUpp(Encoder):
             f"layer_norm: expected None, pre or post, found {layer_norm!r}",
         )
         require(
-            not (bidirectional and stream), "bidirectional: expected no stream beside it: a stream is causal"
+            not (bidirectional and attention_context),
+            "bidirectional: expected no attention_context beside it: a attention_context is causal",
         )
         self.input_size = input_size
         self.output_size = hidden_size * (2 if bidirectional else 1)
-        self.bidirectional, self.stream = bidirectional, stream
-        self.causal = self.streams = stream is not None
+        self.bidirectional, self.attention_context = bidirectional, attention_context
+        self.causal = self.streams = attention_context is not None
 
         self.layers = nn.ModuleList(
             SRUppLayer(
@@ -240,7 +243,7 @@ class SRUpp(Encoder):
                 num_heads=num_heads,
                 product_dropout=dropout,
                 attn_dropout=attn_dropout,
-                stream=stream,
+                attention_context=attention_context,
                 dropout=dropout if i + 1 < num_layers or dropout_last else 0.0,
                 bidirectional=bidirectional,
                 highway_bias=highway_bias,
@@ -252,8 +255,10 @@ class SRUpp(Encoder):
         )
 
     @classmethod
-    def from_config(cls, input_size: int, config: ModelSettings, stream: Stream | None = None) -> "SRUpp":
-        return cls(input_size, **config.model_dump(exclude={"name"}), stream=stream)
+    def from_config(
+        cls, input_size: int, config: ModelSettings, attention_context: AttentionContext | None = None
+    ) -> "SRUpp":
+        return cls(input_size, **config.model_dump(exclude={"name"}), attention_context=attention_context)
 
     @classmethod
     def layer_of(cls, index: int, input_size: int, config: ModelSettings, input_dropout: float) -> "SRUpp":
@@ -272,7 +277,7 @@ class SRUpp(Encoder):
     def forward(
         self, x_LBD: Tensor, state: SRUppState | None = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, SRUppState]:
-        """Returns (h_LBH, state). Padding is taken where there is no stream.
+        """Returns (h_LBH, state). Padding is taken where there is no `attention_context`.
 
         Raises:
             ValueError: a shape or a state that does not fit, with what was expected and found.
@@ -282,7 +287,7 @@ class SRUpp(Encoder):
             f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
         )
         require(
-            padding_LB is None or self.stream is None,
+            padding_LB is None or self.attention_context is None,
             "padding: expected none where attention has a memory, which holds steps and not sequences",
         )
         c0, inputs, keys = (None, {}, {}) if state is None else state

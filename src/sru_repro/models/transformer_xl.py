@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from .. import ops
-from ._contract import Encoder, ModelSettings, State, Stream, require
+from ._base import AttentionContext, Encoder, ModelSettings, State, require
 from ._relative_attention import RelativeLayer, Table, sinusoids
 
 STD = 0.02
@@ -52,11 +52,11 @@ def _last(x: Tensor, steps: int) -> Tensor:
 class TransformerXL(Encoder):
     """A stack of Transformer-XL layers.
 
-    With a `stream` it is causal and carries a state. In training that is the input of every layer at the last `memory`
-    steps, {"inputs": [(M, B, H), ...]}: no gradient flows into it, and keys and values are computed from it with the
-    weights of the moment, as in the paper. In evaluation every position sees the `window` steps before its own, and
-    the state is {"keys": [...], "values": [...]} of those, so that a step of generation computes its own only.
-    Without a `stream` every step sees all steps that are not padded, and there is no state.
+    With an `attention_context` it is causal and carries a state. In training that is the input of every layer at the
+    last `memory` steps, {"inputs": [(M, B, H), ...]}: no gradient flows into it, and keys and values are computed from
+    it with the weights of the moment, as in the paper. In evaluation every position sees the `window` steps before its
+    own, and the state is {"keys": [...], "values": [...]} of those, so that a step of generation computes its own
+    only. Without one every step sees all steps that are not padded, and there is no state.
 
     Args:
         input_size: D; an input of another size than H goes through a matrix first.
@@ -68,7 +68,7 @@ class TransformerXL(Encoder):
             and behind the last layer is the task's.
         attn_dropout: of the attention weights.
         clamp_length: in evaluation distances count as this much at most; 0: as they are.
-        stream: how far back attention looks, see `Stream`.
+        attention_context: how far back attention looks, see `AttentionContext`.
     """
 
     Config = TransformerXLConfig
@@ -84,7 +84,7 @@ class TransformerXL(Encoder):
         dropout: float = 0.0,
         attn_dropout: float = 0.0,
         clamp_length: int = 0,
-        stream: Stream | None = None,
+        attention_context: AttentionContext | None = None,
     ) -> None:
         super().__init__()
         require(
@@ -98,12 +98,12 @@ class TransformerXL(Encoder):
         require(0 <= dropout < 1 and 0 <= attn_dropout < 1, "dropout, attn_dropout: expected 0 <= p < 1")
         require(clamp_length >= 0, f"clamp_length: expected >= 0, found {clamp_length}")
         require(
-            stream is None or min(stream.memory, stream.window) >= 0,
-            f"stream: expected memory and window >= 0, found {stream}",
+            attention_context is None or min(attention_context.memory, attention_context.window) >= 0,
+            f"attention_context: expected memory and window >= 0, found {attention_context}",
         )
         self.input_size, self.output_size = input_size, hidden_size
-        self.clamp_length, self.stream = clamp_length, stream
-        self.causal = self.streams = stream is not None
+        self.clamp_length, self.attention_context = clamp_length, attention_context
+        self.causal = self.streams = attention_context is not None
         self.project = nn.Linear(input_size, hidden_size, bias=False) if input_size != hidden_size else None
         heads = (num_heads, hidden_size // num_heads)
         self.content_bias, self.position_bias = (nn.Parameter(torch.empty(heads)) for _ in range(2))
@@ -130,9 +130,9 @@ class TransformerXL(Encoder):
 
     @classmethod
     def from_config(
-        cls, input_size: int, config: ModelSettings, stream: Stream | None = None
+        cls, input_size: int, config: ModelSettings, attention_context: AttentionContext | None = None
     ) -> "TransformerXL":
-        return cls(input_size, **config.model_dump(exclude={"name"}), stream=stream)
+        return cls(input_size, **config.model_dump(exclude={"name"}), attention_context=attention_context)
 
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
@@ -147,14 +147,16 @@ class TransformerXL(Encoder):
             x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size and len(x_LBD) > 0,
             f"input: expected (L, B, {self.input_size}) with L >= 1, found {tuple(x_LBD.shape)}",
         )
-        if self.stream is not None:
+        if self.attention_context is not None:
             require(
                 padding_LB is None,
                 "padding: a Transformer-XL with a memory takes none, as padded steps would stand in the memory",
             )
-            self._check_state(state, x_LBD.size(1), self.stream)
-            return self._causal(x_LBD, state, self.stream)
-        require(state is None, "state: a Transformer-XL without a stream keeps none, expected None")
+            self._check_state(state, x_LBD.size(1), self.attention_context)
+            return self._causal(x_LBD, state, self.attention_context)
+        require(
+            state is None, "state: a Transformer-XL without an attention_context keeps none, expected None"
+        )
         if padding_LB is None:
             return self._whole(x_LBD, None), None
         require(
@@ -168,7 +170,7 @@ class TransformerXL(Encoder):
         h_LBH = torch.zeros_like(h_LBH).scatter(0, order_LB1.expand_as(h_LBH), h_LBH)
         return h_LBH.masked_fill(padding_LB.unsqueeze(-1), 0.0), None
 
-    def _check_state(self, state: State, batch: int, stream: Stream) -> None:
+    def _check_state(self, state: State, batch: int, attention_context: AttentionContext) -> None:
         if state is None:
             return
         wanted = {"inputs"} if self.training else {"keys", "values"}
@@ -177,7 +179,10 @@ class TransformerXL(Encoder):
             f"state: expected one made in {'training' if self.training else 'evaluation'}, found one of another kind; "
             "training keeps layer inputs, evaluation keys and values: start without a state where the mode changes",
         )
-        most, wanted_shape = stream.memory if self.training else stream.window, (batch, self.output_size)
+        most, wanted_shape = (
+            attention_context.memory if self.training else attention_context.window,
+            (batch, self.output_size),
+        )
         found = [tuple(leaf.shape) for leaves in state.values() for leaf in leaves]
         alike = all(shape == found[0] and shape[1:] == wanted_shape and shape[0] <= most for shape in found)
         require(
@@ -202,31 +207,33 @@ class TransformerXL(Encoder):
             h_LBH = layer(h_LBH, *layer.keys_values(h_LBH), r, self.content_bias, self.position_bias, unseen)
         return h_LBH
 
-    def _causal(self, x_LBD: Tensor, state: State, stream: Stream) -> tuple[Tensor, State]:
+    def _causal(
+        self, x_LBD: Tensor, state: State, attention_context: AttentionContext
+    ) -> tuple[Tensor, State]:
         """Every step sees the state and the steps up to itself, in evaluation only the last `window` of them."""
         h_LBH, length = self._input(x_LBD), len(x_LBD)
         before = 0 if state is None else len(next(iter(state.values()))[0])
         keys = before + length
-        unseen, relative = None, self._relative_of_past(keys, stream, x_LBD.device)
+        unseen, relative = None, self._relative_of_past(keys, attention_context, x_LBD.device)
         if length > 1:  # a single step sees whatever is there
             key_T = torch.arange(keys, device=x_LBD.device)
             own_L1 = key_T[before:].unsqueeze(-1)
             unseen = key_T > own_L1
             if not self.training:
-                unseen = unseen | (key_T < own_L1 - stream.window)
+                unseen = unseen | (key_T < own_L1 - attention_context.window)
         after: list[tuple[Tensor, ...]] = []
         for i, layer in enumerate(self.layers):
             if self.training:
                 old = h_LBH[:0] if state is None else state["inputs"][i].detach()
                 inputs = torch.cat([old.to(h_LBH.dtype), h_LBH])
                 k, v = layer.keys_values(inputs)
-                after.append((_last(inputs, stream.memory),))
+                after.append((_last(inputs, attention_context.memory),))
             else:
                 k, v = layer.keys_values(h_LBH)
                 if state is not None:
                     k = torch.cat([state["keys"][i].to(k.dtype), k])
                     v = torch.cat([state["values"][i].to(v.dtype), v])
-                after.append((_last(k, stream.window), _last(v, stream.window)))
+                after.append((_last(k, attention_context.window), _last(v, attention_context.window)))
             h_LBH = layer(h_LBH, k, v, relative[i], self.content_bias, self.position_bias, unseen)
         names = ("inputs",) if self.training else ("keys", "values")
         return h_LBH, dict(zip(names, map(list, zip(*after, strict=True)), strict=True))
@@ -243,7 +250,9 @@ class TransformerXL(Encoder):
         r = self.dropout(sinusoids(distance_N, self.output_size, weights[0].dtype))
         return [ops.linear(r, weight) for weight in weights]
 
-    def _relative_of_past(self, keys: int, stream: Stream, device: torch.device) -> list[Tensor]:
+    def _relative_of_past(
+        self, keys: int, attention_context: AttentionContext, device: torch.device
+    ) -> list[Tensor]:
         """`_relative` for the distances T - 1, ..., 0, -1; in evaluation, those beyond the window may be any."""
         weights = [layer.relative.weight for layer in self.layers]
 
@@ -257,7 +266,9 @@ class TransformerXL(Encoder):
             or any(weight.is_inference() for weight in weights)  # they count no versions
         ):
             return make(keys - 1)
-        return self._table.rows(weights, keys, min(stream.window, self.clamp_length or stream.window), make)
+        return self._table.rows(
+            weights, keys, min(attention_context.window, self.clamp_length or attention_context.window), make
+        )
 
     def train(self, mode: bool = True) -> "TransformerXL":
         """As every module's; forgets what is kept of the weights."""

@@ -1,13 +1,13 @@
 """From run records to tables and figures: nothing here trains; importing it loads no torch and no pandas."""
 
-from sru_repro.reporting.compare import compare
-from sru_repro.reporting.console import console_table
-from sru_repro.reporting.figure import draw_figure, write_figure
-from sru_repro.reporting.publish import publish
-from sru_repro.reporting.records import frame, load_records, read_record
-from sru_repro.reporting.report import report
-from sru_repro.reporting.table import render_table, write_table
-from sru_repro.reporting.verdict import verdict
+from .report import report
+from .runs.compare import compare
+from .runs.console import console_table
+from .runs.figure import draw_figure, write_figure
+from .runs.publish import publish
+from .runs.records import frame, load_records, read_record
+from .runs.table import render_table, write_table
+from .runs.verdict import verdict
 
 __all__ = [
     "compare",

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sru_repro.reporting.cuda import report_cuda
-from sru_repro.reporting.decode import report_decode
-from sru_repro.reporting.figure import write_figure
-from sru_repro.reporting.records import load_records
-from sru_repro.reporting.sections import Row, sections
-from sru_repro.reporting.speed import report_speed
-from sru_repro.reporting.table import write_table
+from .bench.decode import report_decode
+from .bench.speed import report_speed
+from .gpu.document import report_cuda
+from .runs.figure import write_figure
+from .runs.records import load_records
+from .runs.sections import Row, sections
+from .runs.table import write_table
 
 PROFILES = ("paper", "short")
 """What may be quoted; smoke runs only show that the parts fit together."""

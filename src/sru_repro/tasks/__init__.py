@@ -2,8 +2,8 @@
 
 import sys
 
-from .. import scan
-from ._contract import Batches, Step, Task, TaskData, TaskSettings
+from ..core import scan
+from ._base import Batches, Step, Task, TaskData, TaskSettings
 
 __all__ = ["Batches", "Step", "Task", "TaskData", "TaskSettings", "names", "task_class"]
 

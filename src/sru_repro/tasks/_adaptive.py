@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import ConfigError
-from ._contract import full_precision
+from ..core.errors import ConfigError
+from ._base import full_precision
 
 
 class Cluster(NamedTuple):

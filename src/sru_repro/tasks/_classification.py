@@ -12,14 +12,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..core.errors import DataError
 from ..data.batches import ClassificationBatches, TextBatch, make_batch
 from ..data.examples import Example, Splits
 from ..data.sentences import clean
 from ..data.vectors import load_vectors, plain_form
 from ..data.vocabulary import Vocabulary
-from ..errors import DataError
 from ..models import ModelSettings, State, encoder_class
-from ._contract import Step, Task, TaskData, TaskSettings, full_precision
+from ._base import Step, Task, TaskData, TaskSettings, full_precision
 
 SIDES: dict[str, Literal["left", "right"]] = {"left": "left", "masked": "right"}
 

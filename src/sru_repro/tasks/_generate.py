@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError, RunError
+from ..core.errors import ConfigError, RunError
 from ..models import State
 
 StepOver = Callable[[Tensor, State], tuple[Tensor, State]]

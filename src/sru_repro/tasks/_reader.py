@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import ops
-from ._contract import full_precision
+from ._base import full_precision
 
 TAGS, ENTITIES = 56, 19
 """Names of parts of speech and of entities that have a vector, of as many features; "none" among them, all zeros."""

@@ -16,13 +16,13 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..core.errors import ConfigError, DataError
 from ..data.corpora import Corpus, load_corpus
 from ..data.streams import StreamBatches
 from ..data.symbols import Symbols
-from ..errors import ConfigError, DataError
-from ..models import ModelSettings, State, Stream, encoder_class
+from ..models import AttentionContext, ModelSettings, State, encoder_class
 from ._adaptive import AdaptiveEmbedding, AdaptiveSoftmax
-from ._contract import Step, Task, TaskData, TaskSettings, full_precision
+from ._base import Step, Task, TaskData, TaskSettings, full_precision
 from ._generate import continuation
 
 VOCABULARY = {"enwik8": 205, "wikitext103": 267_735, "wikitext2": 33_278, "text": 256, "stdlib": 256}
@@ -100,10 +100,10 @@ class LanguageModel(Task):
             raise ConfigError(
                 f"task.cutoffs: expected all below the {count:,} symbols there are, found {config.cutoffs[-1]}"
             )
-        size, stream = config.embedding_size, Stream(config.memory, config.eval_window)
+        size, attention_context = config.embedding_size, AttentionContext(config.memory, config.eval_window)
         # An adaptive embedding ends in the encoder's own width, by projections of its clusters.
         width = getattr(model, "hidden_size", size) if config.cutoffs else size
-        self.encoder = encoder_class(model.name).from_config(width, model, stream)
+        self.encoder = encoder_class(model.name).from_config(width, model, attention_context)
         # The adaptive modules drop out their vectors before they are projected.
         self.dropout = nn.Dropout(0.0 if config.cutoffs else config.dropout)
         self.scale = math.sqrt(width) if config.scale_embedding else 1.0

@@ -16,15 +16,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ..core.errors import ConfigError, DataError
 from ..data.reader_batches import FEATURES, ReaderBatch, ReaderBatches, make_reader_batch
 from ..data.reader_tokens import Tokenizer
 from ..data.reader_words import reader_vectors, word_numbers
 from ..data.squad import Split, Squad, load_squad, single_example
 from ..data.vocabulary import PAD_ID
-from ..errors import ConfigError, DataError
 from ..models import ModelSettings, State, encoder_class
 from ..models._stack import Stack
-from ._contract import Step, Task, TaskData, TaskSettings
+from ._base import Step, Task, TaskData, TaskSettings
 from ._reader import ENTITIES, TAGS, Alignment, Dropout, Ends, Pooling, look_up, names, span_nats
 from ._span import best_spans, em_f1, top_spans
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from ..core.interrupt import Signals
 from ..record import Record
-from .interrupt import Signals
 from .run import BEST, LAST
 from .run_folder import RunRecord
 from .stepping import steps_now

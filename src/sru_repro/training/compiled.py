@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from ..errors import RunError
+from ..core.errors import RunError
 from .module import TaskModule
 
 VERSIONS = 64

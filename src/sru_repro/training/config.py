@@ -8,8 +8,9 @@ import torch
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from .. import ops
-from ..errors import ConfigError
-from ..models import ModelSettings, Settings, encoder_class
+from ..core.errors import ConfigError
+from ..core.settings import Settings
+from ..models import ModelSettings, encoder_class
 from ..tasks import TaskSettings, task_class
 
 T = TypeVar("T", bound=BaseModel)

@@ -12,10 +12,11 @@ from pytorch_lightning.callbacks import Callback
 from torch.utils.data import DataLoader
 
 from .. import ops
+from ..core import machine
+from ..core.interrupt import Signals
 from ..data.batches import BatchOrder
 from ..record import Record
 from ..tasks import Batches, Task, TaskData, task_class
-from . import machine
 from .checkpoints import Checkpoints, best_entry
 from .compiled import CompiledEncoder, explained
 from .config import RunConfig
@@ -23,7 +24,6 @@ from .console import Console
 from .dashboard import Dashboard
 from .encoder_time import encoder_seconds
 from .flops import flop_per_step
-from .interrupt import Signals
 from .load import best_weights, take_weights
 from .module import TaskModule
 from .recorder import Recorder, require_finite

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from ..errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
 from ..record import read_record
 from ..tasks import Task, task_class
 from .config import RunConfig, check

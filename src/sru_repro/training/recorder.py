@@ -9,8 +9,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from ..errors import RunError
-from . import machine
+from ..core import machine
+from ..core.errors import RunError
 from .config import TrainerConfig
 from .console import Console
 from .dashboard import Dashboard

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from ..errors import DataError, RunError, SuiteError
+from ..core import machine
+from ..core.errors import DataError, RunError, SuiteError
+from ..core.interrupt import Interrupted, signals
 from ..record import read_record
 from ..tasks import Task, TaskData, task_class
-from . import machine
 from .config import RunConfig, changes, require_both_ways
-from .interrupt import Interrupted, signals
 from .run_folder import RunRecord, identity, is_done, now
 
 BEST, LAST = "checkpoints/best.ckpt", "checkpoints/last.ckpt"

@@ -1,0 +1,205 @@
+"""All sections one after the other, each in a process of its own and within its share of the time.
+
+A section that fails, hangs or takes the card's context with it stops nobody else: its page says at which piece, and it
+goes on with the next one in a fresh process.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ConfigError, DataError
+from ..core.interrupt import Signals
+from ..ops import tiling
+from ..reporting.gpu.record import read_page
+from . import page as pages
+from .plan import SECTIONS, Options
+from .section import AGAIN, DONE, UNFINISHED
+
+GRACE_S = 20.0
+"""How long a section may go on beyond its time: its pieces end by themselves, but for one that hangs."""
+LEAST_S = 5.0
+"""Less is not worth the start of a process."""
+HUNG = -1000
+"""What stands for the status of a process that had to be ended."""
+TILINGS = "tilings.json"
+"""In the folder of the pages: what `tune` has found on this card, followed by whatever runs after it."""
+
+
+@dataclass
+class Outcome:
+    """How a section ended: `state` is "done", "failed" or "unfinished"; numbers of its pieces by state."""
+
+    section: str
+    state: str
+    counts: dict[str, int]
+    seconds: float
+
+
+def carry_out(
+    names: Sequence[str], options: Options, budget_s: float, caught: Signals, fresh: bool = False
+) -> list[Outcome]:
+    """Runs the sections; `options` are those of each, but for its name and its time. `fresh` pages are begun anew.
+
+    What a section leaves of its share goes to those behind it.
+
+    Raises:
+        SuiteError: a page in the folder is broken or of another card, the folder cannot be written to, or there are no
+            data; nothing was run then.
+    """
+    _prepared(names, options)
+    deadline = time.monotonic() + budget_s
+    outcomes = []
+    with _authors_built_aside(names, options):
+        for place, name in enumerate(names):
+            weights = [SECTIONS[other].weight for other in names[place:]]
+            left_s = max(0.0, deadline - time.monotonic())
+            mine = replace(options, section=name, since=pages.now())
+            if fresh:
+                mine.page.unlink(missing_ok=True)
+            outcomes.append(_section(mine, left_s * weights[0] / sum(weights), caught))
+    return outcomes
+
+
+def _prepared(names: Sequence[str], options: Options) -> None:
+    """Everything that would stop a section minutes from now."""
+    out = Path(options.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"out={out}: expected a folder to write to, found: {error.strerror or error}"
+        ) from None
+    for name in SECTIONS:
+        pages.require_same(replace(options, section=name))
+    if (out / TILINGS).exists():
+        try:
+            tiling.read(out / TILINGS)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{out / TILINGS}: expected a table of tilings, found {error}; delete it"
+            ) from None
+    if any(name.startswith("train-") for name in names) and not Path(options.data_dir).is_dir():
+        raise DataError(
+            f"data_dir={options.data_dir}: expected a folder of data for the trainings, found none"
+        )
+
+
+def _section(options: Options, budget_s: float, caught: Signals) -> Outcome:
+    started = time.monotonic()
+    deadline = started + budget_s
+    status = UNFINISHED
+    while (left_s := deadline - time.monotonic()) >= min(LEAST_S, 0.9 * budget_s) > 0:
+        status = _process(replace(options, budget_s=left_s, until=time.time() + left_s), caught)
+        if status in (DONE, UNFINISHED):
+            break
+        buried = _bury(options, status, time.monotonic() - started)
+        if status != AGAIN and buried is None:
+            break  # it has ended by itself, at none of its pieces
+        status = UNFINISHED
+    counts = count(options.page)
+    failed = counts.get("failed", 0) or status not in (DONE, UNFINISHED)
+    complete = status == DONE and not counts.get("not run yet", 1)
+    state = "failed" if failed else "done" if complete else "unfinished"
+    return Outcome(options.section, state, counts, time.monotonic() - started)
+
+
+def _process(options: Options, caught: Signals) -> int:
+    """A section's process: its exit status, negative for the signal that ended it, or `HUNG`."""
+    words = [sys.executable, "-m", "sru_repro.gpu_check", json.dumps(options.plain())]
+    process = subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, env=_surroundings(options), start_new_session=True
+    )
+    end = time.monotonic() + options.budget_s + GRACE_S
+    try:
+        while time.monotonic() < end:
+            try:
+                return process.wait(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                caught.raise_if_any()
+        return HUNG
+    finally:
+        _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Ends a process that is still running, and those it has started, which may outlive it."""
+    for signum, patience_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
+        if process.poll() is None:
+            os.killpg(process.pid, signum)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=patience_s)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _bury(options: Options, status: int, seconds: float) -> str | None:
+    if status in (HUNG, -signal.SIGALRM):  # the alarm of section.py, or this process's patience
+        why = "hung: it was ended long after its time"
+    elif status < 0:
+        why = f"the process was ended by {signal.Signals(-status).name}"
+        why += " (was there memory enough?)" if status == -signal.SIGKILL else ""
+    else:
+        why = f"the process ended with status {status}"
+    try:
+        return pages.bury(options.page, why, seconds)
+    except DataError:
+        return None
+
+
+def _surroundings(options: Options) -> dict[str, str]:
+    """Pieces that compare bits want products of one and the same size of workspace."""
+    found = dict(os.environ)
+    tilings = Path(options.out) / TILINGS
+    if tilings.exists():
+        found["SRU_REPRO_TILINGS"] = str(tilings.resolve())
+    if options.section == "correct":
+        found["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    return found
+
+
+class _authors_built_aside:
+    """The authors' kernels take nvcc a minute: begun while other sections run, done when `speed` comes to them."""
+
+    def __init__(self, names: Sequence[str], options: Options) -> None:
+        self.wanted = options.on_card and not options.rehearse and "speed" in names
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> None:
+        if self.wanted:
+            words = "from sru_repro.bench.authors import authors_package; authors_package('cuda')"
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # why it does not build is told where it is timed
+                start_new_session=True,
+            )
+
+    def __exit__(self, *_: Any) -> None:
+        if self.process is not None:
+            _stop(self.process)
+
+
+def count(path: Path) -> dict[str, int]:
+    """Pieces of a page by state, "not run yet" among them; empty where there is no page."""
+    try:
+        content = read_page(path)
+    except DataError:
+        return {}
+    found: dict[str, int] = {}
+    for piece in content["pieces"]:
+        found[piece["state"]] = found.get(piece["state"], 0) + 1
+    found["not run yet"] = len(content["planned"]) - len(content["pieces"])
+    return found

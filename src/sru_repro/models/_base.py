@@ -1,0 +1,127 @@
+"""What every sequence encoder of the suite promises, and the checked settings it is built from.
+
+Shapes: L time, B batch, D input features, H output features.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree
+
+from ..core.settings import Settings
+
+State = Any
+"""What an encoder hands from one segment to the next: opaque, a tree of tensors, detachable by `detach`."""
+
+
+class ModelSettings(Settings):
+    """What all models share. `name` is the file in models/ that holds the class."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class AttentionContext:
+    """What a task that carries the state from segment to segment asks of its encoder: never look ahead, and, where
+    there is attention, how far back to look.
+
+    memory  steps before the segment that attention sees in training: as many of the previous ones as are kept
+    window  steps before its own that every position sees in evaluation, however the text is cut (`same_length`)
+    """
+
+    memory: int
+    window: int
+
+
+class Encoder(nn.Module):
+    """A map from a sequence of vectors to a sequence of vectors, with a state that carries over segments.
+
+    causal       output t depends on inputs 0..t only
+    streams      calls on consecutive pieces, the state handed on, equal one call on the whole (with attention: in
+                 evaluation, where what a position sees does not depend on the cut)
+    output_size  H
+    bidirectional  whether the second half of H was computed backwards in time
+    uses_ops     whether it runs on the recurrences of `sru_repro.ops`
+    stepwise     whether there is an output for every step; else one for the whole sequence
+    masks_input  whether it draws the dropout mask on its input by itself, see `layers_of`
+    """
+
+    Config: ClassVar[type[ModelSettings]]
+    causal: bool
+    streams: bool
+    output_size: int
+    bidirectional: bool = False
+    uses_ops: bool = False
+    stepwise: ClassVar[bool] = True
+    masks_input: bool = False
+
+    def forward(
+        self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Returns (h_LBH, state). `padding_LB` is True at padded steps: output zero, state unchanged."""
+        raise NotImplementedError
+
+    @classmethod
+    def can_stream(cls, config: ModelSettings) -> bool:
+        """Whether an encoder of these settings will be causal and carry its state, told without building it."""
+        return getattr(cls, "streams", True) and not getattr(config, "bidirectional", False)
+
+    @classmethod
+    def from_config(
+        cls, input_size: int, config: ModelSettings, attention_context: AttentionContext | None = None
+    ) -> "Encoder":
+        """Builds the encoder from its settings; the constructor's keywords are the settings' fields.
+
+        `attention_context` is given by tasks that carry the state. Recurrences need nothing of it; an encoder with
+        attention is causal and keeps a memory with it, and sees the whole sequence without.
+        """
+        return cls(input_size, **config.model_dump(exclude={"name"}))
+
+    @classmethod
+    def layers_of(
+        cls,
+        input_size: int,
+        config: ModelSettings,
+        attention_context: AttentionContext | None = None,
+        *,
+        input_dropout: float = 0.0,
+    ) -> "list[Encoder]":
+        """The encoder of these settings as single layers, for tasks that want what lies between them.
+
+        `input_dropout` is the probability of a mask on the input of every layer. A model that puts it elsewhere than
+        in front of the layer takes it and says so by `masks_input`; in front of all others it is left to the caller.
+
+        Raises:
+            ValueError: a model without `num_layers`.
+        """
+        count = getattr(config, "num_layers", 0)
+        require(count > 0, f"model={config.name}: expected a model with num_layers, of which it has none")
+        layers: list[Encoder] = []
+        for i in range(count):
+            size = layers[-1].output_size if layers else input_size
+            layers.append(cls.layer_of(i, size, config, input_dropout))
+        return layers
+
+    @classmethod
+    def layer_of(cls, index: int, input_size: int, config: ModelSettings, input_dropout: float) -> "Encoder":
+        """Layer `index` of `layers_of`. What the whole encoder does between its layers is left to the caller."""
+        return cls.from_config(input_size, config.model_copy(update={"num_layers": 1}))
+
+
+def detach(state: State) -> State:
+    """The same state, cut off from the graph: truncated back-propagation ends here."""
+    return _pytree.tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, state)
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises ValueError with a line that names the argument, what was expected and what was found."""
+    if not condition:
+        raise ValueError(message)
+
+
+def sequence_mask(batch: int, columns: int, dropout: float, like: Tensor) -> Tensor:
+    """A dropout mask (B, columns) that is the same over a whole sequence, divided by the keep probability."""
+    keep = 1.0 - dropout
+    return torch.empty(batch, columns, device=like.device, dtype=like.dtype).bernoulli_(keep).div_(keep)

@@ -1,0 +1,1 @@
+"""Records of `sru-repro bench` to tables and figures."""

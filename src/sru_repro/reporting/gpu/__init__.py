@@ -1,0 +1,1 @@
+"""Pages of `sru-repro gpu-check` to results/cuda.md."""

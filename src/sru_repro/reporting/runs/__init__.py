@@ -1,0 +1,1 @@
+"""Run records to tables, figures and comparisons."""

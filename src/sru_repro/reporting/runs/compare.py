@@ -1,0 +1,98 @@
+"""Two runs side by side: what differs in config, data, code, packages, hardware; then metrics and curves."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .records import Record, flatten, metric_of, read_record
+
+_ABSENT = "—"
+
+
+def compare(run_a: Path, run_b: Path) -> str:
+    """A text for the terminal about two run folders or records. Raises DataError when one cannot be read."""
+    a, b = read_record(run_a), read_record(run_b)
+    blocks = [_block("run", [("a", _name(a), ""), ("b", _name(b), "")])]
+    for part in ("config", "data", "code", "packages", "hardware"):
+        changed = list(differences(a.get(part) or {}, b.get(part) or {}))
+        blocks.append(_block(part, changed, ("a", "b")) if changed else f"{part}: the same")
+    blocks.append(_block("metrics", _metrics(a, b), ("a", "b", "b − a")))
+    curves = _curves(a, b)
+    if curves:
+        blocks.append(curves)
+    return "\n\n".join(blocks)
+
+
+def differences(a: dict[str, Any], b: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
+    """(dotted key, value in a, value in b) of all leaves that differ."""
+    left, right = dict(flatten(a)), dict(flatten(b))
+    for key in sorted(left | right):
+        old, new = (side.get(key, _ABSENT) for side in (left, right))
+        if old != new:
+            yield key, str(old), str(new)
+
+
+def _name(run: Record) -> str:
+    fold = "" if run["fold"] is None else f", fold {run['fold']}"
+    error = f": {run['error']}" if run["error"] else ""
+    what = f"{run['task']}, {run['row']}, profile {run['profile']}, seed {run['seed']}{fold}"
+    return f"{what}, {run['state']}{error}"
+
+
+def _metrics(a: Record, b: Record) -> list[tuple[str, ...]]:
+    """Metrics as recorded, then what the runs cost."""
+    left, right = ({**(run.get("metrics") or {}), **_cost(run)} for run in (a, b))
+    rows: list[tuple[str, ...]] = []
+    for key in dict.fromkeys((*sorted(left), *sorted(right))):
+        old, new = left.get(key), right.get(key)
+        change = _ABSENT if old is None or new is None else f"{new - old:+.6g}".replace("-", "−")
+        rows.append((key, _text(old), _text(new), change))
+    return rows
+
+
+def _text(value: float | None) -> str:
+    if value is None:
+        return _ABSENT
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+
+def _cost(run: Record) -> dict[str, float]:
+    cost = {
+        "parameters": run.get("parameters"),
+        "peak_bytes": run.get("peak_bytes"),
+        "wall_s": run.get("wall_s"),
+        **{f"throughput/{key}": value for key, value in (run.get("throughput") or {}).items()},
+    }
+    return {key: value for key, value in cost.items() if value is not None}
+
+
+def _curves(a: Record, b: Record) -> str:
+    """The headline's validation metric of both runs, with training seconds; "" unless both have it."""
+    if not a.get("headline") or a["headline"] != b.get("headline"):
+        return ""
+    key = f"val/{a['headline'].rpartition('/')[2]}"
+    metric = metric_of(a["headline"])
+    sides = [[epoch for epoch in run.get("epochs") or [] if epoch.get(key) is not None] for run in (a, b)]
+    if not all(sides):
+        return ""
+    rows = []
+    for place in range(max(map(len, sides))):
+        row = [str(place + 1)]
+        for side in sides:
+            if place < len(side):
+                epoch = side[place]
+                row += [f"{epoch[key] * metric.scale:.{metric.decimals}f}", f"{epoch['wall_s']:.0f} s"]
+            else:
+                row += [_ABSENT, _ABSENT]
+        rows.append(row)
+    return _block(f"validation {metric.name}", rows, ("a", "after", "b", "after"))
+
+
+def _block(title: str, rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> str:
+    """Aligned columns under a title, the first left, the others as wide as they need."""
+    lines = [["", *heads], *rows] if heads else rows
+    widths = [
+        max(len(line[column]) for line in lines if column < len(line)) for column in range(len(lines[0]))
+    ]
+    body = ["  " + "  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    return "\n".join([title, *body])

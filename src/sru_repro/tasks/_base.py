@@ -1,0 +1,150 @@
+"""What a task promises: how its data is made, what is learned, how it is measured. Plain torch; no trainer in sight.
+
+A new task is a new file here with one subclass of `Task`, and conf/task/NAME.yaml whose `task.kind` is the file's name.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..core.settings import Settings
+from ..models import Encoder, ModelSettings, State
+
+
+def full_precision(logits: Tensor) -> Tensor:
+    """In float32 at least, in which the loss is computed also where the model runs in half precision."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+class TaskSettings(Settings):
+    """What all tasks share. `name` is the data set, `kind` the file in tasks/, `table` the folder of its rows."""
+
+    name: str
+    kind: str
+    table: str
+
+
+class Batches(Protocol):
+    """Ready-made batches, by index, in their natural order."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """Prepared data. `build` holds what the task's constructor needs of it; the rest is for loaders and run records.
+
+    `share` is the part of the published data set that is there; `vectors` names the word vectors, where there are any.
+    The fingerprint depends on files and options, not on the seed.
+    """
+
+    train: Batches
+    val: Batches
+    test: Batches
+    fingerprint: str
+    description: str
+    source: str
+    build: Mapping[str, Any]
+    reshuffle: bool = False
+    comparable: bool = True
+    why_not: str = ""
+    vectors: str = ""
+    share: float = 1.0
+    notes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Step:
+    """What one batch yields: the loss to minimise, sums to measure by, the tokens seen, the state to carry on.
+
+    `totals` holds sums over the batch, never means (plain numbers where they are known on the host, so that nothing
+    waits for the device); `Task.metrics` turns the sums over a whole split into figures. `outputs` is what is said of
+    each example in evaluation, by the example's name, where the task tells examples apart.
+    """
+
+    loss: Tensor
+    totals: dict[str, Tensor | float]
+    tokens: int
+    carry: State = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Task(nn.Module):
+    """One task with one encoder inside.
+
+    headline          the metric that chooses the best checkpoint and heads the table
+    higher_is_better  its direction
+    uncounted         names of submodules left out of the published parameter count
+    needs_stream      whether the state is carried from batch to batch, which takes a causal encoder
+    needs_steps       whether every step of the encoder is read, which takes a stepwise one
+    needs_both_ways   whether a model that can run in both directions has to
+    """
+
+    Config: ClassVar[type[TaskSettings]]
+    encoder: Encoder
+    headline: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    uncounted: ClassVar[tuple[str, ...]] = ()
+    needs_stream: ClassVar[bool] = False
+    needs_steps: ClassVar[bool] = False
+    needs_both_ways: ClassVar[bool] = False
+
+    @classmethod
+    def headline_of(cls, config: Any) -> str:
+        """The headline under these settings, where it depends on them."""
+        return cls.headline
+
+    @classmethod
+    def load(cls, config: Any, data_dir: Path, seed: int) -> TaskData:
+        """Finds or fetches the data, checks it and cuts it into batches."""
+        raise NotImplementedError
+
+    @classmethod
+    def create(cls, config: Any, model: ModelSettings, **build: Any) -> "Task":
+        """The task with a fresh encoder. Without `build` it has no data-dependent parts (for counting)."""
+        raise NotImplementedError
+
+    @classmethod
+    def rebuild(cls, extra: Any) -> dict[str, Any]:
+        """The keywords of `create` from the extra state of a checkpoint, when there is no data."""
+        return {}
+
+    def step(self, batch: Any, carry: State) -> Step:
+        """Runs one batch; `carry` is the state the previous batch of the split left."""
+        raise NotImplementedError
+
+    def encoder_pass(self, batch: Any) -> Callable[[], Tensor] | None:
+        """The encoders alone on a batch, their inputs ready: a call runs them forwards and returns a scalar, whose
+        `backward` goes through them and no further. None where the task does not tell them apart."""
+        return None
+
+    @staticmethod
+    def metrics(totals: Mapping[str, float]) -> dict[str, float]:
+        """Figures from sums over a split."""
+        raise NotImplementedError
+
+    def predict(self, text: str) -> Any:
+        """What the task says about a piece of text, ready to be printed as JSON."""
+        raise NotImplementedError
+
+    def answer(self, passage: str, question: str, top: int = 3) -> dict[str, Any]:
+        """The answer to a question in a passage; only readers have one."""
+        raise NotImplementedError
+
+    def generate(
+        self, prompt: str, *, length: int, temperature: float, top_k: int, seed: int
+    ) -> Iterator[str]:
+        """A text that goes on from the prompt, piece by piece; only language models have one."""
+        raise NotImplementedError
+
+    def published_parameters(self) -> int:
+        """Parameters as the papers count them."""
+        return sum(
+            p.numel() for name, p in self.named_parameters() if name.split(".")[0] not in self.uncounted
+        )

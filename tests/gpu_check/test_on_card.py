@@ -1,0 +1,100 @@
+"""The pieces of the ledger as they run on a card, as far as a machine without one can tell."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import create_autospec
+
+import pytest
+import torch
+
+from sru_repro.bench import overhead
+from sru_repro.gpu_check import Options, card
+from sru_repro.gpu_check.page import Page
+from sru_repro.gpu_check.plan import SECTIONS, pieces
+from sru_repro.ops import tiling
+
+ELSEWHERE = {"compile", "resume", "sanitizer", "table", "small"}
+"""Pieces in which nothing can be pretended: they start processes, or compile for a card."""
+
+
+@pytest.mark.parametrize("section", ["correct", "speed", "tune", "train-sst"])
+def test_the_pieces_run(section: str, pretended_card: list[Any], tmp_path: Path) -> None:
+    options = Options(section, str(tmp_path), "cuda", rehearse=True)
+    page = Page(options)
+    assert page.content["card"]["name"] == "A pretended card" and page.content["card"]["devices"] == 2
+    plan = pieces(options)
+    page.plan([piece.name for piece in plan])
+    for piece in plan:
+        if piece.name in ELSEWHERE:
+            continue
+        page.begin(piece.name)
+        values = piece.run(1.0)
+        page.end(piece.name, "ok", values)
+        assert values, piece.name
+    if section == "correct":
+        values = {piece["name"]: piece["values"] for piece in page.content["pieces"]}
+        assert values["devices"]["note"] == "2 cards" and "kernels built" in values["grid/sru"]["note"]
+        kinds = {(variant.kernel, variant.cell) for variant in pretended_card}
+        assert len(kinds) == 14
+        assert {variant.columns for variant in pretended_card} == {1, 2, 4}
+    if section == "speed":
+        names = [piece["name"] for piece in page.content["pieces"]]
+        assert "recurrence/small/bfloat16" in names and "shapes/steps/float32" in names
+    if section == "tune":
+        (name,) = tiling.read(tmp_path / "tilings.json")
+        assert name == "A pretended card"
+
+
+def test_the_whole_plan_is_made_for_a_card(pretended_card: list[Any], tmp_path: Path) -> None:
+    for section in SECTIONS:
+        plan = pieces(Options(section, str(tmp_path), "cuda"))
+        names = [piece.name for piece in plan]
+        assert len(set(names)) == len(names) and all(piece.weight > 0 for piece in plan)
+    speed = [piece.name for piece in pieces(Options("speed", str(tmp_path), "cuda"))]
+    assert {"graphs/sst/bfloat16", "recurrence/wide/float32", "growth/L1024-B32-d256/bfloat16"} <= set(speed)
+
+
+def test_a_graph_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, stream = create_autospec(torch.cuda.CUDAGraph, instance=True), create_autospec(torch.cuda.Stream)
+    inside: list[str] = []
+
+    class Context:
+        def __init__(self, *_: Any) -> None: ...
+        def __enter__(self) -> None:
+            inside.append("in")
+
+        def __exit__(self, *_: Any) -> None:
+            inside.append("out")
+
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "stream", Context)
+    monkeypatch.setattr(torch.cuda, "graph", Context)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
+    calls: list[int] = []
+    replay = overhead.graph(lambda: calls.append(1) or len(calls), first=2)  # type: ignore[func-returns-value]
+    assert len(calls) == 3 and inside == ["in", "out"] * 2
+    assert replay() == replay() == 3 and len(calls) == 3 and graph.replay.call_count == 2
+
+
+def test_a_broken_card_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(device: torch.device) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    assert not card.broken(torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "synchronize", fail)
+    assert card.broken(torch.device("cuda"))
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "found"),
+    [("580.159.04\n", 0, "580.159.04"), ("no devices", 9, None), ("", 0, None)],
+)
+def test_the_driver_is_asked_by_its_own_tool(
+    output: str, status: int, found: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(card.shutil, "which", lambda name: name)
+    done = SimpleNamespace(stdout=output, returncode=status)
+    monkeypatch.setattr(card.subprocess, "run", lambda *words, **options: done)
+    assert card._driver() == found

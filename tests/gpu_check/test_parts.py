@@ -1,0 +1,265 @@
+"""The parts of the ledger: the page and what is done again, the sanitizer's words, the tuner's table, the trainings."""
+
+import json
+import stat
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sru_repro.cli.compose import composed
+from sru_repro.core import machine
+from sru_repro.core.errors import ConfigError, RunError
+from sru_repro.gpu_check import (
+    Failed,
+    Options,
+    Piece,
+    Skipped,
+    correct,
+    kernels,
+    outside,
+    section,
+    training,
+    tune,
+)
+from sru_repro.gpu_check import page as pages
+from sru_repro.gpu_check.page import Page, bury
+from sru_repro.gpu_check.run import count
+from sru_repro.ops import tiling
+from sru_repro.reporting.gpu.record import read_page
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    return Options("tune", str(tmp_path), "cpu", rehearse=True)
+
+
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> list[Piece]:
+    """What the section consists of: to be filled by a test."""
+    found: list[Piece] = []
+    monkeypatch.setattr(tune, "pieces", lambda options: list(found))
+    return found
+
+
+def states(options: Options) -> dict[str, str]:
+    return {piece["name"]: piece["state"] for piece in read_page(options.page)["pieces"]}
+
+
+def test_a_section_goes_on_where_it_stopped(options: Options, pieces: list[Piece], capsys: Any) -> None:
+    ran: list[str] = []
+
+    def piece(name: str, error: Exception | None = None) -> Piece:
+        def run(seconds: float) -> dict[str, Any]:
+            ran.append(name)
+            if error:
+                raise error
+            return {"cases": 3}
+
+        return Piece(name, run)
+
+    pieces += [piece("a"), piece("b", ValueError("first line\nsecond")), piece("c", Skipped("no such tool"))]
+    assert section.carry_out(options) == section.FAILED
+    assert states(options) == {"a": "ok", "b": "failed", "c": "skipped"}
+    errors = [found["error"] for found in read_page(options.page)["pieces"]]
+    assert errors == [None, "ValueError: first line", "no such tool"]
+    assert count(options.page) == {"ok": 1, "failed": 1, "skipped": 1, "not run yet": 0}
+    pieces[1] = piece("b")
+    pieces.append(piece("d"))
+    ran.clear()
+    assert section.carry_out(options) == section.DONE
+    assert ran == ["d", "b"] and list(states(options)) == ["a", "b", "c", "d"]
+    del pieces[0]
+    assert section.carry_out(options) == section.DONE and list(states(options)) == ["b", "c", "d"]
+    assert "tune: b: ok 3 cases" in capsys.readouterr().err
+
+
+def test_other_code_does_everything_again(
+    options: Options, pieces: list[Piece], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def run(name: str, seconds: float) -> dict[str, Any]:
+        ran.append(name)
+        return {}
+
+    pieces += [Piece(name, partial(run, name)) for name in "ab"]
+    section.carry_out(options)
+    monkeypatch.setattr(machine, "code_revision", lambda: {"revision": "0123456789ab", "dirty": False})
+    section.carry_out(options)
+    assert ran == ["a", "b"]  # a commit alone changes nothing
+    monkeypatch.setattr(pages, "_sources", lambda: "fedcba987654")
+    section.carry_out(options)
+    section.carry_out(options)
+    assert ran == ["a", "b", "a", "b"]
+
+
+def test_a_card_that_broke_asks_for_a_fresh_process_and_is_not_tried_twice(
+    options: Options, pieces: list[Piece], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(seconds: float) -> dict[str, Any]:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    pieces += [Piece("breaks", fail), Piece("after", lambda seconds: {})]
+    monkeypatch.setattr(section.card, "broken", lambda device: True)
+    now = Options("tune", options.out, "cpu", rehearse=True, since="2000-01-01T00:00:00Z")
+    assert section.carry_out(now) == section.AGAIN and states(options) == {"breaks": "failed"}
+    monkeypatch.setattr(section.card, "broken", lambda device: False)
+    assert section.carry_out(now) == section.FAILED and states(options) == {"breaks": "failed", "after": "ok"}
+
+
+def test_time_is_divided_by_weight_and_what_does_not_fit_is_left(
+    options: Options, pieces: list[Piece]
+) -> None:
+    given: list[float] = []
+
+    def run(seconds: float) -> dict[str, Any]:
+        given.append(seconds)
+        return {}
+
+    pieces += [
+        Piece("heavy", run, weight=3),
+        Piece("light", run, weight=1),
+        Piece("long", lambda seconds: {}, weight=0.0, least_s=1000.0),
+    ]
+    forty = Options("tune", options.out, "cpu", budget_s=40.0, rehearse=True)
+    assert section.carry_out(forty) == section.UNFINISHED
+    assert given == [pytest.approx(30, abs=1), pytest.approx(40, abs=1)]
+    assert states(options) == {"heavy": "ok", "light": "ok"}
+
+
+def test_a_dead_process_leaves_the_piece_that_killed_it(options: Options) -> None:
+    page = Page(options)
+    page.plan(["a", "b"])
+    assert bury(options.page, "died", 1.0) is None
+    page.begin("b")
+    assert bury(options.page, "died", 1.0) == "b" and bury(options.page, "died", 1.0) is None
+    found = read_page(options.page)
+    assert found["running"] is None and found["pieces"][0]["error"] == "died"
+    with pytest.raises(
+        ConfigError, match="expected rehearsal False, found True; name another folder by out="
+    ):
+        Page(Options("tune", options.out, "cpu"))
+
+
+SANITIZER = """#!{python}
+import sys
+check = sys.argv[2]
+print("========= COMPUTE-SANITIZER")
+print({words!r}[check])
+print("14 calls")
+sys.exit({status}[check])
+"""
+
+
+def test_the_sanitizer_is_asked_twice_and_its_first_finding_told(
+    tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "compute-sanitizer"
+
+    def install(words: dict[str, str], status: dict[str, int]) -> None:
+        tool.write_text(SANITIZER.format(python=sys.executable, words=words, status=status))
+        tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Skipped, match="compute-sanitizer was not found in PATH"):
+        outside.sanitizer(options, 10)
+    install({"memcheck": "fine", "initcheck": "fine"}, {"memcheck": 0, "initcheck": 0})
+    found = outside.sanitizer(options, 10)
+    assert found == {"cases": 14, "note": "memcheck: no error, initcheck: no error"}
+    finding = "========= Invalid __global__ read of size 16 bytes"
+    install({"memcheck": "fine", "initcheck": finding}, {"memcheck": 0, "initcheck": 9})
+    with pytest.raises(RunError, match=r"^initcheck: Invalid __global__ read of size 16 bytes$"):
+        outside.sanitizer(options, 10)
+    tool.write_text(f"#!{sys.executable}\nimport time; time.sleep(60)")
+    with pytest.raises(RunError, match="memcheck was not through after 1 s"):
+        outside.sanitizer(options, 1)
+
+
+def test_what_runs_under_the_sanitizer_runs() -> None:
+    from sru_repro.gpu_check.sanitized import main
+
+    assert main(kernels.torch.device("cpu")) == 14
+
+
+def test_a_wrong_kernel_is_told(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = correct.kernels.correct.results
+
+    def off(backend: str, run: Any, inputs: Any) -> Any:
+        found = real(backend, run, inputs)
+        return found if backend == "reference" else {key: value * 1.01 for key, value in found.items()}
+
+    monkeypatch.setattr(correct.kernels.correct, "results", off)
+    with pytest.raises(RunError, match=r"wrong: back end \w+, sru \(length 1, .*output 0 is off by"):
+        kernels.grid(options, "sru")
+
+
+def tuned(gain: float, columns: int, best: tuple[int, int, int] = (4, 2, 64)) -> dict[str, Any]:
+    row = {"kernel": "forward", "dtype": "bfloat16", "columns": columns, "step_bytes": 8, "gain": gain}
+    return {"name": f"forward/bfloat16/{columns}", "state": "ok", "values": {**row, "best": list(best)}}
+
+
+def page_of(*pieces: dict[str, Any], card: str = "A card") -> dict[str, Any]:
+    return {"card": {"name": card}, "pieces": [{"state": "ok", "values": {"rates": {}}}, *pieces]}
+
+
+def test_the_table_holds_what_beats_the_rule_and_the_later_page_counts() -> None:
+    first = page_of(tuned(1.2, 1024), tuned(1.01, 4096), tuned(1.5, 65536))
+    later = page_of(tuned(1.3, 1024, (2, 8, 32)), tuned(1.0, 65536))
+    other = page_of(tuned(1.1, 1024), card="Another card")
+    found = json.loads(tune.table([first, later, other]))
+    line = {"kernel": "forward", "dtype": "bfloat16", "columns": 1024, "step": 8}
+    assert found == {
+        "A card": [{**line, "tiling": [2, 8, 32]}],
+        "Another card": [{**line, "tiling": [4, 2, 64]}],
+    }
+    assert tune.table([page_of(tuned(1.0, 64))]) == "{}\n"
+
+
+def test_the_packaged_table_is_what_the_committed_evidence_gives() -> None:
+    pages = sorted((machine.ROOT / "results").glob("cuda/*/tune.json"))
+    assert tiling.TABLE.read_text() == tune.table([read_page(page) for page in pages])
+
+
+def test_every_cut_that_is_tried_can_be_compiled_for_a_thread() -> None:
+    for kernel in ("forward", "backward"):
+        for kind in tune.TYPES:
+            found = tune.cuts(kernel, kind)
+            assert len(found) > 20 and len(set(found)) == len(found)
+            assert max(cut.columns for cut in found) * kind.itemsize == 16
+            assert max(cut.threads for cut in found) == tiling.MOST_THREADS
+
+
+@pytest.mark.parametrize("name", list(training.GROUPS))
+def test_every_training_of_the_plan_is_a_sound_configuration(name: str, tmp_path: Path) -> None:
+    for rehearse in (False, True):
+        wanted = Options(name, str(tmp_path), "cpu", rehearse=rehearse)
+        for group in training.GROUPS[name]:
+            for row in group.rows:
+                config = composed(training.overrides(wanted, group, row, 30.0))
+                assert config.trainer.max_seconds == (0 if rehearse else 30)
+                assert rehearse or config.trainer.precision == "bf16-mixed"
+
+
+def test_a_run_that_failed_leaves_its_last_word(
+    tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "log.txt").write_text("something\nsru-repro: the end\n")
+    told = training._told("small/sru", tmp_path, 2, None)
+    assert (told["state"], told["error"]) == ("failed", "sru-repro: the end")
+
+
+def test_a_group_of_which_one_run_failed_has_failed_and_keeps_the_others(
+    options: Options, pieces: list[Piece]
+) -> None:
+    def run(seconds: float) -> dict[str, Any]:
+        raise Failed("1 of 2 runs failed: lstm: no such file", {"cases": 1})
+
+    pieces.append(Piece("small", run))
+    assert section.carry_out(options) == section.FAILED
+    (found,) = read_page(options.page)["pieces"]
+    assert (found["state"], found["values"]) == ("failed", {"cases": 1})
+    assert found["error"] == "1 of 2 runs failed: lstm: no such file"

@@ -1,0 +1,245 @@
+"""From a measurement to its file, the table and the picture."""
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sru_repro.core.errors import DataError
+from sru_repro.reporting.bench.speed import console_speed, publish_speed, report_speed
+from sru_repro.reporting.bench.speed_record import read_speed
+from sru_repro.reporting.bench.speed_tables import SpeedTable, significant, speed_tables
+from sru_repro.reporting.report import report
+
+Record = dict[str, Any]
+Factory = Callable[..., Record]
+MS = {"sru": (2.0, 5.0), "qrnn": (2.5, 6.0), "lstm": (4.0, 12.0), "gru": (5.0, 15.0), "conv2": (1.0, 3.0)}
+LABELS = {"sru": "SRU", "qrnn": "QRNN", "lstm": "nn.LSTM", "gru": "nn.GRU", "conv2": "conv1d, k=2"}
+
+
+def timing(ms: float) -> Record:
+    """Quartiles a tenth away from the median."""
+    return {"median_s": ms / 1e3, "q1_s": 0.9 * ms / 1e3, "q3_s": 1.1 * ms / 1e3, "repeats": 9}
+
+
+def entry(name: str, order: int, rows: list[Record], **changes: Any) -> Record:
+    """A shape of 10 x 4 tokens with what was measured at it."""
+    made: Record = {
+        "name": name,
+        "label": f"{name}, L10 B4 d8",
+        "order": order,
+        "dtype": "float32",
+        "rows": rows,
+    }
+    made |= {"length": 10, "batch": 4, "hidden_size": 8, "stepwise": False, "paper_ms": []}
+    return made | changes
+
+
+def models(scale: float = 1.0) -> list[Record]:
+    """Rows of five models, and one that did not build."""
+    rows: list[Record] = []
+    for name, (forward, both) in MS.items():
+        row = {"contender": name, "label": LABELS[name], "peak_training_bytes": 3_000_000}
+        rows.append(row | {"inference": timing(scale * forward), "training": timing(scale * both)})
+    floor = {"floor_inference": timing(1.0), "floor_training": timing(4.0)}
+    rows[0] |= floor | {"ragged_inference": timing(2.2), "ragged_training": timing(5.5)}
+    rows[0] |= {"bytes_inference": 10**6, "bytes_training": 3 * 10**6}
+    rows.append(
+        {"contender": "authors", "label": "theirs", "error": "RuntimeError: no compiler in /opt/someone/bin"}
+    )
+    return rows
+
+
+@pytest.fixture
+def measured() -> Factory:
+    """A factory of records as `bench.measure` and the command make them."""
+
+    def make(slug: str = "cpu-a-2c", **changes: Any) -> Record:
+        steps = [
+            {"contender": name, "label": name, "inference": timing(ms)}
+            for name, ms in (("sru", 1.0), ("lstm", 8.0), ("lstm-cells", 2.0))
+        ]
+        kernel: Record = {"backend": "cpp", "label": "cpp", "inference": timing(1.0), "training": timing(2.0)}
+        kernel |= {"bytes_inference": 5 * 10**6, "bytes_training": 20 * 10**6}
+        pair = [row for row in models() if row["contender"] in ("sru", "lstm")]
+        sizes: list[dict[str, int]] = [{}, {"length": 20}, {"batch": 8}, {"hidden_size": 16}]
+        growth = [entry(f"g{i}", 10 + i, pair, **size) for i, size in enumerate(sizes)]
+        paper = [["lstm", 8.0, 30.0], ["sru", 2.0, 3.0]]
+        record: Record = {
+            "schema": 1,
+            "date": "2026-11-21T15:00:00Z",
+            "device": "cpu",
+            "backend": {"name": "cpp", "why": "built"},
+            "correctness": {"cases": 90, "backends": ["cpp"]},
+            "repeats": 9,
+            "rates": {"copy_bytes_per_s": 2e10, "float32_flop_per_s": 2e11, "bfloat16_flop_per_s": None},
+            "shapes": [
+                entry("figure", 0, models(), paper_ms=paper),
+                entry("sst", 1, models(2.0)),
+                entry("decode", 2, steps, stepwise=True),
+            ],
+            "recurrence": [entry("figure", 0, [kernel])],
+            "overhead": [
+                entry("tiny", 20, [{"contender": "sru", "label": "SRU", "inference": timing(0.03)}])
+            ],
+            "graphs": [],
+            "growth": growth,
+            "hardware": {"name": f"machine {slug}", "slug": slug, "threads": 2},
+            "code": {"revision": "abc1234", "dirty": False},
+            "packages": {"torch": "2.13.0"},
+        }
+        return record | changes
+
+    return make
+
+
+def table(record: Record, start: str) -> dict[str, dict[str, str]]:
+    """{first cell: {head: cell}} of the table whose title starts so. Of heads that stand twice, the first."""
+    (found,) = [one for one in speed_tables(record) if one.title.startswith(start)]
+    assert all(len(row) == len(found.heads) for row in found.body)
+    return {row[0]: dict(reversed(list(zip(found.heads, row, strict=True)))) for row in found.body}
+
+
+def test_ratios_and_units_of_a_shape(measured: Factory) -> None:
+    rows = table(measured(), "figure")
+    sru = rows["SRU"]
+    assert sru["inference, ms"] == "2.00 (1.80–2.20)"
+    assert (sru["against LSTM"], sru["over floor"]) == ("2.00×", "2.00×")
+    assert sru["tokens/s"] == "8,000" and sru["peak, MB"] == "3.00"
+    assert sru["lengths differ: forward+backward, ms"] == "5.50 (4.95–6.05)"
+    assert sru["paper: against LSTM"] == "4.0× / 10.0×" and rows["QRNN"]["paper: against LSTM"] == "—"
+    assert rows["theirs"]["inference, ms"].startswith("RuntimeError: no compiler")
+    assert rows["SRU's matrix products alone"]["inference, ms"] == "1.00"
+    assert "paper: against LSTM" not in table(measured(), "sst")["SRU"]
+
+
+def test_overview_recurrence_growth_and_cost_of_a_call(measured: Factory) -> None:
+    record = measured()
+    overview = table(record, "Forward and backward")["figure, L10 B4 d8, float32"]
+    assert (overview["SRU"], overview["QRNN"], overview["conv1d, k=2"]) == ("2.40×", "2.00×", "4.00×")
+    assert "nn.LSTM" not in overview and overview["theirs"] == "—"
+    (alone,) = table(record, "The recurrence alone").values()
+    assert (alone["GB/s"], alone["of a copy"]) == ("5.00", "25%")
+    assert table(record, "The cost of a call")["SRU"]["inference, µs"] == "30.0 (27.0–33.0)"
+    growth = table(record, "How cost grows")["g0, L10 B4 d8"]
+    assert growth["SRU, inference, µs/token"] == "50.0 (45.0–55.0)" and growth["SRU against LSTM"] == "2.00×"
+
+
+def test_step_by_step_the_faster_lstm_is_the_measure(measured: Factory) -> None:
+    rows = table(measured(), "decode")
+    assert [row["against LSTM"] for row in rows.values()] == ["2.00×", "0.25×", "1.00×"]
+    assert "peak, MB" not in rows["sru"]
+
+
+def test_on_cuda_bytes_are_a_floor_and_graphs_a_table(measured: Factory) -> None:
+    graphs = [
+        entry(
+            "sst",
+            1,
+            [{"contender": "sru", "label": "SRU", "inference": timing(1), "graph_inference": timing(0.5)}],
+        )
+    ]
+    record = measured(device="cuda", graphs=graphs)
+    assert (
+        table(record, "figure")["bytes of SRU's recurrence at the speed of a copy"]["inference, ms"]
+        == "0.0500"
+    )
+    assert table(record, "Called as usual")["SRU"]["as a graph"] == "0.500 (0.450–0.550)"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.01234, "0.0123"), (1.2, "1.20"), (99.96, "100.0"), (12345.6, "12,346")],
+)
+def test_three_digits(value: float, text: str) -> None:
+    assert significant(value) == text
+
+
+def test_publishing_writes_file_table_and_picture(tmp_path: Path, measured: Factory) -> None:
+    written = publish_speed(measured(), tmp_path)
+    assert [path.name for path in written] == ["speed-cpu-a-2c.json", "speed.md", "speed-cpu-a-2c.png"]
+    text = written[1].read_text()
+    for part in (
+        "## machine cpu-a-2c",
+        "](speed-cpu-a-2c.png)",
+        "Code: abc1234; torch 2.13.0",
+        "| SRU | 2.00 (1.80–2.20)",
+    ):
+        assert part in text, part
+    assert "RuntimeError: no compiler in bin" in text and "someone" not in written[0].read_text()
+    assert struct.unpack(">II", written[2].read_bytes()[16:24]) == (1600, 1040)
+    before = {path: path.read_bytes() for path in written[1:]}
+    for path in before:
+        path.unlink()
+    assert {path: path.read_bytes() for path in report(tmp_path, {})} == before, (
+        "same measurements, same bytes"
+    )
+
+
+def test_a_second_measurement_replaces_what_it_measured_and_keeps_the_rest(
+    tmp_path: Path, measured: Factory
+) -> None:
+    publish_speed(measured(), tmp_path)
+    empty: Record = {"recurrence": [], "overhead": [], "growth": []}
+    again = measured(shapes=[entry("sst", 1, models(4.0))], code={"revision": "fff", "dirty": True}, **empty)
+    path, *_ = publish_speed(again, tmp_path)
+    record = read_speed(path)
+    assert [one["name"] for one in record["shapes"]] == ["figure", "sst", "decode"]
+    assert [one["measured"]["revision"] for one in record["shapes"]] == ["abc1234", "fff", "abc1234"]
+    assert record["shapes"][1]["rows"][0]["inference"]["median_s"] == pytest.approx(0.008)
+    assert len(record["growth"]) == 4 and len(record["recurrence"]) == 1
+    assert "Code: abc1234, fff with local changes" in (tmp_path / "speed.md").read_text()
+
+
+def test_every_machine_has_a_section_and_a_picture(tmp_path: Path, measured: Factory) -> None:
+    publish_speed(measured("cpu-b"), tmp_path)
+    written = publish_speed(measured("a-gpu", device="cuda"), tmp_path)
+    assert sorted(path.name for path in written[2:]) == ["speed-a-gpu.png", "speed-cpu-b.png"]
+    text = written[1].read_text()
+    assert text.index("## machine a-gpu") < text.index("## machine cpu-b")
+
+
+@pytest.mark.parametrize("sections", [("recurrence",), ("overhead",), ("growth",), ("shapes",)])
+def test_a_part_of_the_measurements_is_shown_as_well(
+    sections: tuple[str, ...], tmp_path: Path, measured: Factory
+) -> None:
+    left_out: Record = {
+        name: [] for name in ("shapes", "recurrence", "overhead", "growth") if name not in sections
+    }
+    written = publish_speed(measured(**left_out), tmp_path)
+    assert (len(written) == 3) == (sections[0] in ("growth", "shapes"))
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ("{", "expected JSON of `sru-repro bench`"),
+        ("[]", "key 'schema': expected 1, found 'list'"),
+        ({"schema": 2}, "key 'schema': expected 1, found 2"),
+        ({"rates": None}, "key 'rates': expected dict, found None"),
+        ({"growth": [{"name": "x"}]}, "an entry of 'growth': key 'label' is missing"),
+    ],
+)
+def test_a_broken_file_is_named(change: Any, line: str, tmp_path: Path, measured: Factory) -> None:
+    path, *_ = publish_speed(measured(), tmp_path)
+    content = change if isinstance(change, str) else json.dumps(json.loads(path.read_text()) | change)
+    path.write_text(content)
+    with pytest.raises(DataError, match="run") as error:
+        report_speed(tmp_path)
+    assert (
+        line in str(error.value) and str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+    )
+
+
+def test_without_measurements_nothing_is_written(tmp_path: Path) -> None:
+    assert report_speed(tmp_path) == [] and list(tmp_path.iterdir()) == []
+
+
+def test_the_terminal_shows_the_same_tables(measured: Factory) -> None:
+    shown = console_speed(measured())
+    expected: list[SpeedTable] = list(speed_tables(measured()))
+    assert [table.title for table in shown] == [one.title for one in expected]
+    assert [table.row_count for table in shown] == [len(one.body) for one in expected]

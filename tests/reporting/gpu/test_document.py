@@ -1,0 +1,199 @@
+"""From the pages of the CUDA ledger to `results/cuda.md` and what lies beside it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sru_repro.core.errors import DataError
+from sru_repro.reporting.gpu.document import render_cuda, report_cuda
+from sru_repro.reporting.gpu.plan import PIECES, SECTIONS
+from sru_repro.reporting.gpu.record import load_ledgers
+from sru_repro.reporting.report import report
+
+from .test_pages import OTHER, correct, page, piece, put, run, speed, trainings, tune, whole
+
+Page = dict[str, Any]
+
+
+def rows(text: str, head: str) -> dict[str, list[str]]:
+    """{first cell: the others} of the first table below that head."""
+    lines = text.partition(f"{head}\n")[2].splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("| ---"))
+    found = {}
+    for line in lines[start + 1 :]:
+        if not line.startswith("| "):
+            break
+        first, *rest = line.strip("| ").split(" | ")
+        found[first] = rest
+    return found
+
+
+def rendered(results: Path) -> str:
+    return render_cuda(load_ledgers(results), set())
+
+
+@pytest.fixture
+def partial() -> list[Page]:
+    """A card whose first section failed and stopped, with speed of which the authors' kernel has no part."""
+    first = correct(OTHER)
+    first["pieces"] = first["pieces"][:4]
+    wrong = "RunError: 1 of 12 wrong: sru_v1 <x>"
+    first["pieces"][1] |= {"state": "failed", "error": wrong, "values": {}}
+    return [first | {"running": "graph"}, speed(1.6, OTHER, authors="RuntimeError: no compiler")]
+
+
+def test_without_the_folder_nothing_is_written(tmp_path: Path) -> None:
+    assert report_cuda(tmp_path) == [] and report(tmp_path, {}) == [] and list(tmp_path.iterdir()) == []
+
+
+def test_without_a_page_everything_is_said_to_be_open(tmp_path: Path) -> None:
+    (tmp_path / "cuda").mkdir()
+    assert report_cuda(tmp_path) == [tmp_path / "cuda.md"]
+    text = (tmp_path / "cuda.md").read_text()
+    assert "No card has been measured yet" in text and "make gpu-check" in text
+    assert {name: cells[-1] for name, cells in rows(text, "## Not measured yet").items()} == dict.fromkeys(
+        SECTIONS, "not run yet"
+    )
+    assert {cells[-1] for cells in rows(text, "### What is asked of the kernels").values()} == {
+        "not measured yet"
+    }
+    assert all(f"| {section} | {name} | " in text for section, found in PIECES.items() for name, _ in found)
+
+
+def test_the_committed_file_is_what_the_committed_pages_give() -> None:
+    results = Path(__file__).parents[3] / "results"
+    pictures = {path.name for path in results.glob("cuda-*.png")}
+    assert (results / "cuda.md").read_text() == render_cuda(load_ledgers(results), pictures)
+
+
+def test_a_card_has_its_file_its_picture_and_its_tables_of_speed(tmp_path: Path) -> None:
+    put(tmp_path, "x", whole())
+    written = report(tmp_path, {})
+    stem = "cuda-imaginary-g100-2026-11-25"
+    names = ["cuda.md", f"{stem}.png", f"{stem}-speed.md", f"{stem}-speed.png"]
+    assert [path.name for path in written] == names
+    text, long = (tmp_path / "cuda.md").read_text(), (tmp_path / f"{stem}-speed.md").read_text()
+    assert f"]({stem}.png)" in text and f"]({stem}-speed.md)" in text and f"]({stem}-speed.png)" in long
+    assert "driver 999.1" in text and "torch 2.11.0+cu130" in text and "copy 2,000 GB/s" in text
+    assert "## Generation: Width 512 each, one stream" in long and "## How cost grows" in long
+    assert "## paper's figure, L32 B32 d256, bfloat16" in long
+    before = {path: path.read_bytes() for path in written}
+    for path in written:
+        path.unlink()
+    assert {path: path.read_bytes() for path in report_cuda(tmp_path)} == before, "same pages, same bytes"
+
+
+def test_what_was_run_and_what_was_not(tmp_path: Path, partial: list[Page]) -> None:
+    stamp = {**piece("x")["measured"], "date": "2026-11-27T00:00:00Z", "revision": "fff", "dirty": True}
+    partial[0]["pieces"][3] |= {"measured": stamp, "seconds": 7.5}
+    put(tmp_path, "x", partial)
+    text = rendered(tmp_path)
+    found = rows(text, "### What was run")
+    state = "1 failed, 3 of 9 ok, rest not run yet"
+    code = "0123456789ab, fff with local changes"
+    assert found["correct"] == [state, "3", "1", "0", "5", "2026-11-25 to 2026-11-27", code, "15"]
+    assert found["tune"] == ["not run yet", *["—"] * 7]
+    assert "- correct, grid/sru_v1: failed: RunError: 1 of 12 wrong: sru_v1 &lt;x>" in text
+    assert "- correct, graph: was begun, and its process ended there" in text
+    assert "### How the work is cut" not in text and "### train-" not in text
+
+
+def test_skipped_pieces_are_told_with_their_reason(tmp_path: Path) -> None:
+    put(tmp_path, "x", [correct()])
+    text = rendered(tmp_path)
+    assert "- correct, sanitizer: skipped: compute-sanitizer was not found in PATH" in text
+    assert rows(text, "### What was run")["correct"][:4] == ["ok 7 of 9, 2 skipped", "7", "0", "2"]
+    assert "All tables of speed" not in text and "### The recurrence" not in text
+
+
+def test_a_page_without_pieces_is_not_run(tmp_path: Path) -> None:
+    put(tmp_path, "x", [page("correct", [], ["grid/sru", "grid/qrnn"], running="grid/sru")])
+    text = rendered(tmp_path)
+    assert "## Imaginary G100, undated" in text and "Measured: nothing" in text
+    assert rows(text, "### What was run")["correct"][:5] == ["not run yet", "0", "0", "0", "2"]
+    assert [path.name for path in report_cuda(tmp_path)] == ["cuda.md"]
+
+
+def test_cards_and_dates_stand_side_by_side(tmp_path: Path, partial: list[Page]) -> None:
+    later = correct()
+    for one in later["pieces"]:
+        one["measured"]["date"] = "2026-12-01T00:00:00Z"
+    for folder, pages in (("a", partial), ("b", [later]), ("c", whole())):
+        put(tmp_path, folder, pages)
+    text = rendered(tmp_path)
+    assert "|  | Imaginary G100, 2026-11-25 | Imaginary G100, 2026-12-01 | Imaginary G7, 2026-11-25 |" in text
+    found = rows(text, "## Cards")
+    assert found["correct"] == ["ok 7 of 9, 2 skipped"] * 2 + ["1 failed, 3 of 9 ok, rest not run yet"]
+    assert found["tune"] == ["ok 4 of 4", "not run yet", "not run yet"]
+    asked = "Correctness: every piece of `correct` is right"
+    assert found[asked] == [
+        *["met (280 cases, 2 skipped (devices, sanitizer))"] * 2,
+        "missed (120 cases, 1 failed (grid/sru_v1))",
+    ]
+    asked = "Recurrence, forward, bfloat16: 80% of a copy's speed from 65,536 columns on"
+    assert found[asked] == ["met (87.8%)", "not measured yet", "missed (54.9%)"]
+    assert found["copy, GB/s"] == ["2,000", "—", "2,000"]
+    assert found["bfloat16 products, TFLOP/s"] == ["400", "—", "—"]
+    pace = found["SRU at lm-512 in bfloat16, forward+backward, tokens/s"]
+    assert pace[1] == "—" and float(pace[0].replace(",", "")) > float(pace[2].replace(",", "")) > 0
+    assert text.index("## Imaginary G100, 2026-12-01") < text.index("## Imaginary G7")
+
+
+def test_recurrences_stand_by_type_and_columns(tmp_path: Path) -> None:
+    put(tmp_path, "x", [speed()])
+    text = rendered(tmp_path)
+    (wide,) = [
+        line for line in text.splitlines() if line.startswith("| one wide recurrence") and "bfloat16" in line
+    ]
+    assert wide.split(" | ")[2:5] == ["65,536", "23.9 (23.4–24.6)", "87.8%"] and wide.endswith("| 4.20× |")
+    lines = [
+        line for line in text.splitlines() if "one wide recurrence" in line or line.startswith("| SST, L20")
+    ]
+    assert [("SST" in line, "bfloat16" in line) for line in lines[-6:-2]] == [
+        *((True, True), (False, True)),
+        *((True, False), (False, False)),
+    ]
+
+
+def test_cuts_and_what_they_gain(tmp_path: Path) -> None:
+    put(tmp_path, "x", [speed(), tune()])
+    text = rendered(tmp_path)
+    row = "| backward | bfloat16 | 65,536 | 1 × 8 × 32 | 2 × 4 × 64 | 1.11× | 576 | 10% | 2 |"
+    assert row in text
+
+
+def test_trainings_with_their_failures(tmp_path: Path) -> None:
+    put(tmp_path, "x", [trainings("train-enwik8"), trainings("train-squad")])
+    text = rendered(tmp_path)
+    heads = (
+        "| model | parameters | val bits per byte | test bits per byte | tokens/s | ms/step | of the card's"
+    )
+    assert heads in text and "| val F1, % | dev F1, % | dev exact match, % |" in text
+    found = rows(
+        text,
+        "### train-enwik8: Language models in bfloat16: small ones side by side, the papers' sizes alone",
+    )
+    figures = ["2,345,678", "2.058", "2.050", "150,000", "6.50", "1.5%", "3,072 MiB", "bf16-mixed"]
+    assert found["SRU++"] == [*figures, "7", "60"] and found["SRU++ base"][-2:] == ["1", "60"]
+    assert next(iter(found)) == "SRU, 4 layers" and "GRU" not in found
+    assert "- GRU: failed: RuntimeError: out of &lt;memory>" in text
+    assert "- small: 6 runs side by side make 9.0% of the card's bfloat16 rate" in text
+    assert "- train-enwik8, paper/sru6: failed: all 1 runs failed: sru6: no such file | here" in text
+    assert "- Data: invented text of 1,000 bytes; not comparable: invented" in text
+
+
+def test_a_run_may_lack_what_was_not_counted(tmp_path: Path) -> None:
+    bare = run("a", "A", 0.9, "accuracy", flop_per_s=None, metrics={"test/accuracy": 0.9}, epochs=[])
+    group = {"side_by_side": 1, "seconds_each": 4.0, "bfloat16_flop_per_s": None, "runs": [bare]}
+    put(tmp_path, "x", [page("train-sst", [piece("table", group)])])
+    text = rendered(tmp_path)
+    assert "| A | 2,345,678 | — | 90.0 | — | — | — | — | bf16-mixed | 1 | 4 |" in text
+    assert [path.name for path in report_cuda(tmp_path)] == ["cuda.md"], "no curve, no picture"
+
+
+def test_a_rehearsal_is_no_measurement(tmp_path: Path) -> None:
+    put(tmp_path, "x", [correct() | {"rehearsal": True}])
+    with pytest.raises(DataError, match="expected what a CUDA card measured, found a rehearsal"):
+        report_cuda(tmp_path)
+    assert not (tmp_path / "cuda.md").exists()

@@ -1,0 +1,99 @@
+"""Publishing records, and the report made from what was published."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sru_repro.core.errors import DataError
+from sru_repro.reporting.report import report
+from sru_repro.reporting.runs.publish import publish, without_paths
+from sru_repro.reporting.runs.records import read_record
+
+Record = dict[str, Any]
+Factory = Callable[..., Record]
+
+
+def run_folder(folder: Path, record: Record) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/home/someone/data", "data"),
+        ("/home/someone/my data/x.bin: cut", "my data/x.bin: cut"),
+        ("../shared/data", "data"),
+        ("~/corpora/sst.zip", "sst.zip"),
+        (r"C:\Users\someone\vectors.bin", "vectors.bin"),
+        ("read /a/b/c.txt, then (/d/e)", "read c.txt, then (e)"),
+        ("3/4 of train/dev and https://example.org/a/b", "3/4 of train/dev and https://example.org/a/b"),
+        ("harvardnlp/sent-conv-torch", "harvardnlp/sent-conv-torch"),
+        (r"maps \/ and / too", r"maps \/ and / too"),
+    ],
+)
+def test_paths_keep_their_last_part(text: str, expected: str) -> None:
+    assert without_paths(text) == expected
+
+
+def test_publishes_without_paths_and_without_loss(tmp_path: Path, record: Factory) -> None:
+    made = record("sru2", 1, 0.8149368479956068, config={"data_dir": "/home/some one/my data"})
+    made["epochs"][0]["val/accuracy"] = 0.123456789
+    made |= {"pid": 4711, "overrides": ["data_dir=/mnt/corpora"]}
+    place = publish(run_folder(tmp_path / "run", made), tmp_path / "results")
+    assert place == tmp_path / "results/runs/sst/sru2/short/seed1.json"
+    published = read_record(place)
+    assert published["config"]["data_dir"] == "my data"
+    assert published["metrics"] == made["metrics"]
+    assert published["epochs"][0]["val/accuracy"] == 0.123457
+    assert list(published) == sorted(published) and "pid" not in published
+    assert published["overrides"] == ["data_dir=corpora"]
+    assert (
+        sum('"epoch": ' in line for line in place.read_text().splitlines()) == 9
+    )  # one line each, and the best
+    before = place.read_bytes()
+    assert publish(tmp_path / "run", tmp_path / "results").read_bytes() == before
+
+
+def test_folds_have_files_of_their_own(tmp_path: Path, record: Factory) -> None:
+    run = run_folder(tmp_path / "run", record("lstm", 2, task="cr", fold=7))
+    assert publish(run, tmp_path).relative_to(tmp_path) == Path("runs/cr/lstm/short/seed2-fold7.json")
+
+
+def test_another_machine_does_not_overwrite(tmp_path: Path, record: Factory) -> None:
+    here = run_folder(tmp_path / "a", record("lstm"))
+    there = run_folder(tmp_path / "b", record("lstm", hardware={"slug": "cuda-h200"}))
+    first, second = publish(here, tmp_path), publish(there, tmp_path)
+    assert first.name == "seed1.json" and second.name.startswith("seed1-cuda-h200-")
+    assert publish(there, tmp_path) == second and read_record(first)["hardware"]["slug"] != "cuda-h200"
+
+
+def test_refuses_an_unfinished_run(tmp_path: Path, record: Factory) -> None:
+    run = run_folder(tmp_path / "run", record("lstm", state="interrupted"))
+    with pytest.raises(DataError, match="expected a finished run, found it interrupted"):
+        publish(run, tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_report_from_published_records(tmp_path: Path, record: Factory, rows: list[Record]) -> None:
+    for made in (
+        record("lstm"),
+        record("sru2"),
+        record("sru2", 5, profile="smoke"),
+        record("cnn", task="mr", fold=1),
+    ):
+        publish(run_folder(tmp_path / "run", made), tmp_path)
+    written = report(tmp_path, {"sst": rows, "sentences": rows})
+    names = ["sentences.md", "sentences.png", "sst.md", "sst.png"]
+    assert [path.name for path in written] == names
+    before = {path: path.read_bytes() for path in written}
+    assert "smoke" not in before[tmp_path / "sst.md"].decode()
+    assert {path: path.read_bytes() for path in report(tmp_path, {"sst": rows, "sentences": rows})} == before
+
+
+def test_report_without_records(tmp_path: Path) -> None:
+    assert report(tmp_path, {}) == []
