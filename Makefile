@@ -22,16 +22,19 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SUITE := $(BIN)/sru-repro
 # Tests look at real data only where someone gave DATA.
 GIVEN := $(filter-out file,$(origin DATA))
+TABLES := $(filter-out quickstart,$(basename $(notdir $(wildcard conf/table/*.yaml))))
 # An empty variable is left out, so that the command's own default holds.
 STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'seeds=$(SEEDS)') \
 	$(if $(ROWS),'rows=$(ROWS)') $(if $(JOBS),'jobs=$(JOBS)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint reproduce-sst reproduce-sentences reproduce-squad reproduce-enwik8 reproduce-wikitext103 reproduce-wikitext2 reproduce-text bench gpu-check list report dashboard sweep-example clean
+.PHONY: help setup quickstart test lint bench gpu-check list report dashboard sweep-example clean $(TABLES:%=reproduce-%)
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' Makefile
+	@for table in $(TABLES); do printf '  %-22s %s\n' reproduce-$$table \
+		"$$(sed -n '1s/^# //p' conf/table/$$table.yaml): results/$$table.md"; done
 	@echo; echo "  DATA=folder          where data lies or is put (default: data)"
 	@echo "  PROFILE=name         paper, short or smoke"
 	@echo "  SEEDS=1,2,3          one run of every row per seed"
@@ -73,26 +76,9 @@ lint: $(STAMP) ## ruff and the type check
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-reproduce-sst: $(STAMP) ## Table 1 of the SRU paper on SST: results/sst.md
-	$(SUITE) reproduce table=sst $(STEER)
-
-reproduce-sentences: $(STAMP) ## the other five sets of that table: results/sentences.md
-	$(SUITE) reproduce table=sentences $(STEER)
-
-reproduce-squad: $(STAMP) ## Table 2 of the SRU paper, the DrQA reader on SQuAD: results/squad.md
-	$(SUITE) reproduce table=squad $(STEER)
-
-reproduce-enwik8: $(STAMP) ## language models on enwik8: results/enwik8.md (PROFILE=paper: the papers' sizes)
-	$(SUITE) reproduce table=enwik8 $(STEER)
-
-reproduce-wikitext103: $(STAMP) ## the same on WikiText-103, word by word: results/wikitext103.md
-	$(SUITE) reproduce table=wikitext103 $(STEER)
-
-reproduce-wikitext2: $(STAMP) ## the same on WikiText-2, small models: results/wikitext2.md
-	$(SUITE) reproduce table=wikitext2 $(STEER)
-
-reproduce-text: $(STAMP) ## the small models of enwik8 on a text of your own: TEXT=file, results/text.md
-	$(SUITE) reproduce table=text $(if $(TEXT),'task.path=$(TEXT)') $(STEER)
+# A table is a file in conf/table; its first line says what it is. PROFILE=paper: the papers' sizes and budgets.
+$(TABLES:%=reproduce-%): reproduce-%: $(STAMP)
+	$(SUITE) reproduce table=$* $(if $(TEXT),'task.path=$(TEXT)') $(STEER)
 
 bench: $(STAMP) ## speed against LSTM, GRU, convolutions and the authors' package: results/speed.md (ARGS: shapes=sst ...)
 	$(SUITE) bench $(ARGS)

@@ -121,6 +121,7 @@ def test_the_readme_starts_with_the_quickstart_and_the_tests() -> None:
 
 def test_every_verb_and_target_of_the_readme_exists() -> None:
     targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets += [f"reproduce-{path.stem}" for path in (ROOT / "conf" / "table").glob("*.yaml")]
     assert set(re.findall(r"\bmake ([a-z][a-z0-9-]+)", " ".join([*LINES, *INLINE]))) <= set(targets)
     assert set(re.findall(r"\bsru-repro ([a-z]+)", README)) <= VERBS.keys()
 

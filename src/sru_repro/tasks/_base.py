@@ -1,4 +1,7 @@
-"""What a task promises: how its data is made, what is learned, how it is measured. Plain torch; no trainer in sight.
+"""What a task promises: how its data is made, what is learned, how it is measured.
+
+Plain torch, no LightningModule: one generic module in training/ drives all tasks, so that a task's file holds its
+science and checks its settings without importing Lightning.
 
 A new task is a new file here with one subclass of `Task`, and conf/task/NAME.yaml whose `task.kind` is the file's name.
 """

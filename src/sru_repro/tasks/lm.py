@@ -4,6 +4,12 @@ Shapes: L time, B batch, N = L * B, D embedding, H encoding, V vocabulary.
 
 input   t h e _ c a
 target  h e _ c a t
+
+The encoder is built with an `AttentionContext(memory, window)`, which recurrences ignore. Training carries the state
+over segments; accumulated batches are consecutive segments of the same streams. Figures are sums in float64 over the
+test set read as one stream (`eval_batch_size=1`), so they do not depend on how the text is cut; validations during
+training read `val_batch_size` streams of `val_limit` symbols. Parameters are counted with the symbols of the whole
+corpus.
 """
 
 import math
