@@ -53,8 +53,14 @@ def room_of(file: Path) -> str:
     return "" if first == "__init__" else first
 
 
-def rooms_imported(file: Path) -> Iterator[tuple[int, str]]:
-    """(line, part of the package) of every import in a file, also inside functions and of types only."""
+def name_of(file: Path) -> str:
+    """The module that a file is, from the package on: "models.sru"; a room's `__init__` is the room."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def paths_imported(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line, path) of every import from the package, also inside functions and of types only."""
     here = ("sru_repro", *file.relative_to(PACKAGE).parts)
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -65,7 +71,12 @@ def rooms_imported(file: Path) -> Iterator[tuple[int, str]]:
             paths = [[*start, alias.name] for alias in node.names]
         else:
             continue
-        yield from ((node.lineno, path[1]) for path in paths if path[0] == "sru_repro" and len(path) > 1)
+        yield from ((node.lineno, path) for path in paths if path[0] == "sru_repro")
+
+
+def rooms_imported(file: Path) -> Iterator[tuple[int, str]]:
+    """(line, part of the package) of every import in a file."""
+    yield from ((line, path[1]) for line, path in paths_imported(file) if len(path) > 1)
 
 
 def test_the_rule_is_read_from_imports_of_every_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,17 +92,91 @@ def test_the_rule_is_read_from_imports_of_every_form(tmp_path: Path, monkeypatch
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_a_floor_imports_only_floors_below(file: Path) -> None:
+def test_a_floor_imports_only_floors_below() -> None:
     level = {room: depth for depth, rooms in enumerate(FLOORS) for room in rooms}
-    room = room_of(file)
-    assert room in {"", *level, *OPEN_TO_ALL}, f"{file}: {room} stands on no floor"
-    for line, other in rooms_imported(file):
-        if other in level and room:
-            below = room in level and level[other] > level[room]
-            assert below or other == room, f"{file}:{line}: {room} may not import {other}"
-        else:
-            assert room or other in OPEN_TO_ALL, f"{file}:{line}: the package itself imports {other}"
+    wrong = []
+    for file in SOURCES:
+        room = room_of(file)
+        if room not in {"", *level, *OPEN_TO_ALL}:
+            wrong.append(f"{file}: {room} stands on no floor")
+        for line, other in rooms_imported(file):
+            if other in level and room:
+                below = room in level and level[other] > level[room]
+                allowed = below or other == room
+            else:
+                allowed = bool(room) or other in OPEN_TO_ALL
+            if not allowed:
+                wrong.append(f"{file}:{line}: {room or 'the package itself'} may not import {other}")
+    assert not wrong, "\n".join(wrong)
+
+
+def modules_imported(file: Path, modules: set[str]) -> set[str]:
+    """The modules of the package that a file's imports name, wherever they stand; "" is the package itself.
+
+    Importing `.room.file` runs `.room`, too; that is no dependency of the importing file, and not counted.
+    """
+    found = set()
+    for _, path in paths_imported(file):
+        for end in range(
+            len(path), 0, -1
+        ):  # the longest beginning that is a module; the rest is a name in it
+            name = ".".join(path[1:end])
+            if name in modules:
+                found.add(name)
+                break
+    return found
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected components of more than one module: those that can be reached from one another."""
+
+    def reached(start: str) -> set[str]:
+        found: set[str] = set()
+        ahead = [start]
+        while ahead:
+            new = imports[ahead.pop()] - found
+            found |= new
+            ahead += new
+        return found
+
+    reachable = {module: reached(module) for module in imports}
+    found = {
+        tuple(sorted(other for other in reachable[module] if module in reachable[other]))
+        for module in imports
+        if module in reachable[module]
+    }
+    return [list(circle) for circle in sorted(found) if len(circle) > 1]
+
+
+def test_circles_are_found() -> None:
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a", "d"}, "e": {"f"}, "f": {"e"}}
+    assert circles(imports) == [["a", "b", "c"], ["e", "f"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_no_modules_import_each_other() -> None:
+    """Also not lazily, in functions, and not for types alone."""
+    names = {name_of(file): file for file in SOURCES}
+    assert len(names) == len(SOURCES)
+    imports = {name: modules_imported(file, set(names)) for name, file in names.items()}
+    assert {"core.errors", "core.interrupt"} <= imports["cli"]
+    found = circles(imports)
+    assert not found, "\n".join(" <-> ".join(circle) for circle in found)
+
+
+def test_imports_within_the_package_are_relative_and_nothing_comes_from_the_future() -> None:
+    found = []
+    for file in SOURCES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                named = [str(node.module)]
+            found += [
+                f"{file}:{node.lineno}: {name}"  # type: ignore[attr-defined]
+                for name in named
+                if name.split(".")[0] in ("sru_repro", "__future__")
+            ]
+    assert not found, "\n".join(found)
 
 
 HEAVY = ["pytorch_lightning", "lightning", "wandb", "datasets", "gensim", "torchtext", "pooch", "pandas"]
@@ -105,14 +190,17 @@ def test_importing_a_low_floor_is_light(module: str) -> None:
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_a_source_file_is_short_and_says_what_it_is_for(file: Path) -> None:
-    text = file.read_text()
-    assert len(text.splitlines()) <= 350, f"{file} is over 350 lines: divide it"
-    assert file.stem not in {"utils", "util", "helpers", "misc", "common"}, (
-        f"{file}: name it after what it does"
-    )
-    assert ast.get_docstring(ast.parse(text)), f"{file} has no docstring at its head"
+def test_a_source_file_is_short_and_says_what_it_is_for() -> None:
+    wrong = []
+    for file in SOURCES:
+        text = file.read_text()
+        if len(text.splitlines()) > 350:
+            wrong.append(f"{file} is over 350 lines: divide it")
+        if file.stem in {"utils", "util", "helpers", "misc", "common"}:
+            wrong.append(f"{file}: name it after what it does")
+        if not ast.get_docstring(ast.parse(text)):
+            wrong.append(f"{file} has no docstring at its head")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_file_names_a_place_of_somebodys_machine() -> None:

@@ -17,7 +17,7 @@ from sru_repro.bench import run as bench_run
 from sru_repro.bench.shapes import Shape
 from sru_repro.cli import campaign, tables
 from sru_repro.cli.bar import Bar
-from sru_repro.data import sst_files
+from sru_repro.data.sentences import treebank as sst_files
 
 SMALL = ("profile=smoke", "trainer=cpu", "logger=csv", "task.train_on=sentences", "task.batch_size=8")
 

@@ -9,8 +9,8 @@ import pytest
 
 from sru_repro.cli.pack import run
 from sru_repro.core.errors import ConfigError, DataError
-from sru_repro.data.squad import load_squad
-from sru_repro.data.sst import load_sst
+from sru_repro.data.sentences.sst import load_sst
+from sru_repro.data.squad.dataset import load_squad
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 AT_HOME = ("spacy", "gensim", "datasets", "wandb")

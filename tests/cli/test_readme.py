@@ -93,7 +93,7 @@ def test_a_command_of_the_readme(
         assert shown.returncode == 0 and all(tool in shown.stdout for tool in ("ruff", "mypy", "pytest"))
         return
     if "sentences" in line:
-        from sru_repro.data.sst import load_sst
+        from sru_repro.data.sentences.sst import load_sst
         from sru_repro.tasks import sentences
 
         def load(name: str, folder: Path, fold: int, limit: int) -> Any:

@@ -18,8 +18,8 @@ from sru_repro.cli import campaign, compose, tables, train
 from sru_repro.cli.bar import Bar, makespan
 from sru_repro.core import machine
 from sru_repro.core.interrupt import Signals
-from sru_repro.data.examples import Splits
-from sru_repro.data.sst import load_sst
+from sru_repro.data.sentences.examples import Splits
+from sru_repro.data.sentences.sst import load_sst
 from sru_repro.record import read_record
 from sru_repro.tasks import sentences
 from sru_repro.training import run

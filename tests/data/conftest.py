@@ -1,11 +1,15 @@
-"""What tests of SQuAD and of the reader's floor share: a data set of a few questions, written on the spot."""
+"""What tests of data share: a SQuAD of a few questions, written on the spot; a Hub that answers."""
 
 import json
+import sys
+import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sru_repro.data.store import hub as hub_module
 
 Passages = Mapping[str, Sequence[tuple[str, ...]]]
 """Of each passage its questions: the question, then its answers, each where it first occurs."""
@@ -54,3 +58,22 @@ def squad_dir(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / "data"
 
     return write
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, ...]]]:
+    """`hub(rows)`: `datasets` gives `rows(split)` for every split; returns what it has been asked for, call by call."""
+
+    def answer(rows: Callable[[str], list[Any]]) -> list[tuple[str, ...]]:
+        calls: list[tuple[str, ...]] = []
+
+        def load_dataset(*names: str, split: str) -> list[Any]:
+            calls.append((*names, split))
+            return rows(split)
+
+        fake = types.SimpleNamespace(load_dataset=load_dataset, disable_progress_bars=lambda: None)
+        monkeypatch.setitem(sys.modules, "datasets", fake)
+        monkeypatch.setattr(hub_module, "connection_problem", lambda url: None)
+        return calls
+
+    return answer

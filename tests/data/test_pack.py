@@ -9,10 +9,10 @@ import pytest
 
 from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data import pack as module
-from sru_repro.data.enwik8 import load_enwik8
 from sru_repro.data.pack import pack
-from sru_repro.data.squad import load_squad
-from sru_repro.data.word_files import read_rows, write_cut
+from sru_repro.data.squad.dataset import load_squad
+from sru_repro.data.store.vector_files import read_rows, write_cut
+from sru_repro.data.text.load import load_corpus
 
 WORDS = ("Poland", "poland", "is", "wine", "What", "?", "nowhere")
 
@@ -66,8 +66,8 @@ def test_enwik8_or_its_beginning(here: Path, tmp_path: Path, text_bytes: int, si
     assert [path.name for path in sorted((tmp_path / "pack").iterdir())] == ["enwik8", "pack.json"]
     packed = (tmp_path / f"pack/enwik8/enwik8.first{size}").read_bytes()
     assert packed == (here / "enwik8/enwik8.first9000").read_bytes()[:size]
-    again = load_enwik8(tmp_path / "pack", "bytes")
-    assert (again.fingerprint == load_enwik8(here, "bytes").fingerprint) is (size == 9000)
+    again = load_corpus("enwik8", tmp_path / "pack", "bytes")
+    assert (again.fingerprint == load_corpus("enwik8", here, "bytes").fingerprint) is (size == 9000)
 
 
 def test_the_whole_of_enwik8_keeps_its_name(

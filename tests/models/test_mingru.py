@@ -143,7 +143,7 @@ def test_parameters(expansion: int, count: int) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"expansion": 0}, r"^input_size, hidden_size, num_layers, expansion: expected >= 1$"),
+        ({"expansion": 0}, r"^expansion: expected >= 1, found 0$"),
         ({"dropout": 1.0}, r"^dropout: expected 0 <= dropout < 1, found 1\.0$"),
     ],
 )

@@ -109,7 +109,7 @@ def test_dropout_stands_between_layers_only() -> None:
         ({"pooling": "o"}, r"^pooling: expected f, fo or ifo, found 'o'$"),
         ({"highway": True, "pooling": "f"}, r"^highway: expected pooling=fo, found 'f'$"),
         ({"bidirectional": True, "window": 2}, r"^bidirectional: expected window=1, found 2$"),
-        ({"zoneout": 1.0}, r"^dropout, zoneout: expected 0 <= p < 1$"),
+        ({"zoneout": 1.0}, r"^zoneout: expected 0 <= zoneout < 1, found 1\.0$"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:

@@ -149,7 +149,7 @@ def test_dropout_stands_between_layers_and_only_in_training() -> None:
     ids=str,
 )
 @pytest.mark.parametrize("length", [1, 7, 20])
-def test_inference_in_pieces_is_inference_of_the_whole(
+def test_inference_in_chunks_is_inference_of_the_whole(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], length: int
 ) -> None:
     stack = SRU(8, 8, 3, **options).eval()
@@ -162,9 +162,9 @@ def test_inference_in_pieces_is_inference_of_the_whole(
     with torch.no_grad():
         found = stack(x, state, padding)
     torch.testing.assert_close(found, whole)
-    in_pieces = [length] if length < 6 or options.get("bidirectional") else [3] * (length // 3)
-    rest = [length % 3] if len(in_pieces) > 1 and length % 3 else []
-    assert called == [length, *in_pieces, *rest]
+    in_chunks = [length] if length < 6 or options.get("bidirectional") else [3] * (length // 3)
+    rest = [length % 3] if len(in_chunks) > 1 and length % 3 else []
+    assert called == [length, *in_chunks, *rest]
 
 
 def test_padding_of_another_length_is_refused_in_inference_too(monkeypatch: pytest.MonkeyPatch) -> None:

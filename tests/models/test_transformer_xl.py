@@ -295,9 +295,9 @@ def test_heads_that_do_not_divide_the_size_are_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_layers": 0}, r"^input_size, .*inner_size: expected >= 1$"),
-        ({"inner_size": 0}, r"^input_size, .*inner_size: expected >= 1$"),
-        ({"attn_dropout": 1.0}, r"^dropout, attn_dropout: expected 0 <= p < 1$"),
+        ({"num_layers": 0}, r"^num_layers: expected >= 1, found 0$"),
+        ({"inner_size": 0}, r"^inner_size: expected >= 1, found 0$"),
+        ({"attn_dropout": 1.0}, r"^attn_dropout: expected 0 <= attn_dropout < 1, found 1\.0$"),
         ({"clamp_length": -1}, r"^clamp_length: expected >= 0, found -1$"),
         (
             {"attention_context": AttentionContext(-1, 3)},
@@ -332,7 +332,7 @@ def test_states_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^state: .* M <= 2, found \[\(3, 3, 8\), .*$"):
         built(D, 2, AttentionContext(4, 2)).eval()(x, evaluated)
     with pytest.raises(
-        ValueError, match=r"^state: a Transformer-XL without a attention_context keeps none, expected None$"
+        ValueError, match=r"^state: a Transformer-XL without an attention_context keeps none, expected None$"
     ):
         built(D, 2, None)(x, trained)
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from sru_repro.cli.compose import composed
-from sru_repro.data.batches import ClassificationBatches
-from sru_repro.data.examples import Example
-from sru_repro.data.streams import StreamBatches
+from sru_repro.data.sentences.batches import ClassificationBatches
+from sru_repro.data.sentences.examples import Example
+from sru_repro.data.text.streams import StreamBatches
 from sru_repro.tasks import Task, task_class
 from sru_repro.training.config import RunConfig
 from sru_repro.training.module import Totals

@@ -16,8 +16,8 @@ from torch import nn
 from sru_repro import models
 from sru_repro.cli.compose import composed
 from sru_repro.core.errors import ConfigError
-from sru_repro.data.streams import StreamBatches
-from sru_repro.data.symbols import Symbols
+from sru_repro.data.text.streams import StreamBatches
+from sru_repro.data.text.symbols import Symbols
 from sru_repro.record import read_record
 from sru_repro.tasks import task_class
 from sru_repro.training.module import Totals

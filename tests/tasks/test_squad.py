@@ -18,13 +18,13 @@ import torch
 from sru_repro import models
 from sru_repro.cli.compose import composed
 from sru_repro.core.errors import ConfigError, DataError
-from sru_repro.data.reader_batches import make_reader_batch
+from sru_repro.data.squad.batches import make_reader_batch
 from sru_repro.record import read_record
 from sru_repro.tasks._reader import Alignment, Pooling, look_up
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import trained_task
 from sru_repro.training.module import Totals
-from sru_repro.training.run import build_task, load_data
+from sru_repro.training.prepare import build_task, load_data
 
 Command = Callable[..., Any]
 

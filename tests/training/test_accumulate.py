@@ -11,13 +11,15 @@ import pytest
 import torch
 
 from sru_repro.core.interrupt import Interrupted
-from sru_repro.data.batches import TextBatch
+from sru_repro.data.sentences.batches import TextBatch
 from sru_repro.record import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.fit import build_trainer, loader
 from sru_repro.training.module import TaskModule
-from sru_repro.training.run import LAST, build_task, load_data, train
+from sru_repro.training.prepare import build_task, load_data
+from sru_repro.training.run import train
 from sru_repro.training.stepping import steps_per_epoch
+from sru_repro.training.weights import LAST
 
 Configured = Callable[..., RunConfig]
 Happening = Callable[..., AbstractContextManager[None]]

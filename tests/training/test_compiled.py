@@ -10,7 +10,8 @@ from sru_repro.core.errors import RunError
 from sru_repro.record import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import evaluate, run_config, trained_task
-from sru_repro.training.run import BEST, train
+from sru_repro.training.run import train
+from sru_repro.training.weights import BEST
 
 # torch's compiler imports what torch deprecates, and silences a second warning itself, which pytest turns on again.
 pytestmark = [

@@ -16,8 +16,9 @@ from sru_repro.core.errors import ConfigError, RunError
 from sru_repro.record import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import evaluate, run_config, trained_task
-from sru_repro.training.run import BEST, LAST, train
+from sru_repro.training.run import train
 from sru_repro.training.run_folder import RunRecord, is_done
+from sru_repro.training.weights import BEST, LAST
 
 Configured = Callable[..., RunConfig]
 Happening = Callable[..., AbstractContextManager[None]]

@@ -14,7 +14,8 @@ from sru_repro.core.interrupt import Interrupted
 from sru_repro.record import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.module import TaskModule
-from sru_repro.training.run import BEST, LAST, train
+from sru_repro.training.run import train
+from sru_repro.training.weights import BEST, LAST
 
 Configured = Callable[..., RunConfig]
 Happening = Callable[..., AbstractContextManager[None]]

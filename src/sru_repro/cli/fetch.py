@@ -4,16 +4,15 @@ Files below data_dir are used as they are; what is missing is downloaded there w
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from ..tasks import task_class
+from ..training.prepare import load_data
 from .compose import composed
 
 
 def run(words: Sequence[str]) -> int:
     """Loads the data once and says what was found."""
     config = composed(list(words))
-    data = task_class(config.task.kind).load(config.task, Path(config.top.data_dir), config.top.seed)
+    data = load_data(config)
     counts = ", ".join(f"{count:,} {name}" for name, count in data.counts.items())
     print(f"{data.description}: {counts}\nfrom {data.source}\nfingerprint {data.fingerprint}")
     print("\n".join(data.notes))

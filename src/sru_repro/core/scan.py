@@ -1,7 +1,10 @@
-"""Finds classes by scanning a package's folder: a new file is a new name, and no list has to be edited."""
+"""Finds classes: by scanning a package's folder, where a new file is a new name and no list has to be edited, and by
+the place that a configuration names."""
 
 import importlib
+import os
 import pkgutil
+import sys
 from types import ModuleType
 from typing import TypeVar
 
@@ -31,3 +34,25 @@ def only_class(package: ModuleType, name: str, base: type[T], kind: str) -> type
         place = f"{package.__name__.rpartition('.')[2]}/{name}.py"
         raise ValueError(f"{place}: expected one subclass of {base.__name__}, found {len(found)}")
     return found[0]
+
+
+def class_at(path: str, base: type[T]) -> type[T]:
+    """The subclass of `base` at "package.module.Class", which may lie in the working directory.
+
+    Raises:
+        ValueError: the module cannot be imported, or holds no such class.
+    """
+    module_name, _, attribute = path.rpartition(".")
+    if not module_name:
+        raise ValueError(f"expected package.module.Class, found {path!r}")
+    if not {"", os.getcwd()} & set(sys.path):  # an installed command does not look there by itself
+        sys.path.append(os.getcwd())
+    try:
+        found = getattr(importlib.import_module(module_name), attribute, None)
+    except Exception as error:  # whatever is wrong in a file of the user's own
+        reason = " ".join(str(error).split()) or "no reason given"
+        raise ValueError(f"expected {path} to be there, found {type(error).__name__}: {reason}") from None
+    if not (isinstance(found, type) and issubclass(found, base)):
+        problem = "no such name" if found is None else repr(found)
+        raise ValueError(f"expected a subclass of {base.__name__} at {path}, found {problem}")
+    return found

@@ -1,7 +1,7 @@
 """Packs data for a machine that has neither a network nor spaCy nor gensim: what the loaders find there, and no more.
 
-Trees of SST and enwik8 (or its beginning) are copied, SQuAD is packed in numbers (`squad_pack`), and of a file of word
-vectors the most frequent words of SST and SQuAD are kept, in half precision (`word_files`).
+Trees of SST and enwik8 (or its beginning) are copied, SQuAD is packed in numbers (`squad/packed.py`), and of a file of
+word vectors the most frequent words of SST and SQuAD are kept, in half precision (`store/vector_files.py`).
 """
 
 import json
@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import ConfigError, DataError
-from .enwik8 import SIZE, load_enwik8
-from .reader_words import PAPERS, spellings
-from .squad import Squad, load_squad, pack_squad
-from .squad_pack import FOLDER
-from .sst import load_sst
-from .text_files import TextFile, blocks
-from .vectors import plain_form, resolve
-from .word_files import CUT_SUFFIX, read_rows, write_cut
+from .sentences.sst import load_sst
+from .squad.dataset import Squad, load_squad, pack_squad
+from .squad.packed import FOLDER
+from .squad.words import PAPERS, spellings
+from .store.vector_files import CUT_SUFFIX, read_rows, write_cut
+from .store.vectors import plain_form, resolve
+from .text.corpora.enwik8 import SIZE
+from .text.files import TextFile, blocks
+from .text.load import load_corpus
 
 TASKS = ("sst", "squad", "enwik8")
 DIMENSIONS = 300
@@ -146,7 +147,7 @@ def _cut_vectors(path: Path, looked_up: LookUps, most: int, folder: Path, say: S
 
 def _pack_enwik8(folder: Path, data_dir: Path, most: int, say: Say) -> None:
     """Copy enwik8, or so many bytes of its beginning under the name that says so."""
-    corpus = load_enwik8(data_dir, "bytes")
+    corpus = load_corpus("enwik8", data_dir, "bytes")
     there = sum(map(len, (corpus.train, corpus.val, corpus.test)))
     size = min(there, most or there)
     name = "enwik8" if size == SIZE else f"enwik8.first{size}"

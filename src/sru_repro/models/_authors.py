@@ -5,70 +5,79 @@ Theirs is (inputs, directions, features, matrices), the matrices interleaved; ou
 """
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from ._sru_layer import ElementwiseLayer
-    from .sru import SRU, SRULayer
-    from .srupp import SRUpp, SRUppLayer
+from ._sru_layer import ElementwiseLayer
 
 KNOWN = r"weight(_proj|_c)?|bias|scale_x|layer_norm\.(weight|bias)|transform_module\..*"
 """What a layer of theirs may hold; weight normalisation and modules of the user's own are not among it."""
 
 
-def convert(state_dict: dict[str, Tensor], sru: "SRU") -> dict[str, Tensor]:
-    """A state dict for `sru` from one of the authors' module.
+def convert(state_dict: dict[str, Tensor], sru: nn.Module) -> dict[str, Tensor]:
+    """A state dict for `sru`, an `SRU`, from one of the authors' module.
 
     Raises:
         ValueError: the weights belong to a module with other options; the line says which and what to set.
     """
     layers = {int(key.split(".")[1]) for key in state_dict if key.startswith("rnn_lst.")}
-    if len(layers) != len(sru.layers):
-        raise ValueError(f"num_layers: the weights have {len(layers)}, this model has {len(sru.layers)}")
+    ours = len(_layers_of(sru))
+    if len(layers) != ours:
+        raise ValueError(f"num_layers: the weights have {len(layers)}, this model has {ours}")
     strange = [key for key in state_dict if not key.startswith("rnn_lst.")]
     if strange:
         raise ValueError(f"{strange[0]}: this option of the authors' package has no counterpart here")
-    result: dict[str, Tensor] = {}
-    for i, layer in enumerate(sru.layers):
-        prefix = f"rnn_lst.{i}."
-        theirs = {key[len(prefix) :]: value for key, value in state_dict.items() if key.startswith(prefix)}
-        result |= {f"layers.{i}.{key}": value for key, value in _layer(theirs, layer, f"layer {i}").items()}  # type: ignore[arg-type]
-    for key, value in sru.state_dict().items():
-        wanted, found = tuple(value.shape), tuple(result[key].shape)
-        if wanted != found:
-            raise ValueError(f"{key}: this model's options make it {wanted}, the weights' {found}")
-    return result
+    return _fitting(_by_layer(state_dict, sru, _sru_layer), sru)
 
 
-def convert_srupp(state_dict: dict[str, Tensor], srupp: "SRUpp") -> dict[str, Tensor]:
-    """A state dict for `srupp` from one of the authors' `SRUpp` (3.0.0.dev6).
+def convert_srupp(state_dict: dict[str, Tensor], srupp: nn.Module) -> dict[str, Tensor]:
+    """A state dict for `srupp`, an `SRUpp`, from one of the authors' `SRUpp` (3.0.0.dev6).
 
     Raises:
         ValueError: the weights belong to a module with other options; the line says which.
     """
-    result: dict[str, Tensor] = {}
-    for i, layer in enumerate(srupp.layers):
-        prefix = f"rnn_lst.{i}."
-        theirs = {key[len(prefix) :]: value for key, value in state_dict.items() if key.startswith(prefix)}
-        result |= {f"layers.{i}.{key}": v for key, v in _srupp_layer(theirs, layer, f"layer {i}").items()}  # type: ignore[arg-type]
-    known = tuple(f"rnn_lst.{i}." for i in range(len(srupp.layers)))
+    result = _by_layer(state_dict, srupp, _srupp_layer)
+    known = tuple(f"rnn_lst.{i}." for i in range(len(_layers_of(srupp))))
     strange = [key for key in state_dict if not key.startswith(known)]
     if strange:
         raise ValueError(
             f"{strange[0]}: this model has no counterpart of it (num_layers or an option differs)"
         )
-    for key, value in srupp.state_dict().items():
+    _fitting(result, srupp)
+    unknown = result.keys() - srupp.state_dict().keys()
+    if unknown:
+        raise ValueError(f"{min(unknown)}: the weights have it, this model's options do not")
+    return result
+
+
+def _layers_of(model: nn.Module) -> list[ElementwiseLayer]:
+    return [layer for layer in model.modules() if isinstance(layer, ElementwiseLayer)]
+
+
+def _by_layer(
+    state_dict: dict[str, Tensor],
+    model: nn.Module,
+    convert_layer: Callable[[dict[str, Tensor], ElementwiseLayer, str], dict[str, Tensor]],
+) -> dict[str, Tensor]:
+    """Every layer's weights in this suite's layout, by their names in the whole model."""
+    result: dict[str, Tensor] = {}
+    for i, layer in enumerate(_layers_of(model)):
+        prefix = f"rnn_lst.{i}."
+        theirs = {key[len(prefix) :]: value for key, value in state_dict.items() if key.startswith(prefix)}
+        converted = convert_layer(theirs, layer, f"layer {i}")
+        result |= {f"layers.{i}.{key}": value for key, value in converted.items()}
+    return result
+
+
+def _fitting(result: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """The result, whose sizes are those of the model."""
+    for key, value in model.state_dict().items():
         found = tuple(result[key].shape) if key in result else None
         if tuple(value.shape) != found:
             raise ValueError(
                 f"{key}: this model's options make it {tuple(value.shape)}, the weights' {found}"
             )
-    unknown = result.keys() - srupp.state_dict().keys()
-    if unknown:
-        raise ValueError(f"{min(unknown)}: the weights have it, this model's options do not")
     return result
 
 
@@ -82,13 +91,13 @@ _SRUPP = {
 }
 
 
-def _srupp_layer(theirs: dict[str, Tensor], ours: "SRUppLayer", where: str) -> dict[str, Tensor]:
+def _srupp_layer(theirs: dict[str, Tensor], ours: ElementwiseLayer, where: str) -> dict[str, Tensor]:
     """With attention linear2 makes keys and values and linear3 U; without it linear2 makes U."""
     if not {"weight_c", "bias", "scale_x", "transform_module.linear2.weight"} <= theirs.keys():
         raise ValueError(f"{where}: expected a layer of SRUpp, found {sorted(theirs) or 'nothing'}")
     result = {_SRUPP[key]: value for key, value in theirs.items() if key in _SRUPP}
     linear2, linear3 = (theirs.get(f"transform_module.linear{i}.weight") for i in (2, 3))
-    if (linear3 is not None) != ours.attends:
+    if (linear3 is not None) != ("keys_values" in ours.state_dict()):
         raise ValueError(
             f"{where}: the weights attend {'here' if linear3 is not None else 'not here'}, this model's do the "
             "opposite (set attention_every, attention_last)"
@@ -112,7 +121,7 @@ def _gate_major(weight: Tensor, size: int, matrices: int) -> Tensor:
     return weight.view(-1, size, matrices, weight.size(1)).permute(2, 0, 1, 3).reshape(weight.shape)
 
 
-def _check_scale(theirs: dict[str, Tensor], ours: "ElementwiseLayer", where: str) -> None:
+def _check_scale(theirs: dict[str, Tensor], ours: ElementwiseLayer, where: str) -> None:
     scale = theirs["scale_x"].item()
     if ours.matrices == 3 and ours.has_skip_term and abs(scale - ours.alpha) > 1e-4:
         raise ValueError(
@@ -121,7 +130,7 @@ def _check_scale(theirs: dict[str, Tensor], ours: "ElementwiseLayer", where: str
         )
 
 
-def _layer(theirs: dict[str, Tensor], ours: "SRULayer", where: str) -> dict[str, Tensor]:
+def _sru_layer(theirs: dict[str, Tensor], ours: ElementwiseLayer, where: str) -> dict[str, Tensor]:
     strange = [key for key in theirs if not re.fullmatch(KNOWN, key)]
     if strange:
         raise ValueError(
@@ -138,9 +147,10 @@ def _layer(theirs: dict[str, Tensor], ours: "SRULayer", where: str) -> dict[str,
             f"{where}: expected {ours.matrices} matrices of {ours.columns} columns, found {second.size(0)} "
             "rows (hidden_size, bidirectional or has_skip_term differ)"
         )
-    if first is not None and ours.projection is None:
+    factorised = "projection" in ours.state_dict()
+    if first is not None and not factorised:
         second, first = second @ first, None  # the same map in one matrix
-    if (first is None) != (ours.projection is None):
+    if (first is not None) != factorised:
         raise ValueError(f"{where}: projection_size: the weights are not factorised, this model is")
     result = {"weight": _gate_major(second, size, matrices), "bias": theirs["bias"].view(2, -1)}
     if first is not None:
@@ -165,6 +175,6 @@ def _products(theirs: dict[str, Tensor], where: str) -> tuple[Tensor | None, Ten
         inner = theirs.get("weight_proj")
         return (None if inner is None else inner.t()), theirs["weight"].t()
     linears = [theirs[key] for key in sorted(theirs) if key.startswith("transform_module.")]
-    if not 1 <= len(linears) <= 2 or any(not isinstance(w, torch.Tensor) or w.dim() != 2 for w in linears):
+    if not 1 <= len(linears) <= 2 or any(not isinstance(w, Tensor) or w.dim() != 2 for w in linears):
         raise ValueError(f"{where}: transform_module: expected one or two bias-free linear maps")
     return (linears[0] if len(linears) == 2 else None), linears[-1]

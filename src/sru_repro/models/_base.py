@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.utils import _pytree
 
@@ -17,9 +18,15 @@ State = Any
 
 
 class ModelSettings(Settings):
-    """What all models share. `name` is the file in models/ that holds the class."""
+    """What all models share. `name` is the file in models/ that holds the class; of a class that lies elsewhere
+    `_class_` is the place, "package.module.Class", and `name` what its runs are called."""
 
     name: str
+    class_path: str = Field(default="", alias="_class_")
+
+    def options(self) -> dict[str, Any]:
+        """The keywords of the constructor: all settings but those that find the class."""
+        return self.model_dump(exclude={"name", "class_path"})
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Encoder(nn.Module):
     uses_ops     whether it runs on the recurrences of `sru_repro.ops`
     stepwise     whether there is an output for every step; else one for the whole sequence
     masks_input  whether it draws the dropout mask on its input by itself, see `layers_of`
+    attends      whether its constructor takes an `attention_context`
     """
 
     Config: ClassVar[type[ModelSettings]]
@@ -56,6 +64,7 @@ class Encoder(nn.Module):
     uses_ops: bool = False
     stepwise: ClassVar[bool] = True
     masks_input: bool = False
+    attends: ClassVar[bool] = False
 
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
@@ -77,7 +86,8 @@ class Encoder(nn.Module):
         `attention_context` is given by tasks that carry the state. Recurrences need nothing of it; an encoder with
         attention is causal and keeps a memory with it, and sees the whole sequence without.
         """
-        return cls(input_size, **config.model_dump(exclude={"name"}))
+        context = {"attention_context": attention_context} if cls.attends else {}
+        return cls(input_size, **config.options(), **context)
 
     @classmethod
     def layers_of(
@@ -119,6 +129,18 @@ def require(condition: bool, message: str) -> None:
     """Raises ValueError with a line that names the argument, what was expected and what was found."""
     if not condition:
         raise ValueError(message)
+
+
+def require_sizes(**sizes: int) -> None:
+    """Raises ValueError for the first that is not 1 or more."""
+    for name, size in sizes.items():
+        require(size >= 1, f"{name}: expected >= 1, found {size}")
+
+
+def require_probabilities(**values: float) -> None:
+    """Raises ValueError for the first that is not a probability of dropping something, 1 left out."""
+    for name, value in values.items():
+        require(0 <= value < 1, f"{name}: expected 0 <= {name} < 1, found {value}")
 
 
 def sequence_mask(batch: int, columns: int, dropout: float, like: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """torch.nn.LSTM's calling convention around an SRU, which replaces an LSTM without touching the caller."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +8,18 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from ._packed import padding_mask
 
-if TYPE_CHECKING:
-    from .sru import SRU
+
+class LayerStack(Protocol):
+    """What the convention is put around: a stack of layers that gives the output of each."""
+
+    hidden_size: int
+    batch_first: bool
+    layers: Any
+
+    def run_layers(
+        self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None
+    ) -> tuple[list[Tensor], Tensor]:
+        """The output of every layer, and the last states (num_layers, B, directions * hidden_size)."""
 
 
 class LSTMConvention(nn.Module):
@@ -19,7 +29,7 @@ class LSTMConvention(nn.Module):
     and has no effect. `batch_first` follows the SRU's setting.
     """
 
-    def __init__(self, sru: "SRU") -> None:
+    def __init__(self, sru: LayerStack) -> None:
         super().__init__()
         self.sru = sru
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ._base import Encoder, State, require, sequence_mask
+from ._base import Encoder, State, require, require_probabilities, sequence_mask
 
 
 class Stack(Encoder):
@@ -27,7 +27,7 @@ class Stack(Encoder):
     def __init__(self, layers: Sequence[Encoder], *, dropout: float = 0.0, concat: bool = False) -> None:
         super().__init__()
         require(len(layers) > 0, "layers: expected at least one, found none")
-        require(0 <= dropout < 1, f"dropout: expected 0 <= dropout < 1, found {dropout}")
+        require_probabilities(dropout=dropout)
         self.layers: Any = nn.ModuleList(layers)
         self.dropout, self.concat = dropout, concat
         self.output_size = sum(layer.output_size for layer in layers) if concat else layers[-1].output_size

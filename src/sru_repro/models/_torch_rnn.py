@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._pytree import tree_map_only
 
-from ._base import Encoder, ModelSettings, State, require
+from ._base import Encoder, ModelSettings, State, require, require_probabilities
 
 
 class TorchRNNConfig(ModelSettings):
@@ -39,7 +39,7 @@ class TorchRNN(Encoder):
         bidirectional: bool = False,
     ) -> None:
         super().__init__()
-        require(0 <= dropout < 1, f"dropout: expected 0 <= dropout < 1, found {dropout}")
+        require_probabilities(dropout=dropout)
         self.input_size = input_size
         self.output_size = hidden_size * (2 if bidirectional else 1)
         self.bidirectional = bidirectional

@@ -13,7 +13,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from .. import ops
-from ._base import Encoder, ModelSettings, require
+from ._base import ModelSettings, require_sizes
+from ._recurrent import RecurrentStack
 
 
 class MinGRUConfig(ModelSettings):
@@ -71,7 +72,7 @@ class MinGRULayer(nn.Module):
         return torch.cat(halves, -1)
 
 
-class MinGRU(Encoder):
+class MinGRU(RecurrentStack):
     """A stack of minGRU layers.
 
     The paper's is the recurrence. Layer norm before it and the residual around it are this suite's block: states that
@@ -81,13 +82,12 @@ class MinGRU(Encoder):
         input_size: D.
         hidden_size: features of a layer's output, each direction.
         num_layers: layers in the stack.
-        dropout: probability of dropout on each layer's output, before the input is added to it.
         expansion: states for each feature of the output; a second product narrows them where there is more than one.
+        dropout: probability of dropout on each layer's output, before the input is added to it.
         bidirectional: half of the columns of every layer run backwards in time.
     """
 
     Config = MinGRUConfig
-    uses_ops = True
 
     def __init__(
         self,
@@ -95,24 +95,15 @@ class MinGRU(Encoder):
         hidden_size: int,
         num_layers: int = 2,
         *,
-        dropout: float = 0.0,
         expansion: int = 1,
+        dropout: float = 0.0,
         bidirectional: bool = False,
     ) -> None:
-        super().__init__()
-        require(
-            min(input_size, hidden_size, num_layers, expansion) >= 1,
-            "input_size, hidden_size, num_layers, expansion: expected >= 1",
-        )
-        require(0 <= dropout < 1, f"dropout: expected 0 <= dropout < 1, found {dropout}")
-        self.input_size = input_size
-        self.output_size = hidden_size * (2 if bidirectional else 1)
-        self.bidirectional = bidirectional
-        self.causal = self.streams = not bidirectional
+        super().__init__(input_size, hidden_size, num_layers, dropout, bidirectional)
+        require_sizes(expansion=expansion)
         self.columns = expansion * self.output_size
-        sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(
-            MinGRULayer(size, hidden_size, dropout, expansion, bidirectional) for size in sizes
+            MinGRULayer(size, hidden_size, dropout, expansion, bidirectional) for size in self.input_sizes
         )
 
     def forward(
@@ -123,13 +114,8 @@ class MinGRU(Encoder):
         Raises:
             ValueError: a shape that does not fit, with what was expected and found.
         """
-        require(
-            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
-            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
-        )
-        wanted = (len(self.layers), x_LBD.size(1), self.columns)
-        if state is not None:
-            require(tuple(state.shape) == wanted, f"state: expected {wanted}, found {tuple(state.shape)}")
+        self.check_input(x_LBD)
+        self.check_state(state, x_LBD.size(1), self.columns)
         y, last = x_LBD, []
         for i, layer in enumerate(self.layers):
             y, h_n = layer(y, None if state is None else state[i], padding_LB)

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import ops
-from ._base import Encoder, ModelSettings, require
+from ._base import ModelSettings, require, require_probabilities
+from ._recurrent import RecurrentStack
 
 GATES = {"f": 2, "fo": 3, "ifo": 4}
 
@@ -120,23 +121,22 @@ def _previous(x_LBD: Tensor, first_BD: Tensor, padding_LB: Tensor | None) -> tup
     return inputs[:-1], inputs[-1]
 
 
-class QRNN(Encoder):
+class QRNN(RecurrentStack):
     """A stack of QRNN layers.
 
     Args:
         input_size: D.
         hidden_size: features of the state, each direction.
         num_layers: layers in the stack.
-        dropout: probability of dropout between layers.
         window: inputs the product sees, 1 or 2.
         pooling: "f", "fo" or "ifo".
         highway: the output gate mixes in the layer's input (SRU paper, Table 1); fo pooling only.
         zoneout: probability that a state is kept in training.
+        dropout: probability of dropout between layers.
         bidirectional: half of the columns run backwards in time; window 1 only.
     """
 
     Config = QRNNConfig
-    uses_ops = True
 
     def __init__(
         self,
@@ -144,31 +144,22 @@ class QRNN(Encoder):
         hidden_size: int,
         num_layers: int = 2,
         *,
-        dropout: float = 0.0,
         window: int = 1,
         pooling: str = "fo",
         highway: bool = False,
         zoneout: float = 0.0,
+        dropout: float = 0.0,
         bidirectional: bool = False,
     ) -> None:
-        super().__init__()
-        require(
-            min(input_size, hidden_size, num_layers) >= 1,
-            "input_size, hidden_size, num_layers: expected >= 1",
-        )
+        super().__init__(input_size, hidden_size, num_layers, dropout, bidirectional)
+        require_probabilities(zoneout=zoneout)
         require(window in (1, 2), f"window: expected 1 or 2, found {window}")
         require(pooling in GATES, f"pooling: expected f, fo or ifo, found {pooling!r}")
         require(not highway or pooling == "fo", f"highway: expected pooling=fo, found {pooling!r}")
         require(not bidirectional or window == 1, "bidirectional: expected window=1, found 2")
-        require(0 <= dropout < 1 and 0 <= zoneout < 1, "dropout, zoneout: expected 0 <= p < 1")
-        self.input_size, self.dropout = input_size, dropout
-        self.output_size = hidden_size * (2 if bidirectional else 1)
-        self.bidirectional = bidirectional
-        self.causal = self.streams = not bidirectional
-        sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(
             QRNNLayer(size, self.output_size, window, pooling, highway, zoneout, bidirectional)
-            for size in sizes
+            for size in self.input_sizes
         )
 
     def forward(
@@ -178,10 +169,7 @@ class QRNN(Encoder):
         padding_LB: Tensor | None = None,
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """Returns (h_LBH, state): the last c and the last input of every layer."""
-        require(
-            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
-            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
-        )
+        self.check_input(x_LBD)
         h, last = x_LBD, []
         for i, layer in enumerate(self.layers):
             if i > 0:

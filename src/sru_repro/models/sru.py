@@ -20,8 +20,9 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
 from . import _authors, _packed
-from ._base import Encoder, ModelSettings, require, sequence_mask
+from ._base import ModelSettings, require, sequence_mask
 from ._lstm_convention import LSTMConvention
+from ._recurrent import RecurrentStack
 from ._sru_layer import ElementwiseLayer
 
 CACHE = 8 << 20
@@ -109,7 +110,7 @@ class SRULayer(ElementwiseLayer):
         return self.recur(ops.linear(product_input, self.weight), x_LBD, c0_BH, mask_BH, padding_LB)
 
 
-class SRU(Encoder):
+class SRU(RecurrentStack):
     """A stack of SRU layers.
 
     Args:
@@ -133,7 +134,6 @@ class SRU(Encoder):
     """
 
     Config = SRUConfig
-    uses_ops = True
 
     def __init__(
         self,
@@ -154,12 +154,7 @@ class SRU(Encoder):
         input_dropout: float = 0.0,
         batch_first: bool = False,
     ) -> None:
-        super().__init__()
-        require(
-            min(input_size, hidden_size, num_layers) >= 1,
-            "input_size, hidden_size, num_layers: expected >= 1",
-        )
-        require(0 <= dropout < 1, f"dropout: expected 0 <= dropout < 1, found {dropout}")
+        super().__init__(input_size, hidden_size, num_layers, dropout, bidirectional)
         require(
             layer_norm in (None, "pre", "post"),
             f"layer_norm: expected None, pre or post, found {layer_norm!r}",
@@ -167,14 +162,11 @@ class SRU(Encoder):
         require(
             activation in ("identity", "tanh"), f"activation: expected identity or tanh, found {activation!r}"
         )
-        self.input_size, self.hidden_size, self.batch_first = input_size, hidden_size, batch_first
-        self.output_size = hidden_size * (2 if bidirectional else 1)
-        self.bidirectional = bidirectional
-        self.causal = self.streams = not bidirectional
+        self.batch_first = batch_first
         self.masks_input = input_dropout > 0
         self.layers = nn.ModuleList(
             SRULayer(
-                input_size if i == 0 else self.output_size,
+                size,
                 hidden_size,
                 dropout=dropout if i + 1 < num_layers or dropout_last else 0.0,
                 bidirectional=bidirectional,
@@ -187,15 +179,15 @@ class SRU(Encoder):
                 activation=activation,
                 v1=v1,
             )
-            for i in range(num_layers)
+            for i, size in enumerate(self.input_sizes)
         )
 
     @classmethod
     def layer_of(cls, index: int, input_size: int, config: ModelSettings, input_dropout: float) -> "SRU":
         """See `Encoder`; every layer keeps its mask on the highway, as the authors' reader does, and the one on its
         input stands before the product alone."""
-        options = config.model_dump(exclude={"name", "num_layers"})
-        return cls(input_size, num_layers=1, dropout_last=True, input_dropout=input_dropout, **options)
+        options = config.options() | {"num_layers": 1}
+        return cls(input_size, dropout_last=True, input_dropout=input_dropout, **options)
 
     def forward(  # type: ignore[override]
         self,
@@ -215,30 +207,30 @@ class SRU(Encoder):
         if self.batch_first:
             x_LBD = x_LBD.transpose(0, 1)
             padding_LB = None if padding_LB is None else padding_LB.transpose(0, 1)
-        steps = self._piece(x_LBD, padding_LB)
+        steps = self._chunk_length(x_LBD, padding_LB)
         if not steps:
             outputs, c_n = self.run_layers(x_LBD, state, padding_LB)
             h_LBH = outputs[-1]
         else:
-            h_LBH, c_n = self._in_pieces(x_LBD, state, padding_LB, steps)
+            h_LBH, c_n = self._chunked(x_LBD, state, padding_LB, steps)
         return h_LBH.transpose(0, 1) if self.batch_first else h_LBH, c_n
 
-    def _in_pieces(
+    def _chunked(
         self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None, steps: int
     ) -> tuple[Tensor, Tensor]:
-        pieces = []
+        chunks = []
         for start in range(0, len(x_LBD), steps):
             now = slice(start, start + steps)
             padding = None if padding_LB is None else padding_LB[now]
             outputs, state = self.run_layers(x_LBD[now], state, padding)
-            pieces.append(outputs[-1])
+            chunks.append(outputs[-1])
         assert state is not None
-        return torch.cat(pieces), state
+        return torch.cat(chunks), state
 
-    def _piece(self, x_LBD: Tensor, padding_LB: Tensor | None) -> int:
+    def _chunk_length(self, x_LBD: Tensor, padding_LB: Tensor | None) -> int:
         """Steps that go through all layers at once: in inference on the CPU, as many as a processor's cache holds.
 
-        A layer's products then never reach main memory, and hooks on layers see a piece at a time. 0, for all steps,
+        A layer's products then never reach main memory, and hooks on layers see a chunk at a time. 0, for all steps,
         where gradients need them, where later steps come first, where masks are drawn once for the whole sequence,
         and where shapes do not fit, so that they are refused as a whole.
         """
@@ -255,13 +247,8 @@ class SRU(Encoder):
         self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None
     ) -> tuple[list[Tensor], Tensor]:
         """The output of every layer, and the last states (num_layers, B, H)."""
-        require(
-            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
-            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
-        )
-        wanted = (len(self.layers), x_LBD.size(1), self.output_size)
-        if state is not None:
-            require(tuple(state.shape) == wanted, f"state: expected {wanted}, found {tuple(state.shape)}")
+        self.check_input(x_LBD)
+        self.check_state(state, x_LBD.size(1), self.output_size)
         outputs, last = [x_LBD], []
         for i, layer in enumerate(self.layers):
             h_LBH, c_n = layer(outputs[-1], None if state is None else state[i], padding_LB)

@@ -20,7 +20,8 @@ from torch.nn import functional as F
 
 from .. import ops
 from . import _attention, _authors
-from ._base import AttentionContext, Encoder, ModelSettings, require
+from ._base import AttentionContext, ModelSettings, require, require_probabilities, require_sizes
+from ._recurrent import RecurrentStack
 from ._sru_layer import ElementwiseLayer
 
 
@@ -163,7 +164,7 @@ def _attends(layer: int, num_layers: int, attention_every: int, attention_last: 
     return attention_every > 0 and (layer + 1) % attention_every == 0
 
 
-class SRUpp(Encoder):
+class SRUpp(RecurrentStack):
     """A stack of SRU++ layers.
 
     Args:
@@ -183,7 +184,7 @@ class SRUpp(Encoder):
     """
 
     Config = SRUppConfig
-    uses_ops = True
+    attends = True
 
     def __init__(
         self,
@@ -205,14 +206,9 @@ class SRUpp(Encoder):
         dropout_last: bool = False,
         attention_context: AttentionContext | None = None,
     ) -> None:
-        super().__init__()
-        require(
-            min(input_size, hidden_size, projection_size, num_layers, num_heads) >= 1,
-            "input_size, hidden_size, projection_size, num_layers, num_heads: expected >= 1",
-        )
-        require(
-            0 <= dropout < 1 and 0 <= attn_dropout < 1, "dropout, attn_dropout: expected 0 <= p < 1 for both"
-        )
+        super().__init__(input_size, hidden_size, num_layers, dropout, bidirectional)
+        require_sizes(projection_size=projection_size, num_heads=num_heads)
+        require_probabilities(attn_dropout=attn_dropout)
         require(
             projection_size % num_heads == 0,
             f"projection_size: expected a multiple of num_heads={num_heads}, found {projection_size}",
@@ -227,16 +223,13 @@ class SRUpp(Encoder):
         )
         require(
             not (bidirectional and attention_context),
-            "bidirectional: expected no attention_context beside it: a attention_context is causal",
+            "bidirectional: expected no attention_context beside it, which makes attention causal",
         )
-        self.input_size = input_size
-        self.output_size = hidden_size * (2 if bidirectional else 1)
-        self.bidirectional, self.attention_context = bidirectional, attention_context
+        self.attention_context = attention_context
         self.causal = self.streams = attention_context is not None
-
         self.layers = nn.ModuleList(
             SRUppLayer(
-                input_size if i == 0 else self.output_size,
+                size,
                 hidden_size,
                 projection_size=projection_size,
                 attends=_attends(i, num_layers, attention_every, attention_last),
@@ -251,19 +244,13 @@ class SRUpp(Encoder):
                 has_skip_term=has_skip_term,
                 rescale=rescale,
             )
-            for i in range(num_layers)
+            for i, size in enumerate(self.input_sizes)
         )
-
-    @classmethod
-    def from_config(
-        cls, input_size: int, config: ModelSettings, attention_context: AttentionContext | None = None
-    ) -> "SRUpp":
-        return cls(input_size, **config.model_dump(exclude={"name"}), attention_context=attention_context)
 
     @classmethod
     def layer_of(cls, index: int, input_size: int, config: ModelSettings, input_dropout: float) -> "SRUpp":
         """See `Encoder`; attention where the whole stack has it, the mask on the highway in every layer."""
-        options = config.model_dump(exclude={"name"})
+        options = config.options()
         places = (options.pop(name) for name in ("num_layers", "attention_every", "attention_last"))
         attends = _attends(index, *places)
         return cls(
@@ -282,18 +269,13 @@ class SRUpp(Encoder):
         Raises:
             ValueError: a shape or a state that does not fit, with what was expected and found.
         """
-        require(
-            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
-            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
-        )
+        self.check_input(x_LBD)
         require(
             padding_LB is None or self.attention_context is None,
             "padding: expected none where attention has a memory, which holds steps and not sequences",
         )
         c0, inputs, keys = (None, {}, {}) if state is None else state
-        wanted = (len(self.layers), x_LBD.size(1), self.output_size)
-        if c0 is not None:
-            require(tuple(c0.shape) == wanted, f"state: expected {wanted}, found {tuple(c0.shape)}")
+        self.check_state(c0, x_LBD.size(1), self.output_size)
         require(
             not (self.training and keys),
             "state: expected one of training, found one of evaluation, whose keys no weight can learn from",

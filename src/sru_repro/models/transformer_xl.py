@@ -17,7 +17,15 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from .. import ops
-from ._base import AttentionContext, Encoder, ModelSettings, State, require
+from ._base import (
+    AttentionContext,
+    Encoder,
+    ModelSettings,
+    State,
+    require,
+    require_probabilities,
+    require_sizes,
+)
 from ._relative_attention import RelativeLayer, Table, sinusoids
 
 STD = 0.02
@@ -72,6 +80,7 @@ class TransformerXL(Encoder):
     """
 
     Config = TransformerXLConfig
+    attends = True
 
     def __init__(
         self,
@@ -87,15 +96,13 @@ class TransformerXL(Encoder):
         attention_context: AttentionContext | None = None,
     ) -> None:
         super().__init__()
-        require(
-            min(input_size, hidden_size, num_layers, num_heads, inner_size) >= 1,
-            "input_size, hidden_size, num_layers, num_heads, inner_size: expected >= 1",
-        )
+        require_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        require_sizes(num_heads=num_heads, inner_size=inner_size)
         require(
             hidden_size % num_heads == 0,
             f"num_heads: expected a divisor of hidden_size={hidden_size}, found {num_heads}",
         )
-        require(0 <= dropout < 1 and 0 <= attn_dropout < 1, "dropout, attn_dropout: expected 0 <= p < 1")
+        require_probabilities(dropout=dropout, attn_dropout=attn_dropout)
         require(clamp_length >= 0, f"clamp_length: expected >= 0, found {clamp_length}")
         require(
             attention_context is None or min(attention_context.memory, attention_context.window) >= 0,
@@ -127,12 +134,6 @@ class TransformerXL(Encoder):
                 module.reset_parameters()
         for vector in (self.content_bias, self.position_bias):
             vector.normal_(0, STD)
-
-    @classmethod
-    def from_config(
-        cls, input_size: int, config: ModelSettings, attention_context: AttentionContext | None = None
-    ) -> "TransformerXL":
-        return cls(input_size, **config.model_dump(exclude={"name"}), attention_context=attention_context)
 
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None

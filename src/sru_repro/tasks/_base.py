@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from ..core.settings import Settings
@@ -23,10 +25,23 @@ def full_precision(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
+def one_of(names: Callable[[], list[str]]) -> AfterValidator:
+    """The check of a setting that names one of the files of a folder, in the words of pydantic's literals."""
+
+    def check(name: str) -> str:
+        if name not in (known := names()):
+            listed = ", ".join(f"'{other}'" for other in known[:-1])
+            either = f"{listed} or '{known[-1]}'" if listed else f"'{known[-1]}'"
+            raise PydanticCustomError("literal_error", f"Input should be {either}")
+        return name
+
+    return AfterValidator(check)
+
+
 class TaskSettings(Settings):
     """What all tasks share. `name` is the data set, `kind` the file in tasks/, `table` the folder of its rows."""
 
-    name: str
+    name: str = Field(pattern=r"^\w[\w.-]*$")
     kind: str
     table: str
 

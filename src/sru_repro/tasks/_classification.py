@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import DataError
-from ..data.batches import ClassificationBatches, TextBatch, make_batch
-from ..data.examples import Example, Splits
-from ..data.sentences import clean
-from ..data.vectors import load_vectors, plain_form
-from ..data.vocabulary import Vocabulary
-from ..models import ModelSettings, State, encoder_class
+from ..data.sentences.batches import ClassificationBatches, TextBatch, make_batch
+from ..data.sentences.examples import Example, Splits
+from ..data.sentences.words import clean
+from ..data.store.vectors import load_vectors, plain_form
+from ..data.store.vocabulary import Vocabulary
+from ..models import ModelSettings, State, encoder_of
 from ._base import Step, Task, TaskData, TaskSettings, full_precision
 
 SIDES: dict[str, Literal["left", "right"]] = {"left": "left", "masked": "right"}
@@ -68,7 +68,7 @@ class Classification(Task):
     ) -> None:
         super().__init__()
         self.config, self.classes, self.vocabulary = config, classes, Vocabulary(words)
-        self.encoder = encoder_class(model.name).from_config(config.vector_size, model)
+        self.encoder = encoder_of(model).from_config(config.vector_size, model)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(self.encoder.output_size, len(classes))
         if words:

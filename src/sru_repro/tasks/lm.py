@@ -15,7 +15,7 @@ corpus.
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, model_validator
@@ -23,24 +23,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError, DataError
-from ..data.corpora import Corpus, load_corpus
-from ..data.streams import StreamBatches
-from ..data.symbols import Symbols
-from ..models import AttentionContext, ModelSettings, State, encoder_class
+from ..data.text import corpora
+from ..data.text.corpus import Text
+from ..data.text.load import clash, load_corpus
+from ..data.text.streams import StreamBatches
+from ..data.text.symbols import Level, Symbols
+from ..models import AttentionContext, ModelSettings, State, encoder_of
 from ._adaptive import AdaptiveEmbedding, AdaptiveSoftmax
-from ._base import Step, Task, TaskData, TaskSettings, full_precision
+from ._base import Step, Task, TaskData, TaskSettings, full_precision, one_of
 from ._generate import continuation
-
-VOCABULARY = {"enwik8": 205, "wikitext103": 267_735, "wikitext2": 33_278, "text": 256, "stdlib": 256}
-"""Symbols of the whole corpora, with which the papers count parameters (of one's own text: all bytes)."""
 
 
 class LanguageModelConfig(TaskSettings):
     """Settings of the protocol; conf/task/_language_model.yaml says what each is."""
 
-    name: Literal["enwik8", "wikitext103", "wikitext2", "text", "quickstart"]
-    corpus: Literal["enwik8", "wikitext103", "wikitext2", "text", "stdlib"]
-    level: Literal["bytes", "symbols", "words"]
+    corpus: Annotated[str, one_of(corpora.names)]
+    level: Level
     path: str
     limit: int = Field(ge=0)
     max_bytes: int = Field(ge=20_000)
@@ -63,12 +61,8 @@ class LanguageModelConfig(TaskSettings):
 
     @model_validator(mode="after")
     def _clashes(self) -> "LanguageModelConfig":
-        if self.path and self.corpus != "text":
-            raise ValueError(f"path={self.path} needs corpus=text, found corpus={self.corpus}")
-        if self.corpus.startswith("wikitext") and self.level != "words":
-            raise ValueError(f"corpus={self.corpus} needs level=words, found level={self.level}")
-        if self.corpus in ("enwik8", "stdlib") and self.level == "words":
-            raise ValueError(f"corpus={self.corpus} needs level=bytes or symbols, found level=words")
+        if problem := clash(self.corpus, self.level, self.path, self.vocabulary_size):
+            raise ValueError(problem)
         if any(a >= b for a, b in zip((0, *self.cutoffs), self.cutoffs, strict=False)):
             raise ValueError(f"cutoffs={list(self.cutoffs)} need to rise from above 0")
         if self.tie_projections and not (self.cutoffs and self.tie_weights):
@@ -101,7 +95,8 @@ class LanguageModel(Task):
         if symbols is None and config.level == "bytes":
             symbols = Symbols.all_bytes()
         self.config, self.model, self.symbols = config, model, symbols
-        count = len(symbols) if symbols else config.vocabulary_size or VOCABULARY[config.corpus]
+        corpus = corpora.corpus_class(config.corpus)
+        count = len(symbols) if symbols else config.vocabulary_size or corpus.count(config.level)
         if config.cutoffs and config.cutoffs[-1] >= count:
             raise ConfigError(
                 f"task.cutoffs: expected all below the {count:,} symbols there are, found {config.cutoffs[-1]}"
@@ -109,7 +104,7 @@ class LanguageModel(Task):
         size, attention_context = config.embedding_size, AttentionContext(config.memory, config.eval_window)
         # An adaptive embedding ends in the encoder's own width, by projections of its clusters.
         width = getattr(model, "hidden_size", size) if config.cutoffs else size
-        self.encoder = encoder_class(model.name).from_config(width, model, attention_context)
+        self.encoder = encoder_of(model).from_config(width, model, attention_context)
         # The adaptive modules drop out their vectors before they are projected.
         self.dropout = nn.Dropout(0.0 if config.cutoffs else config.dropout)
         self.scale = math.sqrt(width) if config.scale_embedding else 1.0
@@ -150,43 +145,43 @@ class LanguageModel(Task):
 
     @classmethod
     def load(cls, config: LanguageModelConfig, data_dir: Path, seed: int) -> TaskData:
-        corpus = load_corpus(
+        text = load_corpus(
             config.corpus,
             data_dir,
             config.level,
             path=config.path,
-            limit=config.limit,
             vocabulary_size=config.vocabulary_size,
             max_bytes=config.max_bytes,
+            limit=config.limit,
         )
-        if len(corpus.train) <= config.unroll:
+        if len(text.train) <= config.unroll:
             raise DataError(
-                f"{corpus.source}: expected more than task.unroll={config.unroll} symbols to train on, a segment, "
-                f"found {len(corpus.train)}; give a longer text or set task.unroll"
+                f"{text.source}: expected more than task.unroll={config.unroll} symbols to train on, a segment, "
+                f"found {len(text.train)}; give a longer text or set task.unroll"
             )
         for name, streams in (("val", config.val_batch_size), ("test", config.eval_batch_size)):
-            found = len(getattr(corpus, name))
+            found = len(getattr(text, name))
             if found <= streams:
                 key = "val_batch_size" if name == "val" else "eval_batch_size"
                 raise DataError(
-                    f"{corpus.source}: expected more than task.{key}={streams} symbols in the {name} split, "
+                    f"{text.source}: expected more than task.{key}={streams} symbols in the {name} split, "
                     f"found {found}; give a longer text or set task.{key}"
                 )
         return TaskData(
-            train=StreamBatches(corpus.train, config.batch_size, config.unroll),
+            train=StreamBatches(text.train, config.batch_size, config.unroll),
             val=StreamBatches(
-                corpus.val[: config.val_limit or None], config.val_batch_size, config.eval_unroll
+                text.val[: config.val_limit or None], config.val_batch_size, config.eval_unroll
             ),
-            test=StreamBatches(corpus.test, config.eval_batch_size, config.eval_unroll),
-            fingerprint=corpus.fingerprint,
-            description=corpus.description,
-            source=corpus.source,
-            build={"symbols": corpus.symbols},
-            comparable=corpus.comparable,
-            why_not=corpus.why_not,
-            share=corpus.share,
-            notes=(*corpus.notes, _evaluation(config)),
-            counts=_counts(corpus),
+            test=StreamBatches(text.test, config.eval_batch_size, config.eval_unroll),
+            fingerprint=text.fingerprint,
+            description=text.description,
+            source=text.source,
+            build={"symbols": text.symbols},
+            comparable=text.comparable,
+            why_not=text.why_not,
+            share=text.share,
+            notes=(*text.notes, _evaluation(config)),
+            counts=_counts(text),
         )
 
     @classmethod
@@ -313,7 +308,8 @@ class LanguageModel(Task):
 
     def published_parameters(self) -> int:
         """All of them, with the corpus's full number of symbols, whatever the data at hand."""
-        if self.config.corpus == "text" and self.symbols is not None and self.config.by_words:
+        published = corpora.corpus_class(self.config.corpus).published
+        if self.symbols is not None and self.config.level not in published:
             return sum(p.numel() for p in self.parameters())  # nobody else has counted these words
         with torch.device("meta"):
             full = LanguageModel(self.config, self.model)
@@ -326,5 +322,5 @@ def _evaluation(config: LanguageModelConfig) -> str:
     return f"the test set is read as {streams}, the state carried; {reach}"
 
 
-def _counts(corpus: Corpus) -> dict[str, int]:
-    return {name: len(getattr(corpus, name)) for name in ("train", "val", "test")}
+def _counts(text: Text) -> dict[str, int]:
+    return {name: len(getattr(text, name)) for name in ("train", "val", "test")}

@@ -1,22 +1,24 @@
-"""The five other data sets of the SRU paper's Table 1 (CR, SUBJ, MR, TREC, MPQA), one fold of ten a run.
+"""Cross-validated sets of sentences, one fold of ten a run: CR, SUBJ, MR, TREC, MPQA of the SRU paper's Table 1.
 
 how far is it from denver to aspen ?   ->   NUM
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from ..data.examples import Splits
-from ..data.sentences import load_sentences
+from ..data.sentences import sets
+from ..data.sentences.examples import Splits
+from ..data.sentences.folds import load_sentences
+from ._base import one_of
 from ._classification import Classification, ClassificationConfig
 
 
 class SentencesConfig(ClassificationConfig):
     """`fold` is the tenth held out: the test set, or for TREC, whose test set is given, the validation set."""
 
-    name: Literal["cr", "subj", "mr", "trec", "mpqa"]
+    name: Annotated[str, one_of(sets.names)]
     fold: int = Field(ge=0, le=9)
 
 
@@ -31,4 +33,4 @@ class Sentences(Classification):
 
     @staticmethod
     def number_of_classes(config: SentencesConfig) -> int:
-        return 6 if config.name == "trec" else 2
+        return len(sets.set_class(config.name).classes)

@@ -24,12 +24,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError, DataError
-from ..data.reader_batches import FEATURES, ReaderBatch, ReaderBatches, make_reader_batch
-from ..data.reader_tokens import Tokenizer
-from ..data.reader_words import reader_vectors, word_numbers
-from ..data.squad import Split, Squad, load_squad, single_example
-from ..data.vocabulary import PAD_ID
-from ..models import ModelSettings, State, encoder_class
+from ..data.squad.batches import FEATURES, ReaderBatch, ReaderBatches, make_reader_batch
+from ..data.squad.dataset import Split, Squad, load_squad, single_example
+from ..data.squad.tokens import Tokenizer
+from ..data.squad.words import reader_vectors, word_numbers
+from ..data.store.vocabulary import PAD_ID
+from ..models import ModelSettings, State, encoder_of
 from ..models._stack import Stack
 from ._base import Step, Task, TaskData, TaskSettings
 from ._reader import ENTITIES, TAGS, Alignment, Dropout, Ends, Pooling, look_up, names, span_nats
@@ -99,7 +99,7 @@ class SQuAD(Task):
         self.entity_embedding = nn.Embedding(ENTITIES, ENTITIES, padding_idx=0)
         self.encoder, self.question_encoder = (
             Stack(
-                encoder_class(model.name).layers_of(width, model, input_dropout=config.layer_dropout),
+                encoder_of(model).layers_of(width, model, input_dropout=config.layer_dropout),
                 dropout=config.layer_dropout,
                 concat=config.concat_layers,
             )

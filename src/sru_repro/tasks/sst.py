@@ -6,9 +6,9 @@ a gorgeous , witty , seductive movie .   ->   positive
 from pathlib import Path
 from typing import Literal
 
-from ..data.examples import Splits
-from ..data.sst import load_sst
-from ..data.treebank_words import split_words
+from ..data.sentences.examples import Splits
+from ..data.sentences.sst import load_sst
+from ..data.sentences.words import split_words
 from ._classification import Classification, ClassificationConfig
 
 

@@ -11,9 +11,9 @@ from pytorch_lightning.callbacks import Callback
 
 from ..core.interrupt import Signals
 from ..record import Record
-from .run import BEST, LAST
 from .run_folder import RunRecord
 from .stepping import steps_now
+from .weights import BEST, LAST
 
 
 def best_entry(content: Record) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from .. import ops
 from ..core.errors import ConfigError
 from ..core.settings import Settings
-from ..models import ModelSettings, encoder_class
+from ..models import ModelSettings, encoder_class, encoder_of
 from ..tasks import TaskSettings, task_class
 
 T = TypeVar("T", bound=BaseModel)
@@ -180,14 +180,14 @@ def _clashes(config: RunConfig) -> None:
         )
     if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
         raise ConfigError("trainer.precision=16-mixed needs trainer.accelerator=cuda, found cpu")
-    streams = encoder_class(config.model.name).can_stream(config.model)
+    streams = encoder_of(config.model).can_stream(config.model)
     if task_class(config.task.kind).needs_stream and not streams:
         two_ways = getattr(config.model, "bidirectional", False)
         found = f"model={config.model.name}" + (" with model.bidirectional=true" if two_ways else "")
         raise ConfigError(
             f"task={config.task.name} carries a state from batch to batch: expected a causal model, found {found}"
         )
-    if task_class(config.task.kind).needs_steps and not encoder_class(config.model.name).stepwise:
+    if task_class(config.task.kind).needs_steps and not encoder_of(config.model).stepwise:
         raise ConfigError(
             f"task={config.task.name} reads every step of the encoder: expected a model with an output for each, "
             f"found model={config.model.name}"

@@ -24,14 +24,14 @@ from .console import Console
 from .dashboard import Dashboard
 from .encoder_time import encoder_seconds
 from .flops import flop_per_step
-from .load import best_weights, take_weights
 from .module import TaskModule
+from .prepare import build_task
 from .recorder import Recorder, require_finite
 from .resume import ExactResume
-from .run import LAST, build_task
 from .run_folder import RunRecord, now, write_predictions
 from .schedule import Schedule
 from .stepping import ValidateEvery, steps_per_epoch
+from .weights import LAST, best_weights, take_weights
 
 
 def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, resumable: bool) -> None:

@@ -1,18 +1,16 @@
 """A finished run brought back: its configuration, its task with the best weights, its figures measured again."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import OmegaConf
 
-from ..core.errors import ConfigError, DataError
 from ..record import read_record
 from ..tasks import Task, task_class
 from .config import RunConfig, check
-from .run import BEST, build_task, load_data, set_threads
+from .prepare import build_task, load_data, set_threads
+from .weights import best_weights, take_weights
 
 
 def run_config(folder: Path, changes: Sequence[str] = ()) -> tuple[RunConfig, dict[str, Any]]:
@@ -44,25 +42,3 @@ def trained_task(config: RunConfig, folder: Path) -> Task:
     task = task_type.create(config.task, config.model, **(task_type.rebuild(extra) if extra else {}))
     take_weights(task, weights, folder)
     return task.eval()
-
-
-def best_weights(folder: Path) -> dict[str, Any]:
-    """The state of a run's task at its best validation."""
-    path = folder / BEST
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; expected the run's best checkpoint (was the run finished?)")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path}: expected a checkpoint, found a cut or broken file; train the run again")
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    return {key.removeprefix("task."): value for key, value in state.items()}
-
-
-def take_weights(task: Task, weights: dict[str, Any], folder: Path) -> None:
-    """Loads the weights of the run in `folder`."""
-    try:
-        task.load_state_dict(weights)
-    except RuntimeError as error:  # torch's list of what is missing or of another size
-        found = str(error).splitlines()[1].strip()
-        raise ConfigError(
-            f"{folder / BEST}: expected weights of this configuration, found: {found}"
-        ) from None

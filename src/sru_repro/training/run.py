@@ -6,17 +6,15 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..core import machine
 from ..core.errors import DataError, RunError, SuiteError
 from ..core.interrupt import Interrupted, signals
 from ..record import read_record
-from ..tasks import Task, TaskData, task_class
+from ..tasks import TaskData, task_class
 from .config import RunConfig, changes, require_both_ways
+from .prepare import load_data, set_threads
 from .run_folder import RunRecord, identity, is_done, now
-
-BEST, LAST = "checkpoints/best.ckpt", "checkpoints/last.ckpt"
+from .weights import BEST, LAST
 
 
 def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = False) -> dict[str, Any]:
@@ -53,23 +51,6 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
                 raise
             raise RunError(f"{record.content['error']} (traceback in {folder / 'log.txt'})") from error
         return record.content
-
-
-def set_threads(config: RunConfig) -> None:
-    """As many CPU threads as the configuration asks for."""
-    if config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
-
-
-def load_data(config: RunConfig) -> TaskData:
-    """The data of the configured task."""
-    return task_class(config.task.kind).load(config.task, Path(config.top.data_dir), config.top.seed)
-
-
-def build_task(config: RunConfig, data: TaskData) -> Task:
-    """The task with its encoder, initialised from the seed alone."""
-    torch.manual_seed(config.top.seed)
-    return task_class(config.task.kind).create(config.task, config.model, **data.build)
 
 
 def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str]) -> dict[str, Any]:

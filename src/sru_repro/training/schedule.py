@@ -13,16 +13,13 @@ which derives each rate from the last, goes on from there, at the full rate.
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch.optim import Optimizer
 
 from .config import OptimConfig
-
-if TYPE_CHECKING:
-    from .recorder import Recorder
+from .recorder import Recorder
 
 
 def learning_rate(optim: OptimConfig, step: int, fraction: float) -> float:
@@ -49,7 +46,7 @@ class Schedule(Callback):
     a run limited by `max_seconds`, the rate depends on the clock.
     """
 
-    def __init__(self, optim: OptimConfig, recorder: "Recorder") -> None:
+    def __init__(self, optim: OptimConfig, recorder: Recorder) -> None:
         self.optim, self.recorder = optim, recorder
 
     def on_before_optimizer_step(

@@ -1,0 +1,1 @@
+"""SQuAD and what the document reader is given of it: files, tokens, word vectors, batches."""

@@ -1,0 +1,112 @@
+"""A folder of prepared data that is made once, and found again by what it was made from.
+
+It holds what its builder wrote, and `meta.json`: what it was made from, what the builder said, the sizes of its files.
+It is written under another name and renamed when it is whole, so a reader sees all of it or nothing, two runs that
+prepare the same data do no harm, and one that is cut is made again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import DataError
+from .fetch import fingerprint
+from .vectors import CACHE_VARIABLE
+
+VERSION = 1
+"""Part of every key: a change of the format, or of what is prepared, makes old folders strange."""
+
+Facts = Mapping[str, Any]
+"""What a builder has to say beside its files, in JSON's types."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A whole folder of the cache, what its builder said, and the fingerprint of both."""
+
+    folder: Path
+    facts: Facts
+    fingerprint: str
+
+
+def kept_folder(
+    name: str,
+    key: Mapping[str, object],
+    build: Callable[[Path], Facts],
+    mark: Callable[[Path, Facts], str] | None = None,
+) -> Kept:
+    """The folder `NAME-...` that `key` names, from the cache or built.
+
+    `build` gets an empty folder and writes files into it. The fingerprint is what `mark` makes of folder and facts;
+    without it, it depends on the contents of the files and on the facts, not on the key. Raises DataError when the
+    cache cannot be written.
+    """
+    key = json.loads(json.dumps({"version": VERSION, **key}))
+    cache = Path(os.environ.get(CACHE_VARIABLE, "runs/.cache"))
+    kept = cache / f"{name}-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}"
+    if (found := _read(kept, key)) is not None:
+        return found
+    made = [place for place in (cache, *cache.parents) if not place.exists()]
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="part-", dir=cache) as part:
+            folder = Path(part, name)
+            folder.mkdir()
+            facts = build(folder)
+            files = sorted(folder.iterdir())
+            meta = {
+                "key": key,
+                "facts": facts,
+                "fingerprint": mark(folder, facts) if mark else fingerprint(files, {"facts": facts}),
+                "sizes": {path.name: path.stat().st_size for path in files},
+            }
+            (folder / "meta.json").write_text(json.dumps(meta))
+            if _read(kept, key) is None:
+                shutil.rmtree(kept, ignore_errors=True)
+                with suppress(OSError):  # another run may have been faster; whether it was is seen below
+                    folder.rename(kept)
+    except DataError:  # data that are refused leave nothing behind
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()
+        raise
+    except OSError as error:
+        raise DataError(
+            f"{cache}: expected a folder with room for prepared data ({error.strerror or error}); "
+            f"name another one by {CACHE_VARIABLE}"
+        ) from error
+    if (found := _read(kept, key)) is None:
+        raise DataError(f"{kept}: expected the data just prepared, found others; delete this folder")
+    return found
+
+
+def _read(folder: Path, key: Mapping[str, object]) -> Kept | None:
+    """A folder of the cache; None when it is missing, cut, or another key's."""
+    try:
+        meta: dict[str, Any] = json.loads((folder / "meta.json").read_bytes())
+        if meta["key"] != key:
+            return None
+        if any((folder / name).stat().st_size != size for name, size in meta["sizes"].items()):
+            return None
+        return Kept(folder, meta["facts"], meta["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def write_strings(folder: Path, name: str, strings: Iterable[str]) -> None:
+    """Many strings as `Strings` reads them."""
+    ends, end = [], 0
+    with (folder / f"{name}.txt").open("wb") as out:
+        for string in strings:
+            end += out.write(string.encode())
+            ends.append(end)
+    np.array(ends, dtype=np.int64).tofile(folder / f"{name}.ends")

@@ -1,0 +1,39 @@
+"""Text files read line by line, with the file and the line number in every complaint."""
+
+from collections.abc import Iterator
+
+from ...core.errors import DataError
+
+
+def decode_lines(raw: bytes, name: str, encoding: str = "utf-8") -> list[str]:
+    """The lines of `raw` without their ends.
+
+    Only the newline character ends a line: `str.splitlines` would also cut at the control characters (NEL,
+    for one) that some of the corpora hold inside their sentences.
+    """
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        number = raw.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}:{number}: expected {encoding} text, found byte 0x{raw[error.start]:02x}"
+        ) from error
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def labelled_lines(lines: list[str], name: str, n_classes: int) -> Iterator[tuple[int, int, str]]:
+    """Line number, label and text of lines in the form `label text`."""
+    for number, line in enumerate(lines, 1):
+        label, _, text = line.partition(" ")
+        if not (label.isdecimal() and int(label) < n_classes):
+            expected = f"a label 0..{n_classes - 1}, a space and the text"
+            raise DataError(f"{name}:{number}: expected {expected}, found {excerpt(line)}")
+        yield number, int(label), text
+
+
+def excerpt(text: str, length: int = 40) -> str:
+    """The beginning of `text`, quoted, short enough for an error message."""
+    return repr(text if len(text) <= length else text[:length] + "...")

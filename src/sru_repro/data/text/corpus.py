@@ -1,0 +1,139 @@
+"""What a language model is given: a long text in numbers in three splits; and what a corpus says of itself before it is
+read, its levels, its published numbers of symbols and its options.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from .prepared import Ids, Prepared
+from .symbols import Level, Symbols
+
+ALL_BYTES = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A text in numbers: 1-D arrays, memory-mapped where the text comes from files.
+
+    `fingerprint` depends on the numbers, what they stand for and the options, not on how the files were
+    packed. `share` is how much of the published data set this is, and `why_not` the reason why numbers measured on it
+    may not stand beside published ones; empty when they may.
+    """
+
+    train: Ids
+    val: Ids
+    test: Ids
+    symbols: Symbols
+    fingerprint: str
+    description: str
+    source: str
+    share: float = 1.0
+    why_not: str = ""
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        found: Prepared,
+        *,
+        description: str,
+        source: str,
+        share: float = 1.0,
+        why_not: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> "Text":
+        """A prepared text with what is said of it."""
+        train, val, test = found.splits
+        return cls(
+            train=train,
+            val=val,
+            test=test,
+            symbols=found.symbols,
+            fingerprint=found.fingerprint,
+            description=description,
+            source=source,
+            share=share,
+            why_not=why_not,
+            notes=notes,
+        )
+
+    @property
+    def comparable(self) -> bool:
+        """Whether numbers measured on it may stand beside published ones."""
+        return not self.why_not
+
+    def __len__(self) -> int:
+        return len(self.train) + len(self.val) + len(self.test)
+
+    def first(self, limit: int) -> "Text":
+        """The first `limit` symbols of each split, for smoke runs; 0 leaves the splits whole."""
+        if limit <= 0 or limit >= max(len(self.train), len(self.val), len(self.test)):
+            return self
+        train, val, test = self.train[:limit], self.val[:limit], self.test[:limit]
+        note = f"only the first {limit:,} symbols of each split"
+        return replace(
+            self,
+            train=train,
+            val=val,
+            test=test,
+            fingerprint=f"{self.fingerprint}-first{limit}",
+            description=f"{self.description}, {note}",
+            share=self.share * (len(train) + len(val) + len(test)) / len(self),
+            why_not=f"{self.why_not}; {note}" if self.why_not else note,
+            notes=(*self.notes, note),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """What may be asked of a corpus.
+
+    level            bytes | symbols | words
+    path             a file or folder of text
+    vocabulary_size  keep the most frequent words only, `<unk>` and `<eos>` among them; 0: all
+    max_bytes        how much of a text that has no end of its own
+    """
+
+    level: Level
+    path: str = ""
+    vocabulary_size: int = 0
+    max_bytes: int = 4_000_000
+
+
+class Corpus:
+    """A text to train language models on. A new one is a file in `corpora/` with one subclass, and conf/task/NAME.yaml.
+
+    levels     into what it may be cut
+    published  symbols of the whole corpus by level: with these, parameters are counted, whatever part is at hand; a
+               level left out has no published number, and a model is counted with the words it has
+    takes      those of `path`, `vocabulary_size` and `max_bytes` that it heeds
+    instead    what to do for a level that it does not have
+    """
+
+    levels: ClassVar[tuple[Level, ...]]
+    published: ClassVar[Mapping[Level, int]] = {}
+    takes: ClassVar[tuple[str, ...]] = ()
+    instead: ClassVar[str] = ""
+
+    @classmethod
+    def load(cls, data_dir: Path, options: TextOptions) -> Text:
+        """The text below `data_dir`, fetched if need be.
+
+        Raises:
+            DataError: it is not to be had, or not what it should be.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def count(cls, level: Level) -> int:
+        """Symbols to count parameters with when no text is at hand."""
+        return cls.published.get(level, ALL_BYTES)
+
+
+def amount(count: int, unit: str) -> str:
+    """A size in words: "100.0 MB" or "103.2 M words"."""
+    if unit == "bytes":
+        return f"{count / 1e6:.1f} MB"
+    return f"{count / 1e6:.1f} M {unit}" if count >= 1_000_000 else f"{count:,} {unit}"

@@ -1,0 +1,55 @@
+"""The way to a text: a corpus by its name, with options that fit it.
+
+A corpus is turned into numbers once, in bounded memory, and memory-mapped from the cache after (`data/store/cache.py`).
+The text's fingerprint depends on its numbers, its vocabulary and the options, not on how its files are packed.
+"""
+
+from pathlib import Path
+
+from ...core.errors import ConfigError
+from . import corpora
+from .corpus import Text, TextOptions
+from .symbols import LEVELS
+
+
+def load_corpus(
+    corpus: str,
+    data_dir: Path,
+    level: str,
+    *,
+    path: str = "",
+    vocabulary_size: int = 0,
+    max_bytes: int = TextOptions.max_bytes,
+    limit: int = 0,
+) -> Text:
+    """A text in numbers, found below `data_dir` or fetched; options are those of `TextOptions`.
+
+    `limit` keeps the first symbols of each split (0: all).
+
+    Raises:
+        ConfigError: there is no such corpus, or the options do not fit it.
+        DataError: the text is not to be had.
+    """
+    if corpus not in corpora.names():
+        raise ConfigError(f"task.corpus={corpus}: expected {'|'.join(corpora.names())}")
+    if level not in LEVELS:
+        raise ConfigError(f"task.level={level}: expected {'|'.join(LEVELS)}")
+    if problem := clash(corpus, level, path, vocabulary_size):
+        raise ConfigError(f"task: {problem}")
+    options = TextOptions(level=level, path=path, vocabulary_size=vocabulary_size, max_bytes=max_bytes)
+    return corpora.corpus_class(corpus).load(data_dir, options).first(limit)
+
+
+def clash(corpus: str, level: str, path: str, vocabulary_size: int) -> str:
+    """Which options do not fit the corpus, in a line; empty when all do."""
+    kind = corpora.corpus_class(corpus)
+    if path and "path" not in kind.takes:
+        takers = [name for name in corpora.names() if "path" in corpora.corpus_class(name).takes]
+        return f"path={path} needs corpus={' or '.join(takers)}, found corpus={corpus}"
+    if level not in kind.levels:
+        advice = f"; {kind.instead}" if kind.instead else ""
+        return f"corpus={corpus} needs level={' or '.join(kind.levels)}, found level={level}{advice}"
+    if vocabulary_size and (vocabulary_size < 3 or level != "words" or "vocabulary_size" not in kind.takes):
+        needs = "0, or 3 and more with level=words"
+        return f"vocabulary_size={vocabulary_size} needs to be {needs}, found corpus={corpus} level={level}"
+    return ""
