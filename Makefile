@@ -22,13 +22,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SUITE := $(BIN)/sru-repro
 # Tests look at real data only where someone gave DATA.
 GIVEN := $(filter-out file,$(origin DATA))
+# On all cores; a file's tests stay together, as they share trained runs.
+TESTS = $(BIN)/python -m pytest -n auto --dist loadfile
 TABLES := $(filter-out quickstart,$(basename $(notdir $(wildcard conf/table/*.yaml))))
 # An empty variable is left out, so that the command's own default holds.
 STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'seeds=$(SEEDS)') \
 	$(if $(ROWS),'rows=$(ROWS)') $(if $(JOBS),'jobs=$(JOBS)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint bench gpu-check list report dashboard sweep-example clean $(TABLES:%=reproduce-%)
+.PHONY: help setup quickstart check test lint bench gpu-check list report dashboard sweep-example clean $(TABLES:%=reproduce-%)
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
@@ -68,9 +70,12 @@ $(STAMP): pyproject.toml requirements.lock $(PEERS:%=tests/peers/requirements-%.
 quickstart: $(STAMP) ## LSTM, GRU, QRNN and SRU side by side, without downloads: a table and a picture in 3 minutes
 	$(SUITE) reproduce table=quickstart profile=short $(ARGS)
 
+check: lint ## lint, then the fast tests, while you write (ARGS: handed to pytest)
+	$(TESTS) -m 'not slow' $(ARGS)
+
 test: lint ## lint, then all tests (DATA=folder: on real data too; ARGS: handed to pytest)
 	$(if $(GIVEN),@test -d '$(DATA)' || { echo 'make: DATA=$(DATA): no such folder' >&2; exit 2; })
-	$(if $(GIVEN),SRU_REPRO_DATA='$(abspath $(DATA))') $(BIN)/python -m pytest $(ARGS)
+	$(if $(GIVEN),SRU_REPRO_DATA='$(abspath $(DATA))') $(TESTS) $(ARGS)
 
 lint: $(STAMP) ## ruff and the type check
 	$(BIN)/ruff check .
@@ -84,7 +89,7 @@ bench: $(STAMP) ## speed against LSTM, GRU, convolutions and the authors' packag
 	$(SUITE) bench $(ARGS)
 
 # With PACK=folder (scripts/pack_offline.sh) nothing is installed but what lies there: for machines without a network.
-gpu-check: $(if $(PACK),,$(STAMP)) ## prove and measure everything on a CUDA card, 10 minutes (SECTIONS=correct,speed BUDGET=300)
+gpu-check: $(if $(PACK),,$(STAMP)) ## prove and measure everything on a CUDA GPU, 10 minutes (SECTIONS=correct,speed BUDGET=300)
 	$(if $(PACK),scripts/gpu_check.sh '$(PACK)',$(SUITE) gpu-check 'data_dir=$(DATA)') \
 		$(if $(SECTIONS),'sections=$(SECTIONS)') $(if $(BUDGET),'budget=$(BUDGET)') $(ARGS)
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs `sru-repro gpu-check` where there is a CUDA card and no network, from a checkout and a pack.
+# Runs `sru-repro gpu-check` where there is a CUDA GPU and no network, from a checkout and a pack.
 #
-#   scripts/gpu_check.sh PACK [key=value ...]  PACK: the folder that scripts/pack_offline.sh wrote; the words are those
+#   scripts/gpu_check.sh PACK [key=value ...]  PACK: the folder that scripts/pack_offline.sh wrote; the arguments are those
 #                                              of gpu-check: sections= budget= out= fresh= ...
-#   scripts/gpu_check.sh PACK device=cpu rehearse=true    the same without a card
-#   scripts/gpu_check.sh PACK --shell COMMAND ...         set up, then run COMMAND in these surroundings instead
+#   scripts/gpu_check.sh PACK device=cpu rehearse=true    the same without a GPU
+#   scripts/gpu_check.sh PACK --shell COMMAND ...         set up, then run COMMAND in this environment instead
 #
 #   PYTHON=python3   3.11 to 3.13, with pip and PyTorch 2.6 or later
 #   SITE=folder      where the wheels are installed; SRU_REPRO_CACHE=folder: of prepared data. Both, and the unpacked
@@ -26,11 +26,11 @@ cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
 command -v "$python" >/dev/null || fail "PYTHON=$python: no such program"
-card=yes
-case " $* " in *' device=cpu '*) case " $* " in *' rehearse=true '*) card=no ;; esac ;; esac
-[ "${1:-}" != --shell ] || card=no
+gpu=yes
+case " $* " in *' device=cpu '*) case " $* " in *' rehearse=true '*) gpu=no ;; esac ;; esac
+[ "${1:-}" != --shell ] || gpu=no
 
-"$python" - "$(cat "$pack/PYTHON")" "$card" <<'PYTHON' || exit 2
+"$python" - "$(cat "$pack/PYTHON")" "$gpu" <<'PYTHON' || exit 2
 import importlib.util, re, sys
 
 def fail(line):
@@ -50,7 +50,7 @@ except ImportError as error:
 if tuple(map(int, re.findall(r"\d+", torch.__version__)[:2])) < (2, 6):
     fail("expected PyTorch 2.6 or later, found %s" % torch.__version__)
 if sys.argv[2] == "yes" and not torch.cuda.is_available():
-    fail("expected a CUDA card that PyTorch %s can use, found none; device=cpu rehearse=true goes without" % torch.__version__)
+    fail("expected a CUDA GPU that PyTorch %s can use, found none; device=cpu rehearse=true goes without" % torch.__version__)
 PYTHON
 
 place=${TMPDIR:-/tmp}/sru-repro-$(id -u)

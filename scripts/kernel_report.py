@@ -1,4 +1,4 @@
-"""What the compiler makes of the CUDA kernels, without a card: registers, warps, bytes on their way, instructions.
+"""What the compiler makes of the CUDA kernels, without a GPU: registers, warps, bytes on their way, instructions.
 
     python scripts/kernel_report.py [sm_90 ...]
 
@@ -36,7 +36,7 @@ def main(architectures: list[str]) -> None:
         print("| --- | --- | --: | --: | --: | --: | --: | --: |")
         for kernel in ("forward", "backward"):
             for kind in tune.TYPES:
-                shapes = dict.fromkeys((cut.columns, cut.depth) for cut in tune.cuts(kernel, kind))
+                shapes = dict.fromkeys((config.columns, config.depth) for config in tune.configs(kernel, kind))
                 for columns, depth in shapes:
                     row(kernel, kind, columns, depth, architecture, disassembler)
 

@@ -10,11 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# Tests run side by side, one process a core, and so do the commands they start: each thread of its own is one too many.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import torch
 
+from sru_repro.core import machine
+
 TREES = {"train": 8544, "dev": 1101, "test": 2210}
 NON_NEUTRAL = {"train": 6920, "dev": 872, "test": 1821}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Of `-n auto`: the cores that this process may use, up to eight, as every worker holds a PyTorch."""
+    return min(machine.cores(), 8)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -33,6 +44,7 @@ def private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("SRU_REPRO_MIRROR", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.delenv("MAKELEVEL", raising=False)  # `make test` is no user's make
 
 
 @pytest.fixture(scope="session")

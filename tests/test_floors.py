@@ -21,6 +21,7 @@ FLOORS = [
     {"tasks"},
     {"models", "data"},
     {"ops"},
+    {"records"},
 ]
 OPEN_TO_ALL = {"core"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -181,6 +182,12 @@ def test_imports_within_the_package_are_relative_and_nothing_comes_from_the_futu
 
 HEAVY = ["pytorch_lightning", "lightning", "wandb", "datasets", "gensim", "torchtext", "pooch", "pandas"]
 HEAVY += ["matplotlib", "hydra"]
+
+
+def test_records_need_neither_torch_nor_pandas() -> None:
+    say = f"import sys, sru_repro.records.run; print({{'torch', *{HEAVY}}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", say], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "set()", "")
 
 
 @pytest.mark.parametrize("module", ["sru_repro", "sru_repro.ops", "sru_repro.models"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sru_repro.bench import authors, contenders, run
+from sru_repro.bench import authors, contenders, correct, run
 from sru_repro.bench.shapes import Shape
 
 TINY = {
@@ -26,3 +26,9 @@ def no_authors(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (authors, contenders, run):
         monkeypatch.setattr(module, "authors_package", fail)
+
+
+@pytest.fixture
+def one_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check of one cell before anything is timed."""
+    monkeypatch.setattr(correct, "_GRID", correct._GRID[:1])

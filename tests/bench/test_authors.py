@@ -17,7 +17,7 @@ cpu = torch.device("cpu")
 package = authors_package("cpu")
 assert package is authors_package("cpu") and str(peer_folder()) not in sys.path
 shape = Shape("", "", 5, 2, 4, 4, bidirectional=True, ragged=True)
-for mode, call in passes(CONTENDERS["authors"][1](shape, cpu, torch.float32), shape, cpu, torch.float32).items():
+for mode, call in passes(CONTENDERS["authors"].build(shape, cpu, torch.float32), shape, cpu, torch.float32).items():
     call()
     print(mode)
 u, x, v, b, c0 = alone.inputs(shape, cpu, torch.float32)

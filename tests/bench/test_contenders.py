@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from sru_repro.bench.contenders import CONTENDERS, NO_STATE, CausalConvolutions, LSTMCells
+from sru_repro.bench.contenders import CONTENDERS, CausalConvolutions, LSTMCells
 from sru_repro.bench.floor import machine_rates, products_alone, recurrence_bytes
 from sru_repro.bench.shapes import GROWTH, SHAPES, Shape
 from sru_repro.bench.whole import passes, random_lengths
@@ -20,7 +20,7 @@ OURS = [name for name in CONTENDERS if name != "authors"]
 
 def built(name: str, shape: Shape) -> Any:
     torch.manual_seed(0)
-    return CONTENDERS[name][1](shape, CPU, torch.float32)
+    return CONTENDERS[name].build(shape, CPU, torch.float32)
 
 
 @pytest.mark.parametrize("shape", [SHAPE, BOTH], ids=["one way", "both ways"])
@@ -40,7 +40,7 @@ def test_a_contender_gives_every_mode(name: str, shape: Shape) -> None:
             assert all(grad is not None and torch.isfinite(grad).all() for grad in result)
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if name not in NO_STATE])
+@pytest.mark.parametrize("name", [name for name in OURS if CONTENDERS[name].steps])
 def test_steps_equal_the_whole_and_padding_is_left_out(name: str) -> None:
     subject, x = built(name, SHAPE), torch.randn(6, 3, 5)
     with torch.no_grad():

@@ -14,7 +14,7 @@ from torch.utils import _pytree
 from sru_repro.bench import decode, decoders, stepping
 from sru_repro.bench.decoders import MODELS, SYMBOLS, Decoder, Model
 from sru_repro.core.errors import RunError
-from sru_repro.models import LSTM, SRU, SRUpp, Stream
+from sru_repro.models import LSTM, SRU, AttentionContext, SRUpp
 
 CPU = torch.device("cpu")
 WIDTH = 16
@@ -67,7 +67,7 @@ def _raises(_: Any) -> Any:
 
 
 def _srupp(window: int) -> nn.Module:
-    return SRUpp(WIDTH, WIDTH, 4, 2, stream=Stream(window, window))
+    return SRUpp(WIDTH, WIDTH, 4, 2, attention_context=AttentionContext(window, window))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_wrong_contender_stops_everything(
     only("sru-2", wrong=Model("Wrong", 2, lambda width, window: encoder(window)))
     monkeypatch.setattr(decode, "generation", pytest.fail)
     with pytest.raises(RunError) as error:
-        decode.measure(decode.Settings("cpu", contexts=(3,), parameters=9000, width=WIDTH))
+        decode.measure(decode.DecodePlan("cpu", contexts=(3,), parameters=9000, width=WIDTH))
     text = str(error.value)
     assert (
         text.startswith("bench: 1 of 2 correctness checks fail, so nothing is timed: Wrong") and line in text
@@ -104,7 +104,7 @@ def test_the_cells_are_compared_with_an_lstm(only: Only) -> None:
         cells = decoders.LSTMCells(decoders.Shape("", "", 1, 1, width, width, 2))
         return Around(cells, output=lambda h: 1.001 * h)
 
-    only(**{"lstm-cells": Model("nn.LSTMCell", 2, encoder)})
+    only(**{"lstm-cells": Model("nn.LSTMCell", 2, encoder, twin=MODELS["lstm-cells"].twin)})
     with pytest.raises(RunError, match=r"nn\.LSTMCell, stepped, is off by"):
         stepping.check(CPU)
 
@@ -122,13 +122,13 @@ def test_the_width_is_the_one_of_the_wanted_size(name: str) -> None:
     for wanted in (1000, 20_000, 61_000):
         nearest = min(sizes.values(), key=lambda size: abs(size - wanted))
         assert sizes[decoders.width_for(model, wanted)] == nearest
-    standard = decode.Settings("cpu")
+    standard = decode.DecodePlan("cpu")
     full = decoders.parameters(model, decoders.width_for(model, standard.parameters))
     assert full == pytest.approx(standard.parameters, rel=0.03)
 
 
 def test_the_two_comparisons() -> None:
-    equal, wide = decode.groups(decode.Settings("cpu", parameters=100_000, width=40))
+    equal, wide = decode.groups(decode.DecodePlan("cpu", parameters=100_000, width=40))
     assert (equal.label, wide.label) == ("About 0.1 million parameters each", "Width 40 each")
     assert list(equal.widths) == list(wide.widths) == list(MODELS) and set(wide.widths.values()) == {40}
     depths = [equal.widths[f"sru-{layers}"] for layers in (2, 4, 8, 16)]
@@ -189,13 +189,13 @@ def test_bytes_that_a_stream_keeps(name: str) -> None:
 
 
 @EVERY
-def test_a_context_is_read_in_pieces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_context_is_read_in_chunks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = built(name, 7).double()
     with torch.no_grad():
         whole = decode.read(decoder, 23)
-        monkeypatch.setattr(decode, "_PIECE", 5)
-        pieces = decode.read(decoder, 23)
-        following = [decoder(torch.tensor([[4]]), state)[0] for state in (whole, pieces)]
+        monkeypatch.setattr(decode, "_CHUNK", 5)
+        chunks = decode.read(decoder, 23)
+        following = [decoder(torch.tensor([[4]]), state)[0] for state in (whole, chunks)]
     torch.testing.assert_close(*following, rtol=1e-9, atol=1e-9)
 
 
@@ -227,7 +227,7 @@ def test_everything_is_measured(only: Only) -> None:
 
     only("sru-2", "lstm-cells", "srupp-last", odd=Model("Odd", 1, encoder))
     told: list[tuple[float, str]] = []
-    settings = decode.Settings("cpu", (5, 3), 20_000, WIDTH, repeats=3, budget_s=0.1)
+    settings = decode.DecodePlan("cpu", (5, 3), 20_000, WIDTH, repeats=3, budget_s=0.1)
     record = decode.measure(settings, lambda share, what: told.append((share, what)))
     assert (record["contexts"], record["batches"]) == ([3, 5], [1, 32])
     assert record["correctness"] == {"cases": 4} and record["backend"]["name"]
@@ -260,7 +260,7 @@ def test_where_there_is_no_room_for_all_streams_the_rest_is_measured(
         return right(state, axes, batch)
 
     monkeypatch.setattr(decode, "streams", streams)
-    record = decode.measure(decode.Settings("cpu", (3,), 20_000, WIDTH, repeats=1, budget_s=0.1))
+    record = decode.measure(decode.DecodePlan("cpu", (3,), 20_000, WIDTH, repeats=1, budget_s=0.1))
     for group in record["groups"]:
         failed = {(row["contender"], row["batch"]) for row in group["rows"] if "error" in row}
         assert failed == {("srupp-last", 32)} and all("state_bytes" in row for row in group["rows"])

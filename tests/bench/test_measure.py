@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from sru_repro.bench import SECTIONS, SHAPES, Settings, Shape, budget_s, correct, measure
+from sru_repro.bench import PARTS, SHAPES, BenchPlan, Shape, budget_s, correct, measure
 from sru_repro.bench.authors import authors_recurrence
 from sru_repro.bench.plan import plan
 from sru_repro.core.errors import RunError
@@ -16,20 +16,19 @@ LINE = "RuntimeError: error: nothing compiles here"
 
 
 @pytest.fixture
-def settings(tiny: dict[str, Shape], monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tiny: dict[str, Shape], one_check: None) -> BenchPlan:
     """Two rounds of everything, after a check of one cell."""
-    monkeypatch.setattr(correct, "_GRID", correct._GRID[:1])
-    return Settings("cpu", repeats=2, budget_s=0.0, shapes=tiny, growth_shapes={"small": tiny["small"]})
+    return BenchPlan("cpu", repeats=2, budget_s=0.0, shapes=tiny, growth_shapes={"small": tiny["small"]})
 
 
-def test_a_record_holds_every_section(settings: Settings) -> None:
+def test_a_record_holds_every_section(settings: BenchPlan) -> None:
     steps: list[tuple[float, str]] = []
     record = json.loads(json.dumps(measure(settings, lambda share, what: steps.append((share, what)))))
     assert (
         record["correctness"]["cases"] > 0 and record["backend"]["name"] in record["correctness"]["backends"]
     )
     assert all(rate > 0 for rate in record["rates"].values())
-    assert [len(record[section]) for section in (*SECTIONS, "graphs")] == [2, 1, 1, 1, 0]
+    assert [len(record[section]) for section in (*PARTS, "graphs")] == [2, 1, 1, 1, 0]
     assert [share for share, _ in steps] == sorted(share for share, _ in steps) and steps[-1][0] == 1
 
     small, stepwise = record["shapes"]
@@ -56,7 +55,7 @@ def test_a_record_holds_every_section(settings: Settings) -> None:
     assert all(row["training"]["median_s"] < 0.1 for row in record["overhead"][0]["rows"])
 
 
-def test_nothing_is_timed_while_a_check_is_red(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_timed_while_a_check_is_red(settings: BenchPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(correct, "failures", lambda *_: (9, ["back end x, sru: h is off", "another"]))
     monkeypatch.setattr("sru_repro.bench.run.machine_rates", pytest.fail)
     with pytest.raises(
@@ -66,16 +65,16 @@ def test_nothing_is_timed_while_a_check_is_red(settings: Settings, monkeypatch: 
 
 
 def test_a_selection_takes_its_share_of_the_time(tiny: dict[str, Shape]) -> None:
-    full, sst = Settings("cpu"), Settings("cpu", sections=["shapes"], shapes={"sst": SHAPES["sst"]})
+    full, sst = BenchPlan("cpu"), BenchPlan("cpu", sections=["shapes"], shapes={"sst": SHAPES["sst"]})
     assert budget_s(sst) < 0.1 * budget_s(full) <= 24
-    assert budget_s(Settings("cpu", budget_s=7)) == 7
+    assert budget_s(BenchPlan("cpu", budget_s=7)) == 7
 
 
 def test_cuda_is_measured_in_both_types_and_as_graphs() -> None:
-    units = list(plan(Settings("cuda"), torch.device("cuda")))
+    units = list(plan(BenchPlan("cuda"), torch.device("cuda")))
     assert {unit.dtype for unit in units} == {torch.bfloat16, torch.float32}
     assert [unit.shape.name for unit in units if unit.section == "graphs"] == ["figure-256", "sst"] * 2
-    assert not [unit for unit in plan(Settings("cpu"), torch.device("cpu")) if unit.section == "graphs"]
+    assert not [unit for unit in plan(BenchPlan("cpu"), torch.device("cpu")) if unit.section == "graphs"]
 
 
 def test_the_authors_kernel_gets_the_same_problem(monkeypatch: pytest.MonkeyPatch, tiny: Any) -> None:

@@ -18,6 +18,7 @@ from sru_repro.bench.shapes import Shape
 from sru_repro.cli import campaign, tables
 from sru_repro.cli.bar import Bar
 from sru_repro.data.sentences import treebank as sst_files
+from sru_repro.ops import build
 
 SMALL = ("profile=smoke", "trainer=cpu", "logger=csv", "task.train_on=sentences", "task.batch_size=8")
 
@@ -138,7 +139,8 @@ def process(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     (tmp_path / "work").mkdir()
 
     def start(*words: str) -> subprocess.Popen[str]:
-        surroundings = {**os.environ, "HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
+        kernels = str(build.cache_folder())  # of the user's home: compiled once for all
+        surroundings = {**os.environ, "HOME": str(tmp_path / "home"), "SRU_REPRO_KERNELS": kernels}
         return subprocess.Popen(
             [sys.executable, "-m", "sru_repro", *words],
             cwd=tmp_path / "work",
@@ -177,5 +179,5 @@ def tiny_decode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Generation with four tiny models, for a moment."""
     for name in set(decoders.MODELS) - {"sru-2", "srupp-last", "lstm", "lstm-cells"}:
         monkeypatch.delitem(decoders.MODELS, name)
-    tiny = functools.partial(decode.Settings, parameters=20_000, width=16, contexts=(4, 8), budget_s=0.1)
-    monkeypatch.setattr(decode, "Settings", tiny)
+    tiny = functools.partial(decode.DecodePlan, parameters=20_000, width=16, contexts=(4, 8), budget_s=0.1)
+    monkeypatch.setattr(decode, "DecodePlan", tiny)

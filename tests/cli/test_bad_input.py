@@ -30,7 +30,7 @@ TRAIN = [
     ("foo=1", "foo: no such key"),
     ("+foo=1", "foo: no such key"),
     ("model.foo=1", "model.foo: no such key"),
-    ("+model.foo=1", "model.foo: no such key; expected one of name, hidden_size"),
+    ("+model.foo=1", "model.foo: no such key; expected one of name, _class_, hidden_size"),
     ("+task.foo=1", "task.foo: no such key"),
     ("~seed", "seed: missing"),
     ("model.name=foo", "model.name: unknown model 'foo': expected one of cnn,"),
@@ -92,8 +92,10 @@ OTHERS = [
         "table: expected one of enwik8, quickstart, sentences, squad, sst, text, wikitext103, wikitext2, found 'foo'",
     ),
     ("reproduce table=sst rows=sru2,foo", "rows: expected some of cnn, lstm, qrnn, "),
-    ("reproduce table=sst seeds=abc", "seeds: expected numbers with commas such as 1,2,3, found 'abc'"),
-    ("reproduce table=sst seeds=-1", "seed: expected greater than or equal to 0, found -1"),
+    ("reproduce table=sst seeds=abc", "seeds: expected whole numbers from 0 on such as 1,2,3, found 'abc'"),
+    ("reproduce table=sst seeds=-1", "seeds: expected whole numbers from 0 on such as 1,2,3, found '-1'"),
+    ("reproduce table=sst seeds=1 seed=2", "seed: expected either seeds= or seed=, found both"),
+    ("reproduce table=sst jobs=0", "jobs: expected a whole number from 1 on, found '0'"),
     ("reproduce table=sst profile=foo", "profile: expected one of paper, short, smoke, found 'foo'"),
     ("reproduce table=sst folds=0", "folds: table=sst has none"),
     ("reproduce table=sst foo=1", "foo: no such key"),
@@ -129,9 +131,9 @@ def test_a_call_that_cannot_be(words: str, message: str, sru_repro: Command, tmp
 
 def test_cuda_without_a_card(sru_repro: Command, tmp_path: Path) -> None:
     if torch.cuda.is_available():
-        pytest.skip("there is a card")
+        pytest.skip("there is a GPU")
     called = sru_repro("train", "trainer=cuda", cwd=tmp_path)
-    refused(called, "trainer.accelerator=cuda: expected a CUDA card, found none", tmp_path)
+    refused(called, "trainer.accelerator=cuda: expected a CUDA GPU, found none", tmp_path)
 
 
 def test_data_that_are_not_there_leave_the_working_directory_alone(
@@ -145,7 +147,7 @@ def test_data_that_are_not_there_leave_the_working_directory_alone(
     ):
         called = sru_repro(*words, "data_dir=nowhere", cwd=tmp_path)
         refused(called, "nowhere/s", tmp_path)
-        assert "file not found" in called.err and "DATA=" in called.err
+        assert "file not found" in called.err and "data_dir=" in called.err
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/mine").write_text("kept")
     assert sru_repro("train", "data_dir=nowhere", cwd=tmp_path).status == 2

@@ -44,7 +44,7 @@ def test_named_shapes_are_measured_without_the_rest(sru_repro: Command, tmp_path
     assert called.status == 0, called.err
     (path,) = (tmp_path / "results").glob("*.json")
     record = json.loads(path.read_text())
-    found = {section: [entry["name"] for entry in record[section]] for section in bench.SECTIONS}
+    found = {section: [entry["name"] for entry in record[section]] for section in bench.PARTS}
     assert found == {"shapes": ["other"], "recurrence": ["other"], "overhead": [], "growth": []}
 
 
@@ -77,7 +77,7 @@ def test_a_red_check_is_told_in_a_line_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("device=tpu", "device: expected cpu or cuda, found 'tpu'"),
+        ("device=tpu", "device: expected 'cpu' or 'cuda', found 'tpu'"),
         ("shapes=foo", "shapes: expected some of small, other, found 'foo'"),
         ("shapes=", "shapes: expected some of small, other, found ''"),
         (
@@ -88,13 +88,13 @@ def test_a_red_check_is_told_in_a_line_and_nothing_is_written(
         ("budget=long", "budget: expected a whole number from 1 on, found 'long'"),
         ("threads=-1", "threads: expected a whole number from 1 on, found '-1'"),
         ("speed=high", "speed=high: expected task=..., device=..., shapes=..., sections=..., contexts=..., "),
-        ("task=encode", "task: expected decode, or no task= to measure whole models, found 'encode'"),
+        ("task=encode", "task: expected 'decode', found 'encode'"),
         ("task=decode shapes=small", "shapes: expected it without task=decode"),
         ("task=decode sections=growth", "sections: expected it without task=decode"),
         ("contexts=16", "contexts: expected it beside task=decode"),
-        ("task=decode contexts=16,0", "contexts: expected a whole number from 1 on, found '0'"),
-        ("task=decode contexts=", "contexts: expected a whole number from 1 on, found ''"),
-        ("task=decode device=tpu", "device: expected cpu or cuda, found 'tpu'"),
+        ("task=decode contexts=16,0", "contexts: expected whole numbers from 1 on such as 1,2,3, found '0'"),
+        ("task=decode contexts=", "contexts: expected whole numbers from 1 on such as 1,2,3, found ''"),
+        ("task=decode device=tpu", "device: expected 'cpu' or 'cuda', found 'tpu'"),
         ("repeats=1 repeats=2", "repeats: expected once, found twice"),
     ],
 )
@@ -164,4 +164,4 @@ def test_a_contender_that_is_wrong_stops_generation(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here is one")
 def test_without_a_cuda_device_cuda_is_refused(sru_repro: Command, tmp_path: Path) -> None:
     called = sru_repro("bench", "device=cuda", cwd=tmp_path)
-    assert called.status == 2 and "expected a CUDA device, found none" in called.err
+    assert called.status == 2 and "expected a CUDA GPU, found none" in called.err

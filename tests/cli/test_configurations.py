@@ -15,12 +15,14 @@ import pytest
 from omegaconf import OmegaConf
 
 from sru_repro import models
-from sru_repro.cli import compose, tables
-from sru_repro.cli.compose import CONF, composed, tasks
+from sru_repro.cli import tables
+from sru_repro.cli.compose import composed, tasks
 from sru_repro.cli.tables import load_table, table_names
+from sru_repro.core import layout
 
 Command = Callable[..., Any]
 
+CONF = layout.conf_folder()
 ROWS = sorted(f"{path.parent.name}/{path.stem}" for path in (CONF / "experiment").glob("*/*.yaml"))
 TABLE_1 = {
     **{"sru2": 204_034, "sru4": 303_362, "sru8": 502_018, "lstm": 352_514, "cnn": 360_902},
@@ -138,9 +140,7 @@ def by_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of conf/ in which the quickstart has rows of its own for short and smoke runs; the place of its table."""
     conf = tmp_path / "conf"
     shutil.copytree(CONF, conf)
-    for module in (compose, tables):
-        monkeypatch.setattr(module, "CONF", conf)
-    monkeypatch.setattr(tables, "TABLES", conf / "table")
+    monkeypatch.setattr(layout, "conf_folder", lambda: conf)
     (conf / "experiment/little").mkdir()
     for row in ("sru", "lstm"):
         text = (conf / f"experiment/quickstart/{row}.yaml").read_text()
@@ -161,11 +161,11 @@ def test_rows_by_profile(by_profile: Path) -> None:
     assert table.row_names("paper") == ["gru", "lstm", "qrnn", "sru"]
     assert table.row_names("short") == table.row_names("smoke") == ["lstm", "sru"]
     rows = tables.described(table)
-    assert [(row["name"], row["profiles"]) for row in rows[3:]] == [
+    assert [(row.name, row.profiles) for row in rows[3:]] == [
         *[("sru", ["paper"]), ("lstm", ["short", "smoke"]), ("sru", ["short", "smoke"])],
     ]
-    assert rows[3]["parameters"] > 10 * rows[5]["parameters"]
-    assert all("profiles" not in row for row in tables.described(load_table("sst")))
+    assert rows[3].plain()["parameters"] > 10 * rows[5].plain()["parameters"]
+    assert all(row.profiles is None for row in tables.described(load_table("sst")))
 
 
 def test_list_shows_the_rows_of_all_profiles_and_no_row_twice(
@@ -185,7 +185,7 @@ def test_list_shows_the_rows_of_all_profiles_and_no_row_twice(
         {key: row[key] for key in ("name", "label", "parameters", "config", "paper")} for row in rows
     ]
     on_sst = tables.described(load_table("again"))
-    assert on_sst[0]["parameters"] != rows[0]["parameters"], "counted on the table's own task"
+    assert on_sst[0].parameters != rows[0]["parameters"], "counted on the table's own task"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sru_repro.record import read_record
+from sru_repro.records.base import write
+from sru_repro.records.run import read_record
 from sru_repro.tasks import Step, task_class
 
 Command = Callable[..., Any]
@@ -18,7 +19,7 @@ Command = Callable[..., Any]
 def test_evaluate_finds_every_figure_identical(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
     called = sru_repro("evaluate", f"run={sst_run}", cwd=tmp_path)
     assert (called.status, called.err) == (0, "")
-    recorded = read_record(sst_run)["metrics"]
+    recorded = read_record(sst_run).plain()["metrics"]
     lines = [line.split() for line in called.out.splitlines()]
     assert [line[0] for line in lines] == ["val/loss", "val/accuracy", "test/loss", "test/accuracy"]
     for name, value, verdict in lines:
@@ -36,9 +37,9 @@ def test_evaluate_says_what_another_setting_makes_of_it(
 def test_evaluate_says_what_was_not_recorded(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
     shutil.copytree(sst_run, tmp_path / "run")
     record = read_record(sst_run)
-    del record["metrics"]["val/loss"]
-    record["metrics"]["test/loss"] = 0.5
-    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    del record.metrics["val/loss"]
+    record.metrics["test/loss"] = 0.5
+    write(record, tmp_path / "run/run.json")
     lines = sru_repro("evaluate", "run=run", cwd=tmp_path).out.splitlines()
     verdicts = [line.split(maxsplit=2)[2] for line in lines]
     assert verdicts == ["not recorded", "identical", "recorded 0.5", "identical"]

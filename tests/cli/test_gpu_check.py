@@ -1,6 +1,7 @@
 """`sru-repro gpu-check`: the rehearsal of every section; and one that fails, dies, hangs or has no time."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from sru_repro.gpu_check import SECTIONS
-from sru_repro.gpu_check import run as ledger
+from sru_repro.gpu_check import run as gpu_check
+from sru_repro.ops.launch_config import TABLE
+from sru_repro.records.gpu_manifest import SECTIONS
 from sru_repro.reporting.gpu.record import read_page
 
 Command = Callable[..., Any]
@@ -81,7 +83,7 @@ def test_a_section_that_fails_stops_no_other(sru_repro: Command, tmp_path: Path)
 BROKEN = """
 import os, signal, sys, time
 if "sru_repro.gpu_check" in sys.orig_argv:
-    from sru_repro.gpu_check import Piece, section, tune
+    from sru_repro.gpu_check import Piece, section
     section.LONGEST_S = float(os.environ["LONGEST"])
     known = {
         "fine": lambda seconds: {"cases": 1},
@@ -90,7 +92,7 @@ if "sru_repro.gpu_check" in sys.orig_argv:
         "after": lambda seconds: {"cases": 2},
         "hangs": lambda seconds: time.sleep(1000),
     }
-    tune.pieces = lambda options: [
+    section.pieces = lambda options: [
         Piece(name, known[name], weight=0.001 if name == "hangs" else 1.0) for name in os.environ["PIECES"].split()
     ]
 """
@@ -101,9 +103,9 @@ if "sru_repro.gpu_check" in sys.orig_argv:
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """`broken("fine dies")`: what the section consists of."""
     (tmp_path / "sitecustomize.py").write_text(BROKEN)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("LONGEST", "90")
-    monkeypatch.setattr(ledger, "GRACE_S", 1.0)
+    monkeypatch.setattr(gpu_check, "GRACE_S", 1.0)
     return lambda names: monkeypatch.setenv("PIECES", names)
 
 
@@ -157,24 +159,30 @@ def test_pages_of_another_machine_are_left_alone(sru_repro: Command, tmp_path: P
     sru_repro(*REHEARSE, "sections=tune", cwd=tmp_path)
     path = tmp_path / "pages/tune.json"
     content = json.loads(path.read_text())
-    content["card"]["name"] = "Another card"
+    content["card"]["name"] = "Another GPU"
     path.write_text(json.dumps(content))
     before = path.read_bytes()
     for words in (("sections=tune",), ("sections=tune", "fresh=true"), ("sections=correct",)):
         called = sru_repro(*REHEARSE, *words, cwd=tmp_path)
-        assert called.status == 2 and "found 'Another card'; name another folder by out=" in called.err
-        assert path.read_bytes() == before and len([*path.parent.glob("*.json")]) == 2  # and tilings.json
+        assert called.status == 2 and "found 'Another GPU'; name another folder by out=" in called.err
+        assert path.read_bytes() == before
+        assert sorted(other.name for other in path.parent.glob("*.json")) == [
+            "launch_configs.json",
+            "tune.json",
+        ]
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("device=cuda",), "device=cuda: expected a CUDA card, found none; device=cpu"),
-        ((), "gpu-check: expected a CUDA card, found none; rehearse=true runs everything"),
+        (("device=cuda",), "device=cuda: expected a CUDA GPU, found none; device=cpu"),
+        ((), "gpu-check: expected a CUDA GPU, found none; rehearse=true runs everything"),
         (("sections=speed,foo",), "sections: expected some of correct, speed, tune, train-sst,"),
         (("rehearse=yes",), "rehearse: expected true or false, found 'yes'"),
         (("rehearse=true", "budget=ten"), "budget: expected seconds, a whole number from 1 on, found 'ten'"),
-        (("device=tpu",), "device: expected cuda or cpu, found 'tpu'"),
+        (("device=tpu",), "device: expected 'cuda' or 'cpu', found 'tpu'"),
+        (("adopt=there", "fresh=true"), "adopt: expected no other key beside it, found fresh"),
+        (("adopt=nowhere",), "nowhere/tune.json: expected "),
         (
             ("foo=1",),
             "foo=1: expected sections=..., budget=..., out=..., device=..., data_dir=..., rehearse=...",
@@ -188,6 +196,14 @@ def test_bad_words_are_told_in_one_line(
     called = sru_repro("gpu-check", *words, cwd=tmp_path)
     assert called.status == 2 and called.err.startswith(f"sru-repro: {line}") and called.err.count("\n") == 1
     assert not any(tmp_path.iterdir())
+
+
+def test_a_rehearsal_is_not_adopted(sru_repro: Command, tmp_path: Path) -> None:
+    sru_repro(*REHEARSE, "sections=tune", cwd=tmp_path)
+    before = TABLE.read_bytes()
+    called = sru_repro("gpu-check", "adopt=pages", cwd=tmp_path)
+    assert called.status == 2 and "adopt=pages: expected what a GPU measured, found a rehearsal" in called.err
+    assert TABLE.read_bytes() == before
 
 
 def test_sigterm_ends_the_section_in_progress(tmp_path: Path, broken: Callable[[str], None]) -> None:

@@ -63,7 +63,7 @@ GPU_HOURS = {
 def row_of(name: str) -> dict[str, Any]:
     """What `list` says of a row."""
     table, _, row = name.partition("/")
-    return describe(table, row, table)
+    return describe(table, row, table).plain()
 
 
 @cache

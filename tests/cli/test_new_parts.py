@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from sru_repro import models, tasks
-from sru_repro.cli import compose, tables
-from sru_repro.cli import train as train_verb
-from sru_repro.record import read_record
+from sru_repro.core import layout
+from sru_repro.records.run import read_record
 
 Command = Callable[..., Any]
 
@@ -95,17 +94,16 @@ budgets:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of conf/ that the command reads, and folders `models` and `tasks` that it scans."""
-    shutil.copytree(compose.CONF, tmp_path / "conf")
-    for module in (compose, tables, train_verb):
-        monkeypatch.setattr(module, "CONF", tmp_path / "conf")
+    shutil.copytree(layout.conf_folder(), tmp_path / "conf")
+    monkeypatch.setattr(layout, "conf_folder", lambda: tmp_path / "conf")
     before = set(sys.modules)
     for package in (models, tasks):
         assert isinstance(package, ModuleType)
-        folder = tmp_path / package.__name__.split(".")[1]
-        folder.mkdir()
-        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+        scanned = tmp_path / package.__name__.split(".")[1]
+        scanned.mkdir()
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(scanned)])
     yield tmp_path
     for name in set(sys.modules) - before:
         if name in ("sru_repro.models.mean", "sru_repro.tasks.sign"):
@@ -113,45 +111,45 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_new_model_is_a_file_and_a_configuration(
-    place: Path, sru_repro: Command, small: tuple[str, ...]
+    folder: Path, sru_repro: Command, small: tuple[str, ...]
 ) -> None:
-    (place / "models/mean.py").write_text(MODEL)
-    (place / "conf/model/mean.yaml").write_text("name: mean\nscale: 2.0\n")
+    (folder / "models/mean.py").write_text(MODEL)
+    (folder / "conf/model/mean.yaml").write_text("name: mean\nscale: 2.0\n")
     words = [word for word in small if not word.startswith("model.")]
-    called = sru_repro("train", "model=mean", "hydra.run.dir=run", "trainer.max_steps=2", *words, cwd=place)
+    called = sru_repro("train", "model=mean", "hydra.run.dir=run", "trainer.max_steps=2", *words, cwd=folder)
     assert called.status == 0, called.err
-    record = read_record(place / "run")
+    record = read_record(folder / "run").plain()
     assert record["row"] == "mean" and record["epochs"][-1]["step"] == 2
     assert record["parameters"] == 2 * 301
-    sweep = sru_repro("train", "-m", "model=mean", "model.scale=0,1", *words, cwd=place)
+    sweep = sru_repro("train", "-m", "model=mean", "model.scale=0,1", *words, cwd=folder)
     assert sweep.status == 1 and "model.scale: expected greater than 0, found 0" in sweep.err
     assert (
         "models: cnn, gru, lstm, mean, mingru, qrnn, sru, srupp, transformer_xl"
-        in sru_repro("list", cwd=place).out
+        in sru_repro("list", cwd=folder).out
     )
-    evaluated = sru_repro("evaluate", "run=run", cwd=place)
+    evaluated = sru_repro("evaluate", "run=run", cwd=folder)
     assert evaluated.out.count("identical") == 4
-    assert sru_repro("predict", "run=run", "text=superb", cwd=place).status == 0
-    refused = sru_repro("train", "model=mean", "task=quickstart", cwd=place)
+    assert sru_repro("predict", "run=run", "text=superb", cwd=folder).status == 0
+    refused = sru_repro("train", "model=mean", "task=quickstart", cwd=folder)
     assert refused.status == 2 and "expected a causal model, found model=mean" in refused.err
 
 
-def test_a_new_task_is_a_file_and_a_configuration(place: Path, sru_repro: Command) -> None:
-    (place / "tasks/sign.py").write_text(TASK)
-    (place / "conf/task/sign.yaml").write_text(SIGN)
+def test_a_new_task_is_a_file_and_a_configuration(folder: Path, sru_repro: Command) -> None:
+    (folder / "tasks/sign.py").write_text(TASK)
+    (folder / "conf/task/sign.yaml").write_text(SIGN)
     words = ("profile=smoke", "logger=csv", "trainer=cpu", "model.hidden_size=4")
-    called = sru_repro("train", "task=sign", "hydra.run.dir=run", *words, cwd=place)
+    called = sru_repro("train", "task=sign", "hydra.run.dir=run", *words, cwd=folder)
     assert called.status == 0, called.err
-    record = read_record(place / "run")
+    record = read_record(folder / "run").plain()
     assert record["task"] == "sign" and record["epochs"][-1]["step"] == 2
     assert 0 <= record["metrics"]["test/accuracy"] <= 1
-    sweep = sru_repro("train", "-m", "task=sign", "model=sru,lstm,gru,qrnn", *words, cwd=place)
+    sweep = sru_repro("train", "-m", "task=sign", "model=sru,lstm,gru,qrnn", *words, cwd=folder)
     assert sweep.status == 0, sweep.err
-    assert sru_repro("evaluate", "run=run", cwd=place).out.count("identical") == 4
+    assert sru_repro("evaluate", "run=run", cwd=folder).out.count("identical") == 4
 
 
-def test_a_file_with_two_models_is_named(place: Path, sru_repro: Command) -> None:
-    (place / "models/mean.py").write_text(MODEL + "\n\nclass Second(Mean):\n    pass\n")
-    (place / "conf/model/mean.yaml").write_text("name: mean\nscale: 2.0\n")
-    called = sru_repro("train", "model=mean", cwd=place)
+def test_a_file_with_two_models_is_named(folder: Path, sru_repro: Command) -> None:
+    (folder / "models/mean.py").write_text(MODEL + "\n\nclass Second(Mean):\n    pass\n")
+    (folder / "conf/model/mean.yaml").write_text("name: mean\nscale: 2.0\n")
+    called = sru_repro("train", "model=mean", cwd=folder)
     assert called.status == 2 and "models/mean.py: expected one subclass of Encoder, found 2" in called.err

@@ -194,4 +194,4 @@ def test_a_check_is_not_begun_without_a_pack_or_a_card(tmp_path: Path) -> None:
         ).returncode
         == 0
     ):
-        assert refused(str(pack), PYTHON=sys.executable).startswith("expected a CUDA card that PyTorch ")
+        assert refused(str(pack), PYTHON=sys.executable).startswith("expected a CUDA GPU that PyTorch ")

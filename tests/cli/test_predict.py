@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sru_repro.record import read_record
+from sru_repro.records.base import write
+from sru_repro.records.run import read_record
 
 Command = Callable[..., Any]
 
@@ -17,7 +18,7 @@ RAW = 'quotes "and \' these", commas, [brackets] (round) {curly} a=b ==, $x ${y}
 
 
 def test_a_sentence_is_classified(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
-    assert read_record(sst_run)["metrics"]["test/accuracy"] > 0.99
+    assert read_record(sst_run).plain()["metrics"]["test/accuracy"] > 0.99
     for word, label in (("Superb", "positive"), ("awful", "negative")):
         called = sru_repro(
             "predict", f"run={sst_run}", f"text={word} as it goes on for a while.", cwd=tmp_path
@@ -78,8 +79,8 @@ def test_a_run_is_used_without_its_data_and_from_another_place(
 ) -> None:
     shutil.copytree(sst_run, tmp_path / "moved")
     record = read_record(sst_run)
-    record["config"]["data_dir"] = "nowhere"
-    (tmp_path / "moved/run.json").write_text(json.dumps(record))
+    record.config["data_dir"] = "nowhere"
+    write(record, tmp_path / "moved/run.json")
     words = ("text=superb", "--json")
     moved = sru_repro("predict", "run=moved", *words, cwd=tmp_path)
     assert moved.out == sru_repro("predict", f"run={sst_run}", *words, cwd=tmp_path).out
@@ -118,8 +119,8 @@ def test_a_text_from_a_pipe_is_the_text_without_its_line_end(
 def test_a_run_of_a_card_is_used_without_one(sru_repro: Command, byte_run: Path, tmp_path: Path) -> None:
     shutil.copytree(byte_run, tmp_path / "run")
     record = read_record(byte_run)
-    record["config"]["trainer"] |= {"accelerator": "cuda", "precision": "bf16-mixed"}
-    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    record.config["trainer"] |= {"accelerator": "cuda", "precision": "bf16-mixed"}
+    write(record, tmp_path / "run/run.json")
     called = sru_repro("predict", "run=run", "text=import os", cwd=tmp_path)
     assert called.status == 0, called.err
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from sru_repro.cli import campaign, compose, tables, train
+from sru_repro.cli import campaign
 from sru_repro.cli.bar import Bar, makespan
-from sru_repro.core import machine
+from sru_repro.core import layout, machine
 from sru_repro.core.interrupt import Signals
 from sru_repro.data.sentences.examples import Splits
 from sru_repro.data.sentences.sst import load_sst
-from sru_repro.record import read_record
+from sru_repro.records.run import RunRecord, Throughput, read_record
 from sru_repro.tasks import sentences
 from sru_repro.training import run
 
@@ -80,7 +80,7 @@ def test_finished_runs_are_skipped_and_changed_ones_are_made_again(
 
     table(SMOKE, "rows=lstm", "model.dropout=0.1")
     assert runs_made[4:] == folders[1:]
-    assert read_record(tmp_path / "work" / folders[1])["config"]["model"]["dropout"] == 0.1
+    assert read_record(tmp_path / "work" / folders[1]).plain()["config"]["model"]["dropout"] == 0.1
 
     copy = tmp_path / "data"
     shutil.copytree(data, copy)
@@ -158,7 +158,7 @@ def test_cross_validation_makes_a_run_of_every_fold(
     called = calls("folds=0,9")
     assert called.status == 0, called.err
     assert runs_made == [f"runs/{task}/sru2/smoke/seed1/fold{fold}" for task in SENTENCES for fold in (0, 9)]
-    assert read_record(tmp_path / runs_made[1])["fold"] == 9
+    assert read_record(tmp_path / runs_made[1]).plain()["fold"] == 9
     assert calls("folds=0,9").out.count("10 of them done") == 1 and len(runs_made) == 10
     assert calls("folds=10").err.startswith(
         "sru-repro: task.fold: expected less than or equal to 9, found 10"
@@ -191,17 +191,15 @@ def test_quickstart_ends_with_table_and_picture_and_a_clean_checkout(
 def by_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy of conf/ in which the quickstart has a small row of its own for smoke runs."""
     conf = tmp_path / "conf"
-    shutil.copytree(tables.CONF, conf)
-    for module in (compose, tables, train):
-        monkeypatch.setattr(module, "CONF", conf)
-    monkeypatch.setattr(tables, "TABLES", conf / "table")
+    shutil.copytree(layout.conf_folder(), conf)
+    monkeypatch.setattr(layout, "conf_folder", lambda: conf)
     (conf / "experiment/little").mkdir()
     row = (conf / "experiment/quickstart/sru.yaml").read_text()
     little = row.replace("row: sru", "row: tiny").replace("hidden_size: 256", "hidden_size: 8")
     (conf / "experiment/little/tiny.yaml").write_text(little)
-    place = conf / "table/quickstart.yaml"
+    quickstart = conf / "table/quickstart.yaml"
     rows = "rows: {paper: quickstart, short: quickstart, smoke: little}"
-    place.write_text(place.read_text().replace("rows: quickstart", rows))
+    quickstart.write_text(quickstart.read_text().replace("rows: quickstart", rows))
 
 
 @pytest.mark.usefixtures("by_profile", "no_files")
@@ -210,7 +208,7 @@ def test_a_profile_runs_its_own_rows(sru_repro: Command, runs_made: list[str], t
     called = sru_repro(*words, cwd=tmp_path)
     assert called.status == 0, called.err
     assert runs_made == ["runs/quickstart/tiny/smoke/seed1"]
-    assert read_record(tmp_path / runs_made[0])["config"]["model"]["hidden_size"] == 8
+    assert read_record(tmp_path / runs_made[0]).plain()["config"]["model"]["hidden_size"] == 8
     page = (tmp_path / "runs/quickstart/quickstart.md").read_text()
     assert "| tiny | " in page and "| lstm | " not in page
     assert "not run yet" not in page, "here nobody looks at the records of other profiles"
@@ -231,11 +229,11 @@ def test_a_profile_runs_its_own_rows(sru_repro: Command, runs_made: list[str], t
 def test_expected_is_the_first_limit_at_the_pace_of_earlier_runs(
     limits: dict[str, float], expected: float
 ) -> None:
-    def earlier(size: int, profile: str, step_ms: float, **changes: Any) -> dict[str, Any]:
-        throughput = {"step_ms": step_ms, "seconds_per_epoch": step_ms / 2, "tokens_per_s": 1e4}
-        model = {"hidden_size": size}
-        told = {"task": "enwik8", "row": "sru", "profile": profile, "config": {"model": model}}
-        return told | {"throughput": throughput} | changes
+    def earlier(size: int, profile: str, step_ms: float, task: str = "enwik8") -> RunRecord:
+        throughput = Throughput(step_ms=step_ms, seconds_per_epoch=step_ms / 2, tokens_per_s=1e4)
+        config = {"model": {"hidden_size": size}}
+        named = RunRecord(state="running", task=task, row="sru", profile=profile, seed=1, config=config)
+        return named.model_copy(update={"throughput": throughput})
 
     trainer = SimpleNamespace(**({"max_seconds": 0.0, "max_steps": 0, "max_epochs": 0} | limits))
     config: Any = SimpleNamespace(
@@ -308,11 +306,11 @@ def test_side_by_side_every_run_has_its_share_of_the_cores_and_says_so(
     start = subprocess.Popen
 
     def stand_in(words: list[str], **options: Any) -> Any:
-        folder = words[-2].removeprefix("hydra.run.dir=")
+        folder = words[-1].removeprefix("hydra.run.dir=")
         return start([sys.executable, "-c", program, folder, others[folder]], **options)
 
     monkeypatch.setattr(subprocess, "Popen", stand_in)
-    monkeypatch.setattr(campaign.machine, "cores", lambda: 6)
+    monkeypatch.setattr(machine, "cores", lambda: 6)
     with Bar("two", {job.folder: None for job in jobs}, 2) as bar:
         found = {job.folder.name: status for job, status in campaign._finished(jobs, 2, bar, Signals())}
     assert found == {"a": 0, "b": 3}

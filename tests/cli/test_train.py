@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sru_repro.record import read_record
+from sru_repro.records.run import read_record
 from sru_repro.training.module import TaskModule
 
 Command = Callable[..., Any]
@@ -20,7 +20,7 @@ QUICK = (
 
 def records(folder: Path) -> dict[str, dict[str, Any]]:
     """The records of all runs below a folder, by model and seed."""
-    found = [read_record(path) for path in folder.rglob("run.json")]
+    found = [read_record(path).plain() for path in folder.rglob("run.json")]
     return {f"{record['config']['model']['name']} {record['seed']}": record for record in found}
 
 
@@ -33,7 +33,7 @@ def test_a_run_lies_where_its_task_row_profile_and_seed_say(
     assert folder.name.startswith("seed3-")
     assert {path.name for path in folder.iterdir()} == {"run.json", "metrics.csv", "checkpoints", "log.txt"}
     assert len(called.err.splitlines()) == 2 and "test/accuracy" in called.err
-    record = read_record(folder)
+    record = read_record(folder).plain()
     assert record["overrides"] == [*small, "seed=3"]
     assert record["data"]["vectors"] == "three.300d.txt" and "cover" in record["data"]["notes"][-1]
 
@@ -75,7 +75,7 @@ def test_one_bad_member_does_not_stop_the_others(
     assert said[2].startswith("sru-repro: 2 of 3 runs failed: ") and rest.split()[0] in said[2]
     assert "Traceback" not in called.err
     states = {
-        r["config"]["model"]["hidden_size"]: r["state"] for r in map(read_record, tmp_path.rglob("run.json"))
+        run.config["model"]["hidden_size"]: run.state for run in map(read_record, tmp_path.rglob("run.json"))
     }
     assert states == {5: "failed", 8: "finished"}
     assert len(list((tmp_path / "runs/quickstart/sru/smoke").iterdir())) == 2, "no empty folder"
@@ -93,7 +93,7 @@ def test_a_failing_run_says_one_line_and_keeps_its_traceback(
     assert (called.status, called.out) == (1, "")
     assert called.err == f"sru-repro: IndexError: out of (traceback in {log})\n"
     assert "Traceback" in log.read_text() and "in step" in log.read_text()
-    assert read_record(tmp_path / "run")["state"] == "failed"
+    assert read_record(tmp_path / "run").plain()["state"] == "failed"
 
 
 def test_a_loss_that_is_no_number_is_one_line(

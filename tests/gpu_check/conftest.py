@@ -1,4 +1,4 @@
-"""A card that is pretended: whatever asks for CUDA gets the CPU, so that the lines for a card run on any machine."""
+"""A GPU that is pretended: whatever asks for CUDA gets the CPU, so that the lines for a GPU run on any machine."""
 
 import time
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
 from sru_repro.bench import alone, authors, contenders, overhead
-from sru_repro.gpu_check import card
+from sru_repro.gpu_check import gpu
 from sru_repro.ops import cpp, cuda, cuda_driver, dispatch
 
 
 class _OnCPU(TorchFunctionMode):
-    """Every function of torch that is asked for a card."""
+    """Every function of torch that is asked for a GPU."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = tree_map(_moved, (args, kwargs or {}))
@@ -46,7 +46,7 @@ class _Event:
 
 
 def _named_or_run(name: str) -> Any:
-    """The CUDA back end names its kernels as it would on a card; the CPU's kernels compute."""
+    """The CUDA back end names its kernels as it would on a GPU; the CPU's kernels compute."""
 
     def call(*arguments: Any) -> Any:
         return getattr(cuda if cuda._named is not None else cpp, name)(*arguments)
@@ -55,12 +55,12 @@ def _named_or_run(name: str) -> Any:
 
 
 @pytest.fixture
-def pretended_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The list of the variants whose machine code was asked for."""
     stream = torch.cuda.Stream
     built: list[Any] = []
     properties = SimpleNamespace(
-        name="A pretended card", major=9, minor=0, multi_processor_count=132, total_memory=80 << 30
+        name="A pretended GPU", major=9, minor=0, multi_processor_count=132, total_memory=80 << 30
     )
 
     def cubin(variant: Any, architecture: str) -> bytes:
@@ -96,7 +96,7 @@ def pretended_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     monkeypatch.setattr(dispatch, "module", lambda name: back_end if name == "cuda" else real(name))
     monkeypatch.setattr(dispatch, "FUSED", {"cpp": "cpu", "cuda": "cpu"})
     monkeypatch.setattr(cuda, "_multiprocessors", lambda index: 132)
-    monkeypatch.setattr(cuda, "_card", lambda index: properties.name)
+    monkeypatch.setattr(cuda, "_gpu", lambda index: properties.name)
     monkeypatch.setattr(cuda_driver, "cubin", cubin)
 
     def fail(device_type: str) -> None:
@@ -105,7 +105,7 @@ def pretended_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     for module in (authors, contenders):
         monkeypatch.setattr(module, "authors_package", fail)
     monkeypatch.setattr(alone, "backends", lambda device: ["cuda", "eager"])
-    for module in (card, overhead):
+    for module in (gpu, overhead):
         monkeypatch.setattr(module, "graph", lambda call, first=3: call)
     dispatch._fitting.cache_clear()
     with _OnCPU():

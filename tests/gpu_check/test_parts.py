@@ -1,6 +1,5 @@
-"""The parts of the ledger: the page and what is done again, the sanitizer's words, the tuner's table, the trainings."""
+"""The parts of the GPU check: the page and what is done again, the sanitizer's findings, the trainings."""
 
-import json
 import stat
 import sys
 from functools import partial
@@ -12,6 +11,7 @@ import pytest
 from sru_repro.cli.compose import composed
 from sru_repro.core import machine
 from sru_repro.core.errors import ConfigError, RunError
+from sru_repro.core.process import Training
 from sru_repro.gpu_check import (
     Failed,
     Options,
@@ -27,7 +27,7 @@ from sru_repro.gpu_check import (
 from sru_repro.gpu_check import page as pages
 from sru_repro.gpu_check.page import Page, bury
 from sru_repro.gpu_check.run import count
-from sru_repro.ops import tiling
+from sru_repro.ops import launch_config
 from sru_repro.reporting.gpu.record import read_page
 
 
@@ -40,7 +40,7 @@ def options(tmp_path: Path) -> Options:
 def pieces(monkeypatch: pytest.MonkeyPatch) -> list[Piece]:
     """What the section consists of: to be filled by a test."""
     found: list[Piece] = []
-    monkeypatch.setattr(tune, "pieces", lambda options: list(found))
+    monkeypatch.setattr(section, "pieces", lambda options: list(found))
     return found
 
 
@@ -96,17 +96,17 @@ def test_other_code_does_everything_again(
     assert ran == ["a", "b", "a", "b"]
 
 
-def test_a_card_that_broke_asks_for_a_fresh_process_and_is_not_tried_twice(
+def test_a_gpu_that_broke_asks_for_a_fresh_process_and_is_not_tried_twice(
     options: Options, pieces: list[Piece], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(seconds: float) -> dict[str, Any]:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     pieces += [Piece("breaks", fail), Piece("after", lambda seconds: {})]
-    monkeypatch.setattr(section.card, "broken", lambda device: True)
+    monkeypatch.setattr(section.gpu, "broken", lambda device: True)
     now = Options("tune", options.out, "cpu", rehearse=True, since="2000-01-01T00:00:00Z")
     assert section.carry_out(now) == section.AGAIN and states(options) == {"breaks": "failed"}
-    monkeypatch.setattr(section.card, "broken", lambda device: False)
+    monkeypatch.setattr(section.gpu, "broken", lambda device: False)
     assert section.carry_out(now) == section.FAILED and states(options) == {"breaks": "failed", "after": "ok"}
 
 
@@ -193,43 +193,16 @@ def test_a_wrong_kernel_is_told(options: Options, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(correct.kernels.correct, "results", off)
     with pytest.raises(RunError, match=r"wrong: back end \w+, sru \(length 1, .*output 0 is off by"):
-        kernels.grid(options, "sru")
+        kernels.grid(options, 1.0, "sru")
 
 
-def tuned(gain: float, columns: int, best: tuple[int, int, int] = (4, 2, 64)) -> dict[str, Any]:
-    row = {"kernel": "forward", "dtype": "bfloat16", "columns": columns, "step_bytes": 8, "gain": gain}
-    return {"name": f"forward/bfloat16/{columns}", "state": "ok", "values": {**row, "best": list(best)}}
-
-
-def page_of(*pieces: dict[str, Any], card: str = "A card") -> dict[str, Any]:
-    return {"card": {"name": card}, "pieces": [{"state": "ok", "values": {"rates": {}}}, *pieces]}
-
-
-def test_the_table_holds_what_beats_the_rule_and_the_later_page_counts() -> None:
-    first = page_of(tuned(1.2, 1024), tuned(1.01, 4096), tuned(1.5, 65536))
-    later = page_of(tuned(1.3, 1024, (2, 8, 32)), tuned(1.0, 65536))
-    other = page_of(tuned(1.1, 1024), card="Another card")
-    found = json.loads(tune.table([first, later, other]))
-    line = {"kernel": "forward", "dtype": "bfloat16", "columns": 1024, "step": 8}
-    assert found == {
-        "A card": [{**line, "tiling": [2, 8, 32]}],
-        "Another card": [{**line, "tiling": [4, 2, 64]}],
-    }
-    assert tune.table([page_of(tuned(1.0, 64))]) == "{}\n"
-
-
-def test_the_packaged_table_is_what_the_committed_evidence_gives() -> None:
-    pages = sorted((machine.ROOT / "results").glob("cuda/*/tune.json"))
-    assert tiling.TABLE.read_text() == tune.table([read_page(page) for page in pages])
-
-
-def test_every_cut_that_is_tried_can_be_compiled_for_a_thread() -> None:
+def test_every_launch_configuration_that_is_tried_can_be_compiled_for_a_thread() -> None:
     for kernel in ("forward", "backward"):
         for kind in tune.TYPES:
-            found = tune.cuts(kernel, kind)
+            found = tune.configs(kernel, kind)
             assert len(found) > 20 and len(set(found)) == len(found)
-            assert max(cut.columns for cut in found) * kind.itemsize == 16
-            assert max(cut.threads for cut in found) == tiling.MOST_THREADS
+            assert max(config.columns for config in found) * kind.itemsize == 16
+            assert max(config.threads for config in found) == launch_config.MOST_THREADS
 
 
 @pytest.mark.parametrize("name", list(training.GROUPS))
@@ -246,9 +219,13 @@ def test_every_training_of_the_plan_is_a_sound_configuration(name: str, tmp_path
 def test_a_run_that_failed_leaves_its_last_word(
     tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "log.txt").write_text("something\nsru-repro: the end\n")
-    told = training._told("small/sru", tmp_path, 2, None)
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho something\necho sru-repro: the end\nexit 2\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    run = Training(["experiment=small/sru"], tmp_path / "run")
+    assert run.wait(10) == 2
+    told = training._told("small/sru", run, None)
     assert (told["state"], told["error"]) == ("failed", "sru-repro: the end")
 
 

@@ -1,4 +1,4 @@
-// A CUDA driver for machines without a card, as far as ops/cuda_driver.py uses one: it keeps what it is told, and hands
+// A CUDA driver for machines without a GPU, as far as ops/cuda_driver.py uses one: it keeps what it is told, and hands
 // every launch to a function of the test's. Loaded as libcuda.so.1 by the real bindings.
 #include <cstdint>
 #include <cstring>

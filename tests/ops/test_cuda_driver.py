@@ -1,4 +1,4 @@
-"""How the CUDA kernels are loaded and launched, without a card: through NVIDIA's own bindings, by a driver that keeps
+"""How the CUDA kernels are loaded and launched, without a GPU: through NVIDIA's own bindings, by a driver that keeps
 what it is told (`fake_driver.cpp`) and runs the kernels compiled for the host (`host_shim.h`).
 
 What the bindings make of their arguments, the order of the calls, and the bytes that reach a kernel are the real ones.
@@ -29,7 +29,7 @@ fake = ctypes.CDLL("libcuda.so.1")
 torch.cuda.current_device = lambda: 0
 torch.cuda.get_device_capability = lambda index: (9, 0)
 torch._C._cuda_getCurrentRawStream = lambda index: 4242
-cuda._multiprocessors, cuda._card = lambda index: 1, lambda index: "a host"
+cuda._multiprocessors, cuda._gpu = lambda index: 1, lambda index: "a host"
 cuda.launch = lambda variant, blocks, threads, call, index: cuda_driver.launch(variant, blocks, threads, call, 0)
 told = []
 
@@ -114,7 +114,7 @@ def test_kernels_are_loaded_once_and_launched_with_their_arguments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cuda, "_multiprocessors", lambda index: 1)
-    monkeypatch.setattr(cuda, "_card", lambda index: "a host")
+    monkeypatch.setattr(cuda, "_gpu", lambda index: "a host")
     (tmp_path / "kernels").mkdir()
     monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "kernels")
     names, library = host_library(tmp_path)

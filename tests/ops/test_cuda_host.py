@@ -25,7 +25,7 @@ from torch import Tensor
 from sru_repro import ops
 from sru_repro.ops import build, cuda, cuda_driver
 from sru_repro.ops.cuda_driver import Variant
-from sru_repro.ops.tiling import Tiling, tiled
+from sru_repro.ops.launch_config import LaunchConfig, launched
 
 BOTH = {"bidirectional": True}
 WINDOW = 64
@@ -35,19 +35,19 @@ PASSES = ("forward", "backward")
 
 @dataclass(frozen=True)
 class Case:
-    """A call of `conftest.random_call`, its types, and how the work is cut (None: as `ops.tiling` says)."""
+    """A call of `conftest.random_call`, its types, and its launch configuration (None: as the rule says)."""
 
     cell: str
     shape: tuple[int, int, int] = (5, 3, 4)  # L, B, features of one direction
     options: dict[str, Any] = field(default_factory=dict)
     u: torch.dtype = torch.float32
     rest: torch.dtype | None = None  # of the other inputs; None: as U
-    cut: Tiling | None = None
+    config: LaunchConfig | None = None
 
     def __str__(self) -> str:
         words = [self.cell, str(self.shape), *(f"{k}={v}" for k, v in self.options.items())]
         words += [str(kind).removeprefix("torch.") for kind in (self.u, self.rest) if kind]
-        return "-".join([*words, *("x".join(map(str, cut)) for cut in [self.cut] if cut)])
+        return "-".join([*words, *("x".join(map(str, config)) for config in [self.config] if config)])
 
     def run(
         self, make_call: Any, change: Callable[[Any], Any] = lambda call: call
@@ -55,8 +55,8 @@ class Case:
         """The call in the types of the case, and what `passes` gives for it."""
         length, batch, size = self.shape
         call = cast(make_call(self.cell, length, batch, size, **self.options), self)
-        cut = {} if self.cut is None else dict.fromkeys(PASSES, self.cut)
-        with tiled(**cut):
+        config = {} if self.config is None else dict.fromkeys(PASSES, self.config)
+        with launched(**config):
             return call, passes(change(call))
 
 
@@ -64,36 +64,41 @@ def cases() -> Iterator[Case]:
     for cell, spec in ops.CELLS.items():
         highway = spec.output == "highway"
         everything = BOTH | {"activation": "tanh", "mask": highway, "padding": True}
-        yield Case(cell, cut=Tiling(1, 2, 32))
-        yield Case(cell, (19, 3, 37), everything, cut=Tiling(1, 8, 64))
+        yield Case(cell, config=LaunchConfig(1, 2, 32))
+        yield Case(cell, (19, 3, 37), everything, config=LaunchConfig(1, 8, 64))
         yield Case(cell, (1, 1, 131), BOTH, torch.float64)
-        yield Case(cell, (9, 2, 12), everything, torch.bfloat16, cut=Tiling(4, 2, 32))
-        yield Case(cell, (11, 3, 20), everything, torch.float64, cut=Tiling(1, 2, 64))
-        yield Case(cell, (8, 5, 16), BOTH, torch.float16, cut=Tiling(2, 4, 32))
+        yield Case(cell, (9, 2, 12), everything, torch.bfloat16, config=LaunchConfig(4, 2, 32))
+        yield Case(cell, (11, 3, 20), everything, torch.float64, config=LaunchConfig(1, 2, 64))
+        yield Case(cell, (8, 5, 16), BOTH, torch.float16, config=LaunchConfig(2, 4, 32))
         if highway:
             for skip in ("matrix", "none"):
-                yield Case(cell, (6, 3, 8), {"skip": skip, "mask": True}, cut=Tiling(4, 2, 32))
+                yield Case(cell, (6, 3, 8), {"skip": skip, "mask": True}, config=LaunchConfig(4, 2, 32))
     # Every length about the depth of the pipeline, and columns that leave a block half empty.
     for length in (1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13):
-        yield Case("sru", (length, 2, 37), {"padding": True}, cut=Tiling(1, 4, 64))
+        yield Case("sru", (length, 2, 37), {"padding": True}, config=LaunchConfig(1, 4, 64))
     for batch, size in ((1, 1), (1, 131), (7, 131), (64, 1)):
-        yield Case("sru", (5, batch, size), {"padding": True}, cut=Tiling(1, 4, 32))
-    for kind, cut in itertools.product((torch.float32, torch.bfloat16), (Tiling(1, 4, 32), Tiling(2, 4, 32))):
-        yield Case("sru", (10, 3, 8), {"per_step": True, "padding": True} | BOTH, kind, cut=cut)
+        yield Case("sru", (5, batch, size), {"padding": True}, config=LaunchConfig(1, 4, 32))
+    for kind, config in itertools.product(
+        (torch.float32, torch.bfloat16), (LaunchConfig(1, 4, 32), LaunchConfig(2, 4, 32))
+    ):
+        yield Case("sru", (10, 3, 8), {"per_step": True, "padding": True} | BOTH, kind, config=config)
     yield Case(
-        "sru", (10, 3, 6), {"per_step": True, "skip": "matrix", "activation": "tanh"}, cut=Tiling(2, 2, 32)
+        "sru",
+        (10, 3, 6),
+        {"per_step": True, "skip": "matrix", "activation": "tanh"},
+        config=LaunchConfig(2, 2, 32),
     )
-    for cut in (Tiling(1, 4, 32), Tiling(4, 2, 64)):  # as under autocast
-        yield Case("sru", (6, 4, 8), BOTH, torch.bfloat16, torch.float32, cut)
-        yield Case("sru", (6, 4, 8), {"mask": True}, torch.float16, torch.float32, cut)
+    for config in (LaunchConfig(1, 4, 32), LaunchConfig(4, 2, 64)):  # as under autocast
+        yield Case("sru", (6, 4, 8), BOTH, torch.bfloat16, torch.float32, config)
+        yield Case("sru", (6, 4, 8), {"mask": True}, torch.float16, torch.float32, config)
     # Eight columns of 16 bits are 16 bytes; a tuner may ask for them, the rule does not.
     for kind, rest in ((torch.bfloat16, torch.float32), (torch.float16, None)):
-        yield Case("sru", (9, 2, 16), BOTH | {"padding": True}, kind, rest, Tiling(8, 2, 32))
-    yield Case("qrnn_ifo", (6, 3, 8), BOTH, torch.bfloat16, cut=Tiling(8, 4, 32))
+        yield Case("sru", (9, 2, 16), BOTH | {"padding": True}, kind, rest, LaunchConfig(8, 2, 32))
+    yield Case("qrnn_ifo", (6, 3, 8), BOTH, torch.bfloat16, config=LaunchConfig(8, 4, 32))
     # Pairs of columns at most, where the directions meet at an odd pair; none where they meet at an odd column.
     for size in (10, 5):
-        yield Case("sru", (6, 3, size), BOTH, cut=Tiling(4, 2, 32))
-    # As `tiling` would cut them on a device of one multiprocessor: 1, 2 and 4 columns a thread, 8, 4 and 2 steps ahead.
+        yield Case("sru", (6, 3, size), BOTH, config=LaunchConfig(4, 2, 32))
+    # As the rule launches them on a device of one multiprocessor: 1, 2 and 4 columns a thread, 8, 4 and 2 steps ahead.
     for batch, size in ((2, 16), (13, 32), (26, 64)):
         yield Case("sru", (20, batch, size), BOTH)
 
@@ -138,7 +143,7 @@ def library(make_call: Any, folder: Path) -> ctypes.CDLL:
     found: dict[str, Variant] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cuda, "_multiprocessors", lambda _: 1)
-        patch.setattr(cuda, "_card", lambda _: "a host")
+        patch.setattr(cuda, "_gpu", lambda _: "a host")
         patch.setattr(cuda, "launch", lambda variant, *_: found.setdefault(symbol(variant), variant))
         for case in CASES:
             case.run(make_call)
@@ -173,7 +178,7 @@ def on_host(
         kernels[symbol(variant)](call, 0, blocks, threads)
 
     monkeypatch.setattr(cuda, "_multiprocessors", lambda _: 1)
-    monkeypatch.setattr(cuda, "_card", lambda _: "a host")
+    monkeypatch.setattr(cuda, "_gpu", lambda _: "a host")
     monkeypatch.setattr(cuda, "launch", launch)
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
@@ -227,7 +232,7 @@ def test_what_stands_at_padded_steps_goes_nowhere(make_call: Any, on_host: Any, 
 
 def test_layouts_and_addresses_do_not_matter(make_call: Any, on_host: Any) -> None:
     """Transposed arguments, and arguments that begin at an odd place in memory, where no wide access may go."""
-    case = Case("sru", (10, 3, 8), {"per_step": True, "padding": True} | BOTH, cut=Tiling(2, 4, 32))
+    case = Case("sru", (10, 3, 8), {"per_step": True, "padding": True} | BOTH, config=LaunchConfig(2, 4, 32))
     plain = case.run(make_call)[1]
 
     def transposed(_: str, value: Tensor) -> Tensor:
@@ -274,7 +279,7 @@ def big(launch: Callable[..., Any]) -> list[Tensor]:
     none = [None] * 7
     ahead = (u, *none[:3], c0, None, None, h, c_n, states, *none)
     back = (u, *none[:6], None, None, states, grad_h, grad_c_n, grad_u, *none[:3], grad_c0)
-    with pytest.MonkeyPatch.context() as patch, tiled(**dict.fromkeys(PASSES, Tiling(1, 2, 32))):
+    with pytest.MonkeyPatch.context() as patch, launched(**dict.fromkeys(PASSES, LaunchConfig(1, 2, 32))):
         patch.setattr(cuda, "launch", launch)
         for kernel, arrays in zip(PASSES, (ahead, back), strict=True):
             cuda._run(kernel, "qrnn_ifo", arrays, False, 1.0, True)

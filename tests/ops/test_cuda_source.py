@@ -13,7 +13,7 @@ import torch
 from sru_repro import ops
 from sru_repro.ops import build, cuda, cuda_driver
 from sru_repro.ops.cuda_driver import Variant
-from sru_repro.ops.tiling import tiling
+from sru_repro.ops.launch_config import rule
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 REGISTERS = 216
@@ -22,7 +22,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="NVRTC is locked for 
 
 
 def variants() -> Iterator[tuple[Variant, str]]:
-    """Every cell in both passes on every architecture; the ways to cut it take turns, the SRU has them all."""
+    """Every cell in both passes on every architecture; the ways to config it take turns, the SRU has them all."""
     f32, bf16 = torch.float32, torch.bfloat16
     kinds = [(f32, f32, 1, 8), (bf16, bf16, 2, 4), (f32, f32, 4, 2), (bf16, f32, 4, 2)]
     for architecture, kernel in itertools.product(ARCHITECTURES, ("forward", "backward")):
@@ -37,13 +37,15 @@ def variants() -> Iterator[tuple[Variant, str]]:
 
 
 def chosen() -> Iterator[Variant]:
-    """The SRU's kernels as `tiling` cuts them on an H200 (132 multiprocessors), from 1024 columns to a million."""
+    """The SRU's kernels as the rule launches them on an H200 (132 multiprocessors), from 1024 columns to a million."""
     kinds = (torch.float32, torch.bfloat16, torch.float64)
     for kind, kernel in itertools.product(kinds, ("forward", "backward")):
         step = cuda.step_bytes(kernel, kind, 3, kind)
         for columns in (1 << i for i in range(10, 21)):
-            cut = tiling(columns, 1 if kind == torch.float64 else 4, step, 128, 132)
-            yield Variant(kernel, "sru", kind, kind, "INPUT", False, True, False, cut.columns, cut.depth)
+            config = rule(columns, 1 if kind == torch.float64 else 4, step, 128, 132)
+            yield Variant(
+                kernel, "sru", kind, kind, "INPUT", False, True, False, config.columns, config.depth
+            )
 
 
 @linux
@@ -54,7 +56,7 @@ def test_nvrtc_compiles_without_spills(variant: Variant, architecture: str) -> N
 
 @linux
 @pytest.mark.parametrize("variant", sorted(set(chosen()), key=str), ids=str)
-def test_no_cut_that_is_chosen_spills(variant: Variant) -> None:
+def test_no_launch_configuration_that_is_chosen_spills(variant: Variant) -> None:
     check_report(variant, "sm_90")
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-Record = dict[str, Any]
-Factory = Callable[..., Record]
+from sru_repro.records.run import Paper, RunRecord
+from sru_repro.reporting.runs.line import Row
+
+Factory = Callable[..., RunRecord]
 
 # Name, label, parameters, the paper's numbers, seconds per epoch: paper's Table 1, our times made up.
 _SST: list[tuple[str, str, int, dict[str, list[float]], float, str]] = [
@@ -46,38 +48,39 @@ def _curve(best: float, seconds: float, epochs: int = 8) -> list[dict[str, float
 
 
 @pytest.fixture
-def rows() -> list[dict[str, Any]]:
+def rows() -> list[Row]:
     """The rows of the table on SST, as the config declares them."""
     return [
-        {
-            "name": name,
-            "label": label,
-            "parameters": size,
-            "paper": {
+        Row.model_validate(
+            {
+                "name": name,
                 "label": label,
                 "parameters": size,
-                "metric": metric,
-                "seconds": {"lstm": 2409, "sru2": 320}.get(name, 345),
-                "source": "SRU paper, Table 1",
-                "unconfirmed": False,
-                "deviation": "word vectors tuned" if name.endswith("tuned") else "",
-            },
-        }
+                "paper": {
+                    "label": label,
+                    "parameters": size,
+                    "metric": metric,
+                    "seconds": {"lstm": 2409, "sru2": 320}.get(name, 345),
+                    "source": "SRU paper, Table 1",
+                    "unconfirmed": False,
+                    "deviation": "word vectors tuned" if name.endswith("tuned") else "",
+                },
+            }
+        )
         for name, label, size, metric, _, _ in _SST
     ]
 
 
 @pytest.fixture
-def record(rows: list[dict[str, Any]]) -> Factory:
+def record(rows: list[Row]) -> Factory:
     """A factory of finished records: `record("sru2", seed, accuracy, fold=3, data={"share": 0.5})`."""
-    papers = {row["name"]: row["paper"] for row in rows}
+    papers = {row.name: row.paper for row in rows}
     costs = {name: (seconds, backend, size) for name, _, size, _, seconds, backend in _SST}
 
-    def make(row: str, seed: int = 1, accuracy: float = 0.815, /, **changes: Any) -> Record:
+    def make(row: str, seed: int = 1, accuracy: float = 0.815, /, **changes: Any) -> RunRecord:
         seconds, backend, size = costs[row]
         task = changes.get("task", "sst")
-        made: Record = {
-            "schema": 1,
+        made: dict[str, Any] = {
             "state": "finished",
             "error": None,
             "task": task,
@@ -110,7 +113,7 @@ def record(rows: list[dict[str, Any]]) -> Factory:
             "backend": backend,
             "headline": "test/accuracy",
             "epochs": _curve(accuracy + 0.004, seconds),
-            "best": {"epoch": 5},
+            "best": {"epoch": 5, "step": 5, "tokens": 5, "wall_s": 5.0},
             "metrics": {"val/accuracy": accuracy + 0.004, "test/accuracy": accuracy, "test/loss": 0.41},
             "throughput": {"tokens_per_s": 1_900_000 / seconds, "step_ms": 9.1, "seconds_per_epoch": seconds},
             "peak_bytes": 900 * 2**20,
@@ -121,13 +124,13 @@ def record(rows: list[dict[str, Any]]) -> Factory:
             made[key] = (
                 made[key] | value if isinstance(value, dict) and isinstance(made[key], dict) else value
             )
-        return made
+        return RunRecord.model_validate(made)
 
     return make
 
 
 @pytest.fixture
-def sst(record: Factory) -> list[Record]:
+def sst(record: Factory) -> list[RunRecord]:
     """Three seeds of every row of the SST table."""
     best = [0.79, 0.803, 0.806, 0.812, 0.815, 0.818, 0.811, 0.832]
     names = [name for name, *_ in _SST]
@@ -139,7 +142,7 @@ def sst(record: Factory) -> list[Record]:
 
 
 @pytest.fixture
-def cross_validation(record: Factory) -> list[Record]:
+def cross_validation(record: Factory) -> list[RunRecord]:
     """Two seeds x ten folds of two rows on CR."""
     return [
         record(name, seed, mean + 0.002 * fold + 0.001 * seed, task="cr", fold=fold)
@@ -150,7 +153,7 @@ def cross_validation(record: Factory) -> list[Record]:
 
 
 @pytest.fixture
-def language_models(record: Factory) -> list[Record]:
+def language_models(record: Factory) -> list[RunRecord]:
     """One seed of four byte-level language models, without a paper's number."""
     models = (
         ("lstm", "LSTM", 2.31, 61_000.0, "torch"),
@@ -189,7 +192,7 @@ def language_models(record: Factory) -> list[Record]:
                 },
             )
         )
-        made[-1]["paper"] = {"label": label}
+        made[-1].paper = Paper(label=label)
     return made
 
 
@@ -211,7 +214,7 @@ _LARGE: tuple[tuple[str, str, float, dict[str, Any]], ...] = (
 
 
 @pytest.fixture
-def enwik8_rows() -> list[dict[str, Any]]:
+def enwik8_rows() -> list[Row]:
     """The rows of a table of which the paper's profile has rows of its own."""
     large = [
         {
@@ -232,7 +235,8 @@ def enwik8_rows() -> list[dict[str, Any]]:
         {"name": name, "label": label, "parameters": 2_000_000, "paper": {"label": label}}
         for name, label, *_ in _SMALL
     ]
-    return [*large, *({**row, "profiles": ["short", "smoke"]} for row in small)]
+    every = [*large, *({**row, "profiles": ["short", "smoke"]} for row in small)]
+    return [Row.model_validate(row) for row in every]
 
 
 @pytest.fixture
@@ -241,23 +245,23 @@ def language_model(record: Factory) -> Factory:
 
     def make(
         row: str, seed: int, bpc: float, /, label: str = "", seconds: float = 240.0, **changes: Any
-    ) -> Record:
+    ) -> RunRecord:
         curve = [
-            {"epoch": 0, "step": 50 * k, "wall_s": seconds * k / 16, "val/bpc": bpc + 2 / k}
+            {"epoch": 0, "step": 50 * k, "tokens": k, "wall_s": seconds * k / 16, "val/bpc": bpc + 2 / k}
             for k in range(1, 17)
         ]
         data = {"description": "enwik8", "vectors": None, "comparable": True, "notes": ["one stream"]}
         told: dict[str, Any] = {"task": "enwik8", "table": "enwik8", "backend": "fused cpp"}
         told |= {"epochs": curve, "metrics": {"test/bpc": bpc}, "headline": "test/bpc", "data": data}
         made = record("lstm", seed, row=row, **(told | changes))
-        made["paper"] = {"label": label or row}
+        made.paper = Paper(label=label or row)
         return made
 
     return make
 
 
 @pytest.fixture
-def small_models(language_model: Factory) -> list[Record]:
+def small_models(language_model: Factory) -> list[RunRecord]:
     """One seed of each of the seven small models."""
     return [
         language_model(name, 1, bpc, label, throughput={"tokens_per_s": pace})
@@ -274,40 +278,50 @@ _READERS = (
 
 
 @pytest.fixture
-def reader_rows() -> list[Record]:
+def reader_rows() -> list[Row]:
     """Rows of the table on SQuAD, with what the paper says of them."""
     times = {"lstm3": {"encoder": 316, "total": 431}, "sru3": {"encoder": 58, "total": 159}}
     return [
-        {
-            "name": name,
-            "label": label,
-            "parameters": 2_020_710,
-            "paper": {
+        Row.model_validate(
+            {
+                "name": name,
                 "label": label,
-                "parameters": 2_000_000,
-                "metric": {"squad": f1},
-                "em": em,
-                "source": "SRU paper, Table 2",
-                "unconfirmed": ["em"] if name == "sru3" else [],
+                "parameters": 2_020_710,
+                "paper": {
+                    "label": label,
+                    "parameters": 2_000_000,
+                    "metric": {"squad": f1},
+                    "em": em,
+                    "source": "SRU paper, Table 2",
+                    "unconfirmed": ["em"] if name == "sru3" else [],
+                }
+                | ({"seconds_per_epoch": times[name]} if name in times else {}),
             }
-            | ({"seconds_per_epoch": times[name]} if name in times else {}),
-        }
+        )
         for name, label, _, _, f1, em, _ in _READERS
     ]
 
 
 @pytest.fixture
-def readers(record: Factory, reader_rows: list[Record]) -> list[Record]:
+def readers(record: Factory, reader_rows: list[Row]) -> list[RunRecord]:
     """One run by the clock of each reader: 1200 seconds, validated five times."""
     made = []
     for row, (name, _, f1, em, _, _, (total, encoder)) in zip(reader_rows, _READERS, strict=True):
         curve = [
-            {"epoch": 0, "step": 900 * k, "wall_s": 240.0 * k, "val/f1": f1 - 0.3 / k, "val/em": em - 0.3 / k}
+            {
+                "epoch": 0,
+                "step": 900 * k,
+                "tokens": k,
+                "wall_s": 240.0 * k,
+                "val/f1": f1 - 0.3 / k,
+                "val/em": em - 0.3 / k,
+            }
             for k in range(1, 6)
         ]
         run = record(
             "lstm",
             row=name,
+            paper=row.paper,
             task="squad",
             table="squad",
             backend="fused cpp",
@@ -316,8 +330,8 @@ def readers(record: Factory, reader_rows: list[Record]) -> list[Record]:
             parameters=2_020_710,
             config={"trainer": {"max_seconds": 1200}, "optim": {"lr": 0.003}},
             throughput={"seconds_per_epoch": total, "encoder_seconds_per_epoch": encoder},
+            metrics={"test/f1": f1, "test/em": em, "test/loss": 3.2},
             data={"description": "SQuAD 1.1, 87,599 questions"},
         )
-        run["metrics"] = {"test/f1": f1, "test/em": em, "test/loss": 3.2}
-        made.append(run | {"paper": row["paper"]})
+        made.append(run)
     return made

@@ -4,10 +4,11 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from sru_repro.records.base import write
+from sru_repro.records.run import RunRecord
 from sru_repro.reporting.runs.publish import publish
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "sst.ipynb"
@@ -18,11 +19,11 @@ def test_is_committed_without_outputs() -> None:
     assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in cells)
 
 
-def test_shows_table_and_picture(tmp_path: Path, record: Callable[..., dict[str, Any]]) -> None:
+def test_shows_table_and_picture(tmp_path: Path, record: Callable[..., RunRecord]) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     for row in ("lstm", "sru2"):
-        (tmp_path / "run.json").write_text(json.dumps(record(row)))
+        write(record(row), tmp_path / "run.json")
         publish(tmp_path, tmp_path / "results")
     (tmp_path / "notebooks").mkdir()
     shutil.copy(NOTEBOOK, tmp_path / "notebooks")

@@ -18,7 +18,7 @@ from sru_repro.cli.compose import composed
 from sru_repro.core.errors import ConfigError
 from sru_repro.data.text.streams import StreamBatches
 from sru_repro.data.text.symbols import Symbols
-from sru_repro.record import read_record
+from sru_repro.records.run import read_record
 from sru_repro.tasks import task_class
 from sru_repro.training.module import Totals
 
@@ -204,7 +204,7 @@ def test_every_model_trains_on_every_task_it_can(
         assert called.status == 2 and "expected a causal model, found model=cnn" in called.err
         return
     assert called.status == 0, called.err
-    record = read_record(tmp_path / "run")
+    record = read_record(tmp_path / "run").plain()
     key = {"sst": "accuracy", "enwik8": "bpc", "wikitext103": "ppl"}[task]
     assert record["headline"] == f"test/{key}" and math.isfinite(record["metrics"][f"test/{key}"])
     assert record["epochs"][-1]["step"] == 2
@@ -227,7 +227,7 @@ def run(corpora: Path, sru_repro: Command, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_run_is_measured_again_with_another_cut_and_another_window(run: Path, sru_repro: Command) -> None:
-    recorded = read_record(run / "run")["metrics"]["test/bpc"]
+    recorded = read_record(run / "run").plain()["metrics"]["test/bpc"]
 
     def test_bpc(*words: str) -> float:
         called = sru_repro("evaluate", "run=run", *words, cwd=run)

@@ -19,7 +19,7 @@ from sru_repro import models
 from sru_repro.cli.compose import composed
 from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data.squad.batches import make_reader_batch
-from sru_repro.record import read_record
+from sru_repro.records.run import read_record
 from sru_repro.tasks._reader import Alignment, Pooling, look_up
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import trained_task
@@ -89,7 +89,7 @@ def test_padding_changes_no_answer(model: str, squad_folder: Path) -> None:
 def test_two_steps_of_every_model(model: str, squad_folder: Path, sru_repro: Command, tmp_path: Path) -> None:
     words = [*words_of(model, squad_folder), "trainer.max_steps=2", f"hydra.run.dir={tmp_path}/run"]
     assert sru_repro("train", *words, cwd=tmp_path).status == 0
-    record = read_record(tmp_path / "run")
+    record = read_record(tmp_path / "run").plain()
     assert record["state"] == "finished" and 0 <= record["metrics"]["test/f1"] <= 1
     assert record["throughput"]["encoder_seconds_per_epoch"] > 0
     predictions = json.loads((tmp_path / "run/predictions.json").read_text())
@@ -180,7 +180,7 @@ def test_a_finished_run_answers_and_agrees_with_the_official_measure(
     words = [*words_of("sru", squad_folder), "trainer.max_steps=3", f"hydra.run.dir={folder}"]
     assert sru_repro("train", *words, cwd=tmp_path).status == 0
     written = json.loads((folder / "predictions.json").read_text())
-    record = read_record(folder)
+    record = read_record(folder).plain()
     em, f1 = official(json.loads((squad_folder / "squad/dev-v1.1.json").read_text()), written)
     assert abs(100 * record["metrics"]["test/em"] - em) < 1e-6
     assert abs(100 * record["metrics"]["test/f1"] - f1) < 1e-6

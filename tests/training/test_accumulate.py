@@ -12,7 +12,7 @@ import torch
 
 from sru_repro.core.interrupt import Interrupted
 from sru_repro.data.sentences.batches import TextBatch
-from sru_repro.record import read_record
+from sru_repro.records.run import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.fit import build_trainer, loader
 from sru_repro.training.module import TaskModule
@@ -76,7 +76,7 @@ def accumulated(configured: Configured, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_epochs_validations_and_points_count_steps(accumulated: Path) -> None:
-    record = read_record(accumulated)
+    record = read_record(accumulated).plain()
     # At step 9 the run ends, and what a run ends with is validated.
     assert [(e["epoch"], e["step"]) for e in record["epochs"]] == [(0, 2), (1, 4), (1, 6), (2, 8), (2, 9)]
     with (accumulated / "metrics.csv").open(newline="") as file:
@@ -92,7 +92,7 @@ def test_epochs_validations_and_points_count_steps(accumulated: Path) -> None:
 
 
 def test_throughput_is_that_of_steps(accumulated: Path) -> None:
-    record = read_record(accumulated)
+    record = read_record(accumulated).plain()
     throughput, seconds = record["throughput"], record["epochs"][-1]["wall_s"]
     assert throughput["step_ms"] == pytest.approx(1e3 * seconds / 9, rel=0.1)
     assert throughput["seconds_per_epoch"] == pytest.approx(3 * throughput["step_ms"] / 1e3, rel=1e-12)
@@ -100,14 +100,14 @@ def test_throughput_is_that_of_steps(accumulated: Path) -> None:
 
 def test_a_limit_in_steps_is_one_of_the_optimiser(configured: Configured, tmp_path: Path) -> None:
     words = ("trainer.accumulate=2", "trainer.max_epochs=0", "trainer.max_steps=4")
-    record = train(configured("lm", *words), tmp_path, [])
+    record = train(configured("lm", *words), tmp_path, []).plain()
     assert [entry["step"] for entry in record["epochs"]] == [3, 4]
     assert torch.load(tmp_path / LAST, weights_only=True)["global_step"] == 4
 
 
 def test_a_limit_in_time_ends_after_a_whole_step(configured: Configured, tmp_path: Path) -> None:
     words = ("trainer.accumulate=3", "trainer.max_epochs=0", "trainer.max_seconds=1e-9")
-    record = train(configured("lm", *words), tmp_path, [])
+    record = train(configured("lm", *words), tmp_path, []).plain()
     (entry,) = record["epochs"]
     assert (entry["step"], entry["tokens"]) == (1, 3 * 16 * 256)
     assert math.isfinite(record["metrics"]["test/loss"])

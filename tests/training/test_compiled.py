@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sru_repro.core.errors import RunError
-from sru_repro.record import read_record
+from sru_repro.records.run import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import evaluate, run_config, trained_task
 from sru_repro.training.run import train
@@ -42,19 +42,19 @@ def test_two_steps_give_the_losses_of_the_uncompiled_run(configured: Configured,
     assert graphs() > before, "nothing was compiled"
     found, expected = losses(tmp_path / "compiled"), losses(tmp_path / "plain")
     assert len(expected) == 3 and found == pytest.approx(expected, abs=1e-5)
-    assert compiled["metrics"]["test/loss"] == pytest.approx(plain["metrics"]["test/loss"], abs=1e-5)
+    assert compiled.metrics["test/loss"] == pytest.approx(plain.metrics["test/loss"], abs=1e-5)
 
     one, other = (
         torch.load(tmp_path / name / BEST, weights_only=True)["state_dict"] for name in ("plain", "compiled")
     )
     assert one.keys() == other.keys()
     config, record = run_config(tmp_path / "compiled")
-    assert trained_task(config, tmp_path / "compiled").published_parameters() == compiled["parameters"]
+    assert trained_task(config, tmp_path / "compiled").published_parameters() == compiled.parameters
     torch.compiler.reset()
     before = graphs()
     figures, _, _ = evaluate(config, tmp_path / "compiled")
     assert graphs() > before, "evaluation did not compile as the run did"
-    assert figures == pytest.approx({name: record["metrics"][name] for name in figures}, rel=1e-6)
+    assert figures == pytest.approx({name: record.metrics[name] for name in figures}, rel=1e-6)
 
 
 def test_a_compiler_that_is_missing_is_told_in_one_line(configured: Configured, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_compiler_that_is_missing_is_told_in_one_line(configured: Configured, 
         train(config, tmp_path / "compiled", [])
     line = str(failure.value)
     assert line.startswith(start) and line.endswith("; set trainer.compile=false") and "\n" not in line
-    record = read_record(tmp_path / "compiled")
+    record = read_record(tmp_path / "compiled").plain()
     assert record["state"] == "failed" and line in record["error"]
     with inductor.patch(missing), pytest.raises(RunError, match=f"^{start}"):
         evaluate(config, tmp_path / "plain")

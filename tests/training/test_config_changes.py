@@ -41,7 +41,7 @@ def test_only_what_a_result_depends_on_counts() -> None:
 def test_a_changed_row_is_not_compared_with_the_paper(
     overrides: list[str], why: str, configured: Callable[..., RunConfig], tmp_path: Path
 ) -> None:
-    record = train(configured("sst", PAPER, "trainer.max_epochs=1"), tmp_path, ["seed=1", *overrides])
+    record = train(configured("sst", PAPER, "trainer.max_epochs=1"), tmp_path, ["seed=1", *overrides]).plain()
     assert record["changed"] == overrides
     assert record["data"]["comparable"] is False  # 40 examples
     assert record["data"]["why_not"].endswith(why or "of each split")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sru_repro.core.errors import RunError
-from sru_repro.record import read_record
+from sru_repro.records.run import read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.run import train
 
@@ -61,7 +61,9 @@ def wandb(monkeypatch: pytest.MonkeyPatch) -> Stub:
 def test_a_run_is_named_grouped_and_tagged_for_people(
     configured: Configured, wandb: Stub, tmp_path: Path
 ) -> None:
-    record = train(configured("sst", "logger=wandb", "logger.tags=[mine]", "seed=4"), tmp_path / "run", [])
+    record = train(
+        configured("sst", "logger=wandb", "logger.tags=[mine]", "seed=4"), tmp_path / "run", []
+    ).plain()
     (run,) = wandb.runs
     assert run["project"] == "sru-repro" and run["group"] == "sst" and run["job_type"] == "train"
     assert run["name"] == "sru smoke seed 4" and run["tags"] == ["sru", "smoke", "mine"]
@@ -161,7 +163,7 @@ def test_without_the_package(
     monkeypatch.delitem(sys.modules, "wandb", raising=False)
     monkeypatch.setattr(builtins, "__import__", refuse)
     train(configured("sst", f"logger={logger}", "trainer.max_epochs=1"), tmp_path, [])
-    record = read_record(tmp_path)
+    record = read_record(tmp_path).plain()
     assert record["state"] == "finished"
     assert [note for note in record["notes"] if "wandb" in note] == (
         [] if logger == "csv" else ["wandb is not installed: no dashboard, curves are in metrics.csv"]
@@ -179,6 +181,8 @@ def test_the_package_itself_offline_and_without_a_question(
     ends = time.monotonic() + 60
     while kept.stat().st_size <= 1000 and time.monotonic() < ends:
         time.sleep(0.1)
-    assert kept.stat().st_size > 1000 and folder.name.endswith(read_record(tmp_path / "run")["wandb_id"])
+    assert kept.stat().st_size > 1000 and folder.name.endswith(
+        read_record(tmp_path / "run").plain()["wandb_id"]
+    )
     out, err = capfd.readouterr()
     assert out == "" and "wandb" not in err

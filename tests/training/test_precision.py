@@ -1,4 +1,4 @@
-"""Mixed precision, which is what `trainer=auto` means on a card, tried on the CPU."""
+"""Mixed precision, which is what `trainer=auto` means on a GPU, tried on the CPU."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def test_bf16_trains_and_comes_close_to_float32(
     losses = []
     for precision in ("32-true", "bf16-mixed"):
         words = (f"model={model}", f"trainer.precision={precision}", "trainer.max_epochs=1")
-        record = train(configured(task, *words), tmp_path / precision, [])
+        record = train(configured(task, *words), tmp_path / precision, []).plain()
         assert record["config"]["trainer"]["precision"] == precision
         losses.append(record["metrics"]["test/loss"])
     assert math.isclose(*losses, rel_tol=0.02)

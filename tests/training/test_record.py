@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from sru_repro.core.errors import ConfigError, RunError
-from sru_repro.record import read_record
+from sru_repro.records.run import RunRecord, read_record
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import evaluate, run_config, trained_task
 from sru_repro.training.run import train
-from sru_repro.training.run_folder import RunRecord, is_done
+from sru_repro.training.run_folder import RunFolder, is_done
 from sru_repro.training.weights import BEST, LAST
 
 Configured = Callable[..., RunConfig]
@@ -32,7 +32,7 @@ def finished(request: pytest.FixtureRequest, configured: Configured, tmp_path_fa
 
 
 def test_the_record_says_what_a_number_depends_on(finished: Path) -> None:
-    record = read_record(finished)
+    record = read_record(finished).plain()
     task = record["task"]
     assert record["state"] == "finished" and record["error"] is None
     assert (record["seed"], record["profile"], record["row"], record["fold"]) == (1, "smoke", "sru", None)
@@ -57,7 +57,7 @@ def test_the_record_says_what_a_number_depends_on(finished: Path) -> None:
 
 
 def test_figures_carry_the_names_of_the_dashboard(finished: Path) -> None:
-    record = read_record(finished)
+    record = read_record(finished).plain()
     names = {"loss", "accuracy"} if record["task"] == "sst" else {"loss", "bpc"}
     speed = {"throughput/tokens_per_s", "throughput/step_ms"}
     assert (
@@ -78,7 +78,7 @@ def test_figures_carry_the_names_of_the_dashboard(finished: Path) -> None:
 
 
 def test_curves_hold_training_and_validation(finished: Path) -> None:
-    record = read_record(finished)
+    record = read_record(finished).plain()
     with (finished / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["val/loss"] for row in rows if row["val/loss"]] == [
@@ -100,7 +100,7 @@ def test_an_epochs_training_loss_is_that_of_all_its_steps(finished: Path) -> Non
         nats += float(row["train/loss"]) * (share[0] if finished.name.startswith("sst") else share[1])
         before = int(row["step"]), int(row["tokens"])
     mean = nats / (before[0] if finished.name.startswith("sst") else before[1])
-    assert read_record(finished)["epochs"][0]["train/loss"] == pytest.approx(mean, rel=1e-12)
+    assert read_record(finished).plain()["epochs"][0]["train/loss"] == pytest.approx(mean, rel=1e-12)
 
 
 def test_checkpoints_hold_plain_types(finished: Path) -> None:
@@ -126,22 +126,23 @@ def test_log_holds_a_line_a_validation_and_the_result(finished: Path) -> None:
 def test_evaluation_gives_the_recorded_figures_to_the_last_digit(finished: Path) -> None:
     config, record = run_config(finished)
     figures, fingerprint, _ = evaluate(config, finished)
-    assert fingerprint == read_record(finished)["data"]["fingerprint"]
-    assert figures == {name: record["metrics"][name] for name in figures}
+    assert fingerprint == read_record(finished).plain()["data"]["fingerprint"]
+    assert figures == {name: record.metrics[name] for name in figures}
     assert len(figures) == 4
 
 
 def test_a_record_is_never_half_written(tmp_path: Path) -> None:
-    record = RunRecord(tmp_path, {"state": "running", "wall_s": 0.0})
+    content = RunRecord(state="running", task="sst", row="sru", profile="smoke", seed=1)
+    record = RunFolder(tmp_path, content)
     record.save()
-    record.content["data"] = object()  # cannot be written
+    content.config = {"model": object()}  # cannot be written
     with pytest.raises(TypeError):
         record.save()
     assert json.loads((tmp_path / "run.json").read_text())["state"] == "running"
 
 
 def test_done_means_same_configuration_and_data(finished: Path, tmp_path: Path) -> None:
-    record = read_record(finished)
+    record = read_record(finished).plain()
     plain, fingerprint = record["config"], record["data"]["fingerprint"]
     assert is_done(finished, plain) and is_done(finished, plain, fingerprint)
     assert is_done(finished, {**plain, "data_dir": "elsewhere", "logger": {"name": "wandb"}, "paper": {}})
@@ -164,7 +165,7 @@ def test_a_step_that_fails_ends_in_one_line_and_a_traceback_in_the_log(
         train(configured("sst"), tmp_path, [])
     line = "ZeroDivisionError: of a kind"
     assert str(failure.value) == f"{line} (traceback in {tmp_path / 'log.txt'})" and failure.value.status == 1
-    record = read_record(tmp_path)
+    record = read_record(tmp_path).plain()
     assert (record["state"], record["error"]) == ("failed", line)
     assert len(record["epochs"]) == 1 and record["wall_s"] > 0
     assert "in fail" in (tmp_path / "log.txt").read_text()
@@ -182,7 +183,7 @@ def test_a_loss_that_is_no_number_ends_the_run(
 ) -> None:
     with pytest.raises(RunError, match=f"^{where} (nan|inf), expected a finite number; lower optim.lr"):
         train(configured("sst", *words), tmp_path, [])
-    record = read_record(tmp_path)
+    record = read_record(tmp_path).plain()
     assert record["state"] == "failed" and record["epochs"] == []
 
 
@@ -208,7 +209,7 @@ def test_figures_of_validation_and_test_must_be_numbers_too(
 
 def test_cuda_is_refused_where_there_is_none(configured: Configured, tmp_path: Path) -> None:
     if torch.cuda.is_available():
-        pytest.skip("there is a card")
-    with pytest.raises(ConfigError, match=r"^trainer.accelerator=cuda: expected a CUDA card, found none"):
+        pytest.skip("there is a GPU")
+    with pytest.raises(ConfigError, match=r"^trainer.accelerator=cuda: expected a CUDA GPU, found none"):
         train(configured("sst", "trainer=cuda"), tmp_path / "run", [])
     assert not (tmp_path / "run").exists()

@@ -121,7 +121,7 @@ def test_the_rate_reaches_the_weights(configured: Configured, tmp_path: Path) ->
     constant = train(
         configured("sst", "trainer.max_epochs=0", "trainer.max_steps=10"), tmp_path / "constant", []
     )
-    assert one["metrics"]["test/loss"] == many["metrics"]["test/loss"] != constant["metrics"]["test/loss"]
+    assert one.metrics["test/loss"] == many.metrics["test/loss"] != constant.metrics["test/loss"]
     assert rates(tmp_path / "10")[-1] == 0.0
 
 

@@ -1,5 +1,7 @@
 """The models that are timed against each other, each built for a shape and behind the same three calls.
 
+A new contender is one entry in `CONTENDERS`; tables and figures follow from what is measured.
+
 Shapes: L time, B batch, D input features, H output features.
 """
 
@@ -43,6 +45,22 @@ class Subject:
 Build = Callable[[Shape, torch.device, torch.dtype], Subject]
 
 
+@dataclass(frozen=True)
+class Contender:
+    """An entry: what tables call a model, and how it is built.
+
+    batches  whether whole batches are timed
+    steps    whether it has a state to hand on, and is timed step by step
+    calls    whether the cost of its calls is measured, and its CUDA graph
+    """
+
+    label: str
+    build: Build
+    batches: bool = True
+    steps: bool = True
+    calls: bool = False
+
+
 def _suite(module: Any, shape: Shape, skip: bool) -> Subject:
     """Models of the suite, and the authors', which take input, state and padding alike."""
     return Subject(
@@ -56,9 +74,8 @@ def _suite(module: Any, shape: Shape, skip: bool) -> Subject:
 
 
 def _sru(shape: Shape, device: torch.device, dtype: torch.dtype, v1: bool = False) -> Subject:
-    options: dict[str, Any] = {"bidirectional": shape.bidirectional, "v1": v1}
-    module = SRU(shape.input_size, shape.hidden_size, shape.layers, **options).to(device, dtype)
-    return _suite(module, shape, skip=True)
+    module = SRU(shape.input_size, shape.hidden_size, shape.layers, bidirectional=shape.bidirectional, v1=v1)
+    return _suite(module.to(device, dtype), shape, skip=True)
 
 
 def _sru_v1(shape: Shape, device: torch.device, dtype: torch.dtype) -> Subject:
@@ -147,18 +164,15 @@ def _authors(shape: Shape, device: torch.device, dtype: torch.dtype) -> Subject:
     return _suite(module, shape, skip=True)
 
 
-CONTENDERS: dict[str, tuple[str, Build]] = {
-    "sru": ("SRU", _sru),
-    "sru-v1": ("SRU v1", _sru_v1),
-    "qrnn": ("QRNN, fo pooling", _qrnn),
-    "lstm": ("nn.LSTM", _torch_rnn(nn.LSTM)),
-    "lstm-cells": ("nn.LSTMCell", _lstm_cells),
-    "gru": ("nn.GRU", _torch_rnn(nn.GRU)),
-    "conv2": ("conv1d, k=2", _convolutions(2)),
-    "conv3": ("conv1d, k=3", _convolutions(3)),
-    "authors": ("sru, the authors' package", _authors),
+CONTENDERS: dict[str, Contender] = {
+    "sru": Contender("SRU", _sru, calls=True),
+    "sru-v1": Contender("SRU v1", _sru_v1, calls=True),
+    "qrnn": Contender("QRNN, fo pooling", _qrnn, calls=True),
+    "lstm": Contender("nn.LSTM", _torch_rnn(nn.LSTM), calls=True),
+    "lstm-cells": Contender("nn.LSTMCell", _lstm_cells, batches=False),
+    "gru": Contender("nn.GRU", _torch_rnn(nn.GRU), calls=True),
+    "conv2": Contender("conv1d, k=2", _convolutions(2), steps=False),
+    "conv3": Contender("conv1d, k=3", _convolutions(3), steps=False),
+    "authors": Contender("sru, the authors' package", _authors),
 }
-"""Label and builder, in the order of the tables. LSTM is what the others are compared with."""
-STEPWISE_ONLY = {"lstm-cells"}
-NO_STATE = {"conv2", "conv3"}
-"""Those without a state to hand on, which are no contenders step by step."""
+"""In the order of the tables. LSTM is what the others are compared with."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import ops
-from ..ops.tiling import Tiling, tiled
+from ..ops.launch_config import LaunchConfig, launched
 
 FACTOR = 3.0
 """Times the error of plain PyTorch that is accepted."""
@@ -44,7 +44,7 @@ def failures(
     device: torch.device,
     cases: Iterable[Case] | None = None,
     types: Sequence[torch.dtype] = TYPES,
-    cuts: Sequence[dict[str, Tiling]] | None = None,
+    cuts: Sequence[dict[str, LaunchConfig]] | None = None,
 ) -> tuple[int, list[str]]:
     """How many cases were compared on that back end, and a line for each that is wrong or does not run.
 
@@ -59,7 +59,7 @@ def failures(
         plain = results("reference", run, rounded)
         for cut in _cuts(backend) if cuts is None else cuts:
             tried += 1
-            with tiled(**cut):
+            with launched(**cut):
                 problem = _problem(backend, run, rounded, truth, plain)
             if problem:
                 words = [f"back end {backend}", *map(str, cut.values()), what, name_of(dtype)]
@@ -72,11 +72,14 @@ def name_of(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _cuts(backend: str) -> list[dict[str, Tiling]]:
+def _cuts(backend: str) -> list[dict[str, LaunchConfig]]:
     """How CUDA's kernels may cut the work: by their own choice, and as they do at sizes beyond those tried here."""
     if backend != "cuda":
         return [{}]
-    return [{}, *({"forward": cut, "backward": cut} for cut in (Tiling(4, 2, 128), Tiling(2, 4, 64)))]
+    return [
+        {},
+        *({"forward": cut, "backward": cut} for cut in (LaunchConfig(4, 2, 128), LaunchConfig(2, 4, 64))),
+    ]
 
 
 def grid(cell: str, device: torch.device) -> Iterator[Case]:

@@ -24,12 +24,12 @@ from .timing import Call, Timing, failure, interleaved
 SCHEMA = 1
 CONTEXTS = (16, 128, 512, 1024, 2048, 4096)
 BATCHES = (1, 32)
-_PIECE = 256
+_CHUNK = 256
 """Symbols a call while a context is read: attention's scores over all of it at once would need gigabytes."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class DecodePlan:
     """What is measured, and for how long.
 
     device      "cpu" or "cuda"
@@ -57,7 +57,7 @@ class Group:
     widths: dict[str, int]
 
 
-def groups(settings: Settings) -> list[Group]:
+def groups(settings: DecodePlan) -> list[Group]:
     """The two comparisons."""
     millions = f"{settings.parameters / 1e6:.3g}"
     equal = {name: width_for(model, settings.parameters) for name, model in MODELS.items()}
@@ -67,7 +67,7 @@ def groups(settings: Settings) -> list[Group]:
     ]
 
 
-def measure(settings: Settings, watch: Watch = lambda share, what: None) -> dict[str, Any]:
+def measure(settings: DecodePlan, watch: Watch = lambda share, what: None) -> dict[str, Any]:
     """The record of all measurements of one process, without the machine's facts.
 
     Raises:
@@ -153,8 +153,8 @@ def read(decoder: Decoder, context: int) -> State:
     generator = torch.Generator().manual_seed(context)
     ids_L1 = torch.randint(SYMBOLS, (context, 1), generator=generator).to(decoder.output.weight.device)
     state: State = None
-    for piece in ids_L1.split(_PIECE):
-        _, state = decoder(piece, state)
+    for chunk_L1 in ids_L1.split(_CHUNK):
+        _, state = decoder(chunk_L1, state)
     return state
 
 

@@ -1,5 +1,7 @@
 """The language models whose generation is timed: 256 symbols in, an encoder of the suite, 256 scores out.
 
+A new one is one entry in `MODELS`; widths for equal parameters, checks, tables and figures follow from it.
+
 Shapes: L time, B batch, V symbols.
 """
 
@@ -36,12 +38,17 @@ class Decoder(nn.Module):
 
 @dataclass(frozen=True)
 class Model:
-    """One contender: what the tables call it, and its encoder of a width, which sees `window` steps back."""
+    """One entry: what the tables call a model, and its encoder of a width, which sees `window` steps back.
+
+    attends  whether it keeps the whole context
+    twin     a decoder of the same weights to compare its steps with, where it has no other way than step by step
+    """
 
     label: str
     layers: int
     encoder: Callable[[int, int], nn.Module]
     attends: bool = False
+    twin: Callable[[Decoder], Decoder] | None = None
 
     def build(self, width: int, window: int) -> Decoder:
         """With fresh weights; the same generator makes the same ones whatever the window."""
@@ -68,7 +75,20 @@ def _lstm_cells(layers: int) -> Callable[[int, int], nn.Module]:
     return encoder
 
 
-_SRU: dict[str, Any] = {
+@torch.no_grad()
+def _as_lstm(cells: Decoder) -> Decoder:
+    """nn.LSTM with the weights of a stack of nn.LSTMCell."""
+    width = cells.output.in_features
+    lstm: Any = nn.LSTM(
+        width, width, len(list(cells.encoder.parameters())) // 4
+    )  # two weights and biases a layer
+    twin = Decoder(lstm, width).to(cells.output.weight)
+    for own, theirs in zip(twin.parameters(), cells.parameters(), strict=True):
+        own.copy_(theirs)
+    return twin
+
+
+_SRU: dict[str, object] = {
     "bidirectional": False,
     "projection_size": 0,
     "highway_bias": -2.0,
@@ -79,7 +99,7 @@ _SRU: dict[str, Any] = {
     "v1": False,
 }
 # As in the SRU++ paper: d' is a quarter of the width, one head.
-_SRUPP: dict[str, Any] = {
+_SRUPP: dict[str, object] = {
     "projection_size": lambda width: max(1, width // 4),
     "attn_dropout": 0.0,
     "num_heads": 1,
@@ -91,7 +111,7 @@ _SRUPP: dict[str, Any] = {
     "rescale": False,
 }
 # As in the Transformer-XL paper's enwik8 model: 8 heads, an inner size of four widths.
-_TRANSFORMER: dict[str, Any] = {
+_TRANSFORMER: dict[str, object] = {
     "num_heads": 8,
     "inner_size": lambda width: 4 * width,
     "attn_dropout": 0.0,
@@ -107,7 +127,7 @@ MODELS: dict[str, Model] = {
         "SRU++, attention in the last layer", 4, _suite("srupp", 4, **_SRUPP, attention_last=1), attends=True
     ),
     "lstm": Model("nn.LSTM", 2, _suite("lstm", 2, bidirectional=False)),
-    "lstm-cells": Model("nn.LSTMCell", 2, _lstm_cells(2)),
+    "lstm-cells": Model("nn.LSTMCell", 2, _lstm_cells(2), twin=_as_lstm),
     "gru": Model("nn.GRU", 2, _suite("gru", 2, bidirectional=False)),
     "mingru": Model("minGRU", 2, _suite("mingru", 2, expansion=1, bidirectional=False)),
     "transformer-xl": Model("Transformer-XL", 4, _suite("transformer_xl", 4, **_TRANSFORMER), attends=True),

@@ -8,12 +8,10 @@ from torch import Tensor
 
 from .. import ops
 from .alone import inputs
-from .contenders import CONTENDERS
+from .contenders import CONTENDERS, Contender
 from .shapes import Shape
 from .timing import Call, failure, interleaved
 from .whole import INFERENCE, TRAINING, passes
-
-MODELS = ("sru", "sru-v1", "qrnn", "lstm", "gru")
 
 
 def time_overhead(
@@ -25,11 +23,10 @@ def time_overhead(
     """
     calls: dict[tuple[str, str], Call] = {}
     rows: dict[str, dict[str, Any]] = {}
-    for name in MODELS:
-        label, build = CONTENDERS[name]
-        rows[name] = {"contender": name, "label": label}
+    for name, contender in _called():
+        rows[name] = {"contender": name, "label": contender.label}
         try:
-            own = passes(build(shape, device, dtype), shape, device, dtype)
+            own = passes(contender.build(shape, device, dtype), shape, device, dtype)
             calls |= {(name, mode): call for mode, call in own.items()}
         except Exception as error:
             rows[name] |= failure(error)
@@ -54,11 +51,10 @@ def time_graphs(
     """A row per model: called as usual, and replayed as a CUDA graph, both modes."""
     rows: dict[str, dict[str, Any]] = {}
     calls: dict[tuple[str, str], Call] = {}
-    for name in MODELS:
-        label, build = CONTENDERS[name]
-        rows[name] = {"contender": name, "label": label}
+    for name, contender in _called():
+        rows[name] = {"contender": name, "label": contender.label}
         try:
-            own = passes(build(shape, device, dtype), shape, device, dtype)
+            own = passes(contender.build(shape, device, dtype), shape, device, dtype)
             for mode in (INFERENCE, TRAINING):  # packing asks the device for lengths, which no graph may
                 calls[name, mode] = own[mode]
                 calls[name, f"graph_{mode}"] = graph(own[mode])
@@ -68,6 +64,11 @@ def time_graphs(
     for (name, mode), timing in found.items():
         rows[name][mode] = timing
     return list(rows.values())
+
+
+def _called() -> list[tuple[str, Contender]]:
+    """Those whose calls are measured."""
+    return [(name, contender) for name, contender in CONTENDERS.items() if contender.calls]
 
 
 def graph(call: Call, first: int = 3) -> Call:

@@ -11,7 +11,7 @@ from . import alone, overhead, whole
 from .contenders import CONTENDERS
 from .shapes import GROWTH, SHAPES, TINY, Shape
 
-SECTIONS = {
+PARTS = {
     "shapes": "whole models at the named shapes",
     "recurrence": "the recurrence of one layer alone at these shapes, on every back end",
     "overhead": "the cost of a call, however small the work",
@@ -23,7 +23,7 @@ _GRAPHED = ("figure-256", "sst")
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchPlan:
     """What is measured, and for how long.
 
     device    "cpu" or "cuda"
@@ -35,10 +35,10 @@ class Settings:
     device: str
     repeats: int = 15
     budget_s: float | None = None
-    sections: Sequence[str] = tuple(SECTIONS)
+    sections: Sequence[str] = tuple(PARTS)
     shapes: Mapping[str, Shape] = field(default_factory=lambda: SHAPES)
     growth_shapes: Mapping[str, Shape] = field(default_factory=lambda: GROWTH)
-    contenders: Sequence[str] = tuple(CONTENDERS)
+    contenders: Sequence[str] = field(default_factory=lambda: tuple(CONTENDERS))
 
     @property
     def dtypes(self) -> tuple[torch.dtype, ...]:
@@ -57,18 +57,18 @@ class Unit:
     run: Callable[[float], list[dict[str, Any]]]
 
 
-def budget_s(settings: Settings) -> float:
+def budget_s(settings: BenchPlan) -> float:
     """Seconds that a measurement aims at, checks and set-up not counted."""
     if settings.budget_s is not None:
         return settings.budget_s
     device = torch.device(settings.device)
     own, full = (
-        sum(unit.weight for unit in plan(which, device)) for which in (settings, Settings(settings.device))
+        sum(unit.weight for unit in plan(which, device)) for which in (settings, BenchPlan(settings.device))
     )
     return max(5.0, FULL_BUDGET_S * own / full)
 
 
-def plan(settings: Settings, device: torch.device) -> Iterator[Unit]:
+def plan(settings: BenchPlan, device: torch.device) -> Iterator[Unit]:
     """The steps, with how much of the time each should get."""
     repeats, wanted = settings.repeats, settings.sections
     for dtype, shape in itertools.product(settings.dtypes, settings.shapes.values()):
@@ -89,7 +89,9 @@ def plan(settings: Settings, device: torch.device) -> Iterator[Unit]:
             yield Unit("growth", shape, dtype, 2 * shape.cost, _growth(shape, device, dtype, repeats))
 
 
-def _models(shape: Shape, device: torch.device, dtype: torch.dtype, settings: Settings) -> Callable[..., Any]:
+def _models(
+    shape: Shape, device: torch.device, dtype: torch.dtype, settings: BenchPlan
+) -> Callable[..., Any]:
     return lambda budget_s: whole.time_models(
         shape, device, dtype, settings.repeats, budget_s, names=settings.contenders
     )

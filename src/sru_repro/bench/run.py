@@ -14,7 +14,7 @@ from ..core.errors import RunError
 from . import alone, correct
 from .authors import authors_package
 from .floor import machine_rates
-from .plan import SECTIONS, Settings, Unit, budget_s, plan
+from .plan import PARTS, BenchPlan, Unit, budget_s, plan
 from .shapes import GROWTH, SHAPES, TINY
 
 SCHEMA = 1
@@ -22,14 +22,14 @@ Watch = Callable[[float, str], None]
 """Told how far the measurement is, from 0 to 1, and what comes next."""
 
 
-def measure(settings: Settings, watch: Watch = lambda share, what: None) -> dict[str, Any]:
+def measure(settings: BenchPlan, watch: Watch = lambda share, what: None) -> dict[str, Any]:
     """The record of all measurements of one process, without the machine's facts.
 
     Raises:
         RunError: a correctness check fails; nothing has been timed then.
     """
     device = torch.device(settings.device)
-    with surroundings():
+    with environment():
         watch(0.0, "correctness")
         checked = check(device)
         if "authors" in settings.contenders:
@@ -46,7 +46,7 @@ def measure(settings: Settings, watch: Watch = lambda share, what: None) -> dict
             "repeats": settings.repeats,
             "rates": machine_rates(device),
         }
-        record |= {section: [] for section in (*SECTIONS, "graphs")}
+        record |= {section: [] for section in (*PARTS, "graphs")}
         units = sorted(plan(settings, device), key=lambda unit: unit.weight)
         left_s, weights = budget_s(settings), sum(unit.weight for unit in units)
         done = 0.0
@@ -57,12 +57,12 @@ def measure(settings: Settings, watch: Watch = lambda share, what: None) -> dict
             left_s = max(0.0, left_s - (time.perf_counter() - started))
             done += unit.weight
         watch(1.0, "done")
-    for section in (*SECTIONS, "graphs"):  # measured from the quickest on, told in the order of the tables
+    for section in (*PARTS, "graphs"):  # measured from the quickest on, told in the order of the tables
         record[section].sort(key=lambda found: (found["order"], found["dtype"]))
     return record
 
 
-def entry(unit: Unit, budget_s: float, settings: Settings) -> dict[str, Any]:
+def entry(unit: Unit, budget_s: float, settings: BenchPlan) -> dict[str, Any]:
     """Measures one step of the plan: its shape, its type, its place in the tables, its rows."""
     order = [*{**SHAPES, **GROWTH, **settings.shapes, **settings.growth_shapes}, TINY.name]
     place = {"order": order.index(unit.shape.name), "dtype": correct.name_of(unit.dtype)}
@@ -93,7 +93,7 @@ def check(device: torch.device) -> dict[str, Any]:
 
 
 @contextmanager
-def surroundings() -> Iterator[None]:
+def environment() -> Iterator[None]:
     """True float32, and no word from the authors' package, which warns at every call on the CPU with gradients."""
     with warnings.catch_warnings(), true_float32():
         warnings.filterwarnings("ignore", "Running SRU on CPU with grad_enabled=True", UserWarning)

@@ -12,7 +12,7 @@ class Shape:
     """One size of input and model.
 
     ragged    whether sequences of different lengths are measured, too (a language model's stream has no padding)
-    alone     the recurrence only: wide enough for a large card to be busy, too wide for whole models here
+    alone     the recurrence only: wide enough for a large GPU to be busy, too wide for whole models here
     stepwise  a step a call, the state handed on, without gradients; `length` steps make a batch
     paper_ms  (contender, forward, forward and backward) in the SRU paper's speed figure
     """

@@ -3,10 +3,8 @@
 Shapes: L time, B batch, V symbols.
 """
 
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..core.errors import RunError
 from ..models import State
@@ -22,14 +20,14 @@ def check(device: torch.device) -> int:
     """
     length, window, batch = 11, 4, 2
     wrong, tried = [], 0
-    for name, model in MODELS.items():
+    for model in MODELS.values():
         tried += 1
         ids_LB = torch.randint(SYMBOLS, (length, batch), generator=torch.Generator().manual_seed(1)).to(
             device
         )
         try:
             decoder = _shaken(model.build(2 * GRAIN, window)).to(device)
-            peer = _as_lstm(decoder, model.layers) if name == "lstm-cells" else decoder
+            peer = model.twin(decoder) if model.twin else decoder
             with torch.no_grad():
                 whole_LBV, _ = peer(ids_LB)
                 off = float((_stepped(decoder, ids_LB) - whole_LBV).abs().max())
@@ -64,14 +62,3 @@ def _shaken(decoder: Decoder) -> Decoder:
     for weight in decoder.parameters():
         weight.add_(torch.randn(weight.shape, generator=generator, dtype=torch.float64), alpha=0.3)
     return decoder
-
-
-@torch.no_grad()
-def _as_lstm(cells: Decoder, layers: int) -> Decoder:
-    """nn.LSTM with the weights of a stack of nn.LSTMCell, which knows no other way than step by step."""
-    width = cells.output.in_features
-    lstm: Any = nn.LSTM(width, width, layers)
-    twin = Decoder(lstm, width).to(cells.output.weight)
-    for own, theirs in zip(twin.parameters(), cells.parameters(), strict=True):
-        own.copy_(theirs)
-    return twin

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .contenders import CONTENDERS, NO_STATE, STEPWISE_ONLY, Subject
+from .contenders import CONTENDERS, Subject
 from .floor import products_alone, recurrence_bytes
 from .memory import peak_bytes
 from .shapes import Shape
@@ -30,7 +30,7 @@ def time_models(
     repeats: int,
     budget_s: float,
     *,
-    names: Sequence[str] = tuple(CONTENDERS),
+    names: Sequence[str],
     modes: Sequence[str] = MODES,
     memory: bool = True,
 ) -> list[dict[str, Any]]:
@@ -39,13 +39,13 @@ def time_models(
     rows: dict[str, dict[str, Any]] = {}
     floors: dict[tuple[tuple[int, int], ...], str] = {}
     for name in names:
-        label, build = CONTENDERS[name]
-        if name in (NO_STATE if shape.stepwise else STEPWISE_ONLY):
+        contender = CONTENDERS[name]
+        if not (contender.steps if shape.stepwise else contender.batches):
             continue
-        row = rows[name] = {"contender": name, "label": label}
+        row = rows[name] = {"contender": name, "label": contender.label}
         try:
             torch.manual_seed(0)
-            subject = build(shape, device, dtype)
+            subject = contender.build(shape, device, dtype)
             own = passes(subject, shape, device, dtype)
         except Exception as error:
             row |= failure(error)

@@ -16,7 +16,7 @@ VERBS = {
     "list": "models, tasks and rows of the tables with their parameters: task=sst",
     "report": "write the tables and figures of results/ again from the run records",
     "bench": "measure speed against LSTM, GRU, convolutions and the authors' package: shapes=sst; task=decode",
-    "gpu-check": "prove and measure everything on a CUDA card, section by section: sections=correct,speed",
+    "gpu-check": "prove and measure everything on a CUDA GPU, section by section: sections=correct,speed",
     "pack": "the data that gpu-check needs where there is no network: out=FOLDER (see scripts/pack_offline.sh)",
     "compare": "what differs between two runs: a=FOLDER b=FOLDER",
     "backends": "which back ends of the recurrences there are, and which one runs",
@@ -25,13 +25,13 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs a verb and exits: 0 done, 1 a run failed, 2 the call cannot be carried out, 130 Ctrl-C, 143 SIGTERM."""
-    words = [*(sys.argv[1:] if argv is None else argv)]  # `list` is a verb in this folder
-    if not words or words[0] in ("-h", "--help", "help"):
+    args = [*(sys.argv[1:] if argv is None else argv)]  # `list` is a verb in this folder
+    if not args or args[0] in ("-h", "--help", "help"):
         print("usage: sru-repro VERB [key=value ...]      sru-repro VERB --help tells more\n")
         print("\n".join(f"  {name:<10} {text}" for name, text in VERBS.items()))
         sys.exit(0)
     try:
-        sys.exit(_run(words[0], words[1:]))
+        sys.exit(_run(args[0], args[1:]))
     except SuiteError as error:
         print(f"sru-repro: {error}", file=sys.stderr)
         sys.exit(error.status)
@@ -45,12 +45,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
-def _run(verb: str, words: list[str]) -> int:
+def _run(verb: str, args: list[str]) -> int:
     if verb not in VERBS:
         raise ConfigError(f"unknown verb {verb!r}: expected one of {', '.join(VERBS)}")
     module = importlib.import_module(f"{__name__}.{verb.replace('-', '_')}")
-    if any(word in ("-h", "--help") for word in words):
+    if not {"-h", "--help"}.isdisjoint(args):
         print((module.__doc__ or "").strip())
         if verb != "train":  # whose help Hydra completes: groups and keys
             return 0
-    return int(module.run(words))
+    return int(module.run(args))

@@ -1,4 +1,4 @@
-"""Questions about a passage, for `predict`: the words that ask, and how answers are printed."""
+"""Questions about a passage, for `predict`: how passages are read, questions asked, and answers printed."""
 
 import io
 import json
@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..core.errors import ConfigError, DataError, SuiteError
+from ..core.errors import DataError, SuiteError
 
 if TYPE_CHECKING:
     from ..tasks import Task
-
-ASKING = ("question", "top")
 
 
 class Asked(NamedTuple):
@@ -23,24 +21,15 @@ class Asked(NamedTuple):
     top: int
 
 
-def asked_for(found: dict[str, str], top: int) -> Asked | None:
-    """What the words of the command line ask; None where they name no passage.
+def asked_for(passage: str, question: str | None, top: int) -> Asked:
+    """What is asked, the passage read where it is a file.
 
     Raises:
-        ConfigError: words that do not belong together. DataError: a passage or question that cannot be read.
+        DataError: a passage or question that cannot be read.
     """
-    if "passage" not in found:
-        for key in ASKING:
-            if key in found:
-                raise ConfigError(f"{key}: expected it beside passage=@FILE, found no passage")
-        return None
-    for key in ("text", "prompt"):
-        if key in found:
-            raise ConfigError(f"passage: expected either passage= or {key}=, found both")
-    question = found.get("question")
     if question is not None:
         _check("question", question)
-    return Asked(_passage(found["passage"]), question, top)
+    return Asked(_passage(passage), question, top)
 
 
 def answer(task: "Task", asked: Asked, as_json: bool) -> int:

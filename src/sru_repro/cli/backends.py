@@ -11,12 +11,12 @@ import torch
 from .. import ops
 from ..core.errors import ConfigError
 from ..ops import build
-from .words import only
+from .options import Options
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     """Prints a line a back end, the choice for each device, the libraries of the products, and the cache."""
-    only(words, ())
+    Options.parse(args)
     for name, what in ops.BACKENDS.items():
         usable, why = ops.available(name)
         print(f"{name:<10} {'yes' if usable else 'no':<4} {what}: {why}")

@@ -18,53 +18,68 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import model_validator
 
 from ..core.errors import ConfigError
 from ..core.interrupt import signals
-from .words import only
+from .options import Names, Options, available_device, numbers, some_of, whole
 
 if TYPE_CHECKING:
     from ..training.console import Console
 
-KEYS = ("task", "device", "shapes", "sections", "contexts", "repeats", "budget", "threads")
+Count = Annotated[int, whole(1)]
 
 
-def run(words: Sequence[str]) -> int:
+class BenchOptions(Options):
+    """What is measured, where, and for how long. None: as much as there is, or as is usual."""
+
+    task: Literal["decode"] | None = None
+    device: Literal["cpu", "cuda"] | None = None
+    shapes: Names | None = None
+    sections: Names | None = None
+    contexts: Annotated[list[int], numbers(1)] | None = None
+    repeats: Count | None = None
+    budget: Count | None = None
+    threads: Count | None = None
+
+    @model_validator(mode="after")
+    def _clashes(self) -> "BenchOptions":
+        for key in ("shapes", "sections") if self.task else ("contexts",):
+            if key in self.model_fields_set:
+                raise ValueError(f"{key}: expected it {'without' if self.task else 'beside'} task=decode")
+        return self
+
+
+def run(args: Sequence[str]) -> int:
     """Measures, prints the tables, writes the files."""
-    found, _ = only(words, KEYS)
-    task = found.get("task")
-    if task not in (None, "decode"):
-        raise ConfigError(f"task: expected decode, or no task= to measure whole models, found {task!r}")
-    for key in ("shapes", "sections") if task else ("contexts",):
-        if key in found:
-            raise ConfigError(f"{key}: expected it {'without' if task else 'beside'} task=decode")
+    options = BenchOptions.parse(args)
     import torch
 
-    threads = _number("threads", found.get("threads"))
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    torch.set_num_threads(options.threads or before)
     try:
-        return _decoded(found) if task else _measured(found)
+        return _decoded(options) if options.task else _measured(options)
     finally:
         torch.set_num_threads(before)
 
 
-def _measured(found: dict[str, str]) -> int:
+def _measured(options: BenchOptions) -> int:
     import torch
 
     from .. import bench
     from ..reporting.bench.speed import console_speed, publish_speed
 
-    device = _device(found)
-    sections = _some("sections", found.get("sections"), bench.SECTIONS)
-    if found.get("shapes") and not found.get("sections"):
+    device = available_device(options.device, "device=cpu measures this machine")
+    sections = some_of("sections", options.sections, bench.PARTS)
+    if options.shapes and not options.sections:
         sections = ["shapes", "recurrence"]
-    names = _some("shapes", found.get("shapes"), bench.SHAPES)
-    settings = bench.Settings(
+    names = some_of("shapes", options.shapes, bench.SHAPES)
+    settings = bench.BenchPlan(
         device,
-        repeats=_number("repeats", found.get("repeats")) or bench.Settings.repeats,
-        budget_s=_number("budget", found.get("budget")),
+        repeats=options.repeats or bench.BenchPlan.repeats,
+        budget_s=options.budget,
         sections=sections,
         shapes={name: bench.SHAPES[name] for name in names},
         growth_shapes=bench.GROWTH,
@@ -77,22 +92,20 @@ def _measured(found: dict[str, str]) -> int:
     return 0
 
 
-def _decoded(found: dict[str, str]) -> int:
+def _decoded(options: BenchOptions) -> int:
     import torch
 
     from ..bench import choice, decode
     from ..reporting.bench.decode import console_decode, publish_decode
 
-    device = _device(found)
-    settings = decode.Settings(device)
-    contexts = settings.contexts
-    if "contexts" in found:
-        contexts = sorted({_number("contexts", text) or 0 for text in found["contexts"].split(",")})
+    device = available_device(options.device, "device=cpu measures this machine")
+    settings = decode.DecodePlan(device)
+    contexts = settings.contexts if options.contexts is None else sorted(options.contexts)
     settings = replace(
         settings,
         contexts=contexts,
-        repeats=_number("repeats", found.get("repeats")) or settings.repeats,
-        budget_s=_number("budget", found.get("budget")) or settings.budget_s,
+        repeats=options.repeats or settings.repeats,
+        budget_s=options.budget or settings.budget_s,
     )
     _back_end(lambda: choice(torch.device(device)))
     facts = {"contexts": ", ".join(map(str, contexts))}
@@ -100,17 +113,6 @@ def _decoded(found: dict[str, str]) -> int:
     written = publish_decode(record, Path("results"))
     _show(console_decode(record), written)
     return 0
-
-
-def _device(found: dict[str, str]) -> str:
-    import torch
-
-    device = found.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device not in ("cpu", "cuda"):
-        raise ConfigError(f"device: expected cpu or cuda, found {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device=cuda: expected a CUDA device, found none; device=cpu measures this machine")
-    return device
 
 
 def _back_end(choose: Callable[[], object]) -> None:
@@ -166,22 +168,3 @@ def _watch(console: "Console", budget_s: float) -> Callable[[float, str], None]:
 
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(1, seconds):.0f} s"
-
-
-def _number(key: str, text: str | None) -> int | None:
-    """A whole number from 1 on, None where none was given."""
-    if text is None:
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"{key}: expected a whole number from 1 on, found {text!r}")
-    return int(text)
-
-
-def _some(key: str, text: str | None, known: Iterable[str]) -> list[str]:
-    """The names given with commas, in the order of all; all where none was given."""
-    names = list(known)
-    wanted = text.split(",") if text is not None else names
-    for name in wanted:
-        if name not in names:
-            raise ConfigError(f"{key}: expected some of {', '.join(names)}, found {name!r}")
-    return [name for name in names if name in wanted]

@@ -6,21 +6,17 @@ better than all of them together; the records say so, as their times compare wit
 """
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ..core import machine
 from ..core.errors import DataError
 from ..core.interrupt import Signals
-from ..record import Record, read_record
-from ..reporting.runs.figure import write_figure
+from ..core.process import Training, last_line, stop
+from ..records.run import RunRecord, read_record
+from ..reporting.runs.line import Row
 from ..reporting.runs.publish import publish
 from ..reporting.runs.records import load_records
 from ..reporting.runs.table import write_table
@@ -46,7 +42,7 @@ class Job:
 class Outcome:
     """What came of a campaign: the records of its finished runs, and the jobs that failed."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[RunRecord] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
 
 
@@ -54,7 +50,7 @@ def carry_out(
     table: str,
     jobs: Sequence[Job],
     results: Path,
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[Row],
     side_by_side: int,
     caught: Signals,
 ) -> Outcome:
@@ -103,21 +99,21 @@ def _same_data(first: Job, data: TaskData) -> Callable[[Job], bool]:
         key = repr(job.config.task)
         if key not in known:
             known[key] = _load(job).fingerprint
-        return bool(known[key] == read_record(job.folder)["data"]["fingerprint"])
+        return known[key] == read_record(job.folder).data.fingerprint
 
     return unchanged
 
 
-def _history(results: Path) -> list[Record]:
+def _history(results: Path) -> list[RunRecord]:
     """Finished runs, of which the duration is known. Only a hint: what cannot be read is passed over."""
     found = []
     for path in (*Path("runs").rglob("run.json"), *(results / "runs").rglob("*.json")):
         with suppress(DataError):
             found.append(read_record(path))
-    return [record for record in found if record["state"] == "finished"]
+    return [record for record in found if record.finished]
 
 
-def _expected(job: Job, history: Sequence[Record]) -> float | None:
+def _expected(job: Job, history: Sequence[RunRecord]) -> float | None:
     """Seconds the job will take, None when nothing is known.
 
     It ends at the first of its limits: seconds, steps at the pace of earlier steps, epochs at that of earlier epochs.
@@ -125,18 +121,18 @@ def _expected(job: Job, history: Sequence[Record]) -> float | None:
     a row may change its size.
     """
     trainer, limits = job.config.trainer, []
-    related = [run for run in history if run["task"] == job.config.task.name]
-    same = [run for run in related if run["config"].get("model") == job.config.plain["model"]]
-    near = [run for run in same if run["profile"] == job.config.top.profile]
-    near = near or [run for run in same if run["profile"] != "smoke"]
-    near = near or [run for run in related if run["profile"] == job.config.top.profile]
+    related = [run for run in history if run.task == job.config.task.name]
+    same = [run for run in related if run.config.get("model") == job.config.plain["model"]]
+    near = [run for run in same if run.profile == job.config.top.profile]
+    near = near or [run for run in same if run.profile != "smoke"]
+    near = near or [run for run in related if run.profile == job.config.top.profile]
     if trainer.max_seconds:
         limits.append(trainer.max_seconds)
     for limit, pace, seconds in (
         (trainer.max_steps, "step_ms", 1e-3),
         (trainer.max_epochs, "seconds_per_epoch", 1.0),
     ):
-        paces = [found for run in near if (found := run["throughput"].get(pace)) is not None]
+        paces = [found for run in near if (found := getattr(run.throughput, pace)) is not None]
         if limit and paces:
             limits.append(sum(paces) / len(paces) * seconds * limit)
     return min(limits) + STARTUP_S if limits else None
@@ -169,41 +165,25 @@ def _finished(
 ) -> Generator[tuple[Job, int]]:
     """Runs the jobs, so many at a time; yields each with its exit status when it is through."""
     waiting = list(jobs)
-    active: list[tuple[Job, subprocess.Popen[bytes], float]] = []
+    active: list[tuple[Job, Training, float]] = []
     try:
         while waiting or active:
             while waiting and len(active) < side_by_side:
                 job = waiting.pop(0)
-                active.append((job, _start(job, side_by_side), time.time()))
+                run = Training((*job.overrides, "resume=true"), job.folder, side_by_side)
+                active.append((job, run, time.time()))
             time.sleep(0.5)
             caught.raise_if_any()
             for entry in list(active):
-                job, process, since = entry
-                if process.poll() is None:
+                job, run, since = entry
+                status = run.poll()
+                if status is None:
                     bar.at(job.folder, job.config.top.row, *_progress(job, since))
                 else:
                     active.remove(entry)
-                    yield job, process.returncode
+                    yield job, status
     finally:  # of an interruption: the runs in progress keep their checkpoints
-        for _, process, _ in active:
-            process.send_signal(signal.SIGTERM)
-        for _, process, _ in active:
-            process.wait()
-
-
-def _start(job: Job, side_by_side: int) -> "subprocess.Popen[bytes]":
-    """A job as `sru-repro train` in a process of its own, its output in the run's log.txt."""
-    job.folder.mkdir(parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "sru_repro", "train", *job.overrides]
-    words += [f"hydra.run.dir={job.folder}", "resume=true"]
-    surroundings = dict(os.environ)
-    if side_by_side > 1:
-        share = max(1, machine.cores() // side_by_side)
-        surroundings |= {"OMP_NUM_THREADS": str(share), machine.SIDE_BY_SIDE: str(side_by_side)}
-    with (job.folder / "log.txt").open("a") as log:
-        return subprocess.Popen(
-            words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=surroundings
-        )
+        stop(run for _, run, _ in active)
 
 
 def _progress(job: Job, since: float) -> tuple[float, float | None]:
@@ -211,45 +191,40 @@ def _progress(job: Job, since: float) -> tuple[float, float | None]:
     try:
         if os.path.getmtime(path) < since:
             return 0.0, None
-        progress = read_record(path).get("progress") or {}
+        progress = read_record(path).progress
     except (OSError, DataError):
         return 0.0, None
-    return progress.get("fraction", 0.0), progress.get("left_s")
+    return (progress.fraction, progress.left_s) if progress else (0.0, None)
 
 
 def _publish(job: Job, results: Path) -> None:
-    if results.parts[0] == "results" and not read_record(job.folder).get("changed"):
+    if results.parts[0] == "results" and not read_record(job.folder).changed:
         publish(job.folder, results)
 
 
-def _write(table: str, results: Path, rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[Record]:
+def _write(table: str, results: Path, rows: Sequence[Row], jobs: Sequence[Job]) -> list[RunRecord]:
     """Writes table and figure from the records of all runs of the table; returns those of these jobs."""
     folders = [job.folder for job in jobs if (job.folder / "run.json").is_file()]
     ours = list(map(read_record, folders))
-    own = [record for record in ours if record["state"] == "finished"]
+    own = [record for record in ours if record.finished]
     shown = load_records(results / "runs") if results.parts[0] == "results" else own
-    shown = [record for record in shown if record["table"] == table]
+    shown = [record for record in shown if record.table == table]
     if shown:
-        shown += [record for record in ours if record["state"] in ("failed", "interrupted")]
-        results.mkdir(parents=True, exist_ok=True)
-        write_table(table, shown, rows, results / f"{table}.md", f"{table}.png")
-        write_figure(table, shown, rows, results / f"{table}.png")
+        shown += [record for record in ours if record.state in ("failed", "interrupted")]
+        write_table(table, shown, rows, results)
     return own
 
 
 def _error(job: Job) -> str:
     try:
-        error = read_record(job.folder)["error"]
+        error = read_record(job.folder).error
     except DataError:
         error = None
-    if error:
-        return f"{job.folder}: {error}"
-    log = (job.folder / "log.txt").read_text(errors="replace").strip().splitlines()
-    return f"{job.folder}: {log[-1] if log else 'no word from it'}"
+    return f"{job.folder}: {error or last_line(job.folder / 'log.txt')}"
 
 
 def _wall_s(job: Job) -> float | None:
     try:
-        return float(read_record(job.folder)["wall_s"])
+        return float(read_record(job.folder).wall_s)
     except DataError:
         return None

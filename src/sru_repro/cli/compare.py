@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .words import need, only
+from pydantic import Field
+
+from .options import Options
 
 
-def run(words: Sequence[str]) -> int:
+class CompareOptions(Options):
+    """Two runs."""
+
+    a: str = Field(examples=["runs/..."])
+    b: str = Field(examples=["runs/..."])
+
+
+def run(args: Sequence[str]) -> int:
     """Prints the comparison."""
-    found, _ = only(words, ("a", "b"))
+    options = CompareOptions.parse(args)
     from ..reporting.runs.compare import compare
 
-    print(compare(Path(need(found, "a", "runs/...")), Path(need(found, "b", "runs/..."))))
+    print(compare(Path(options.a), Path(options.b)))
     return 0

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -15,11 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from ..core import layout
 from ..core.errors import ConfigError
-from ..training.config import RunConfig, check
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
-"""conf/ of the checkout; the suite is used from a clone."""
+if TYPE_CHECKING:
+    from ..training.config import RunConfig
 
 
 @contextmanager
@@ -51,7 +50,7 @@ def _shorten(error: Exception) -> str:
     return "; ".join(dict.fromkeys(line for line in lines if line and not line.startswith(dropped)))
 
 
-def resolve(config: DictConfig) -> RunConfig:
+def resolve(config: DictConfig) -> "RunConfig":
     """Resolves interpolations and checks types, ranges and clashes."""
     profile = OmegaConf.to_container(config).get("profile")  # type: ignore[union-attr]
     if "budgets" in config and profile not in config.budgets:
@@ -62,18 +61,22 @@ def resolve(config: DictConfig) -> RunConfig:
         plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     if not isinstance(plain.get("resume"), bool):
         raise ConfigError(f"resume: expected true or false, found {plain.get('resume')!r}")
+    from ..training.config import check  # imports torch: a key that does not exist is told at once
+
     return check({key: value for key, value in plain.items() if key not in ("hydra", "resume")})
 
 
-def composed(overrides: Sequence[str]) -> RunConfig:
+def composed(overrides: Sequence[str]) -> "RunConfig":
     """The checked configuration that these overrides make of conf/config.yaml."""
     with one_line():
         GlobalHydra.instance().clear()
-        with initialize_config_dir(str(CONF), version_base="1.3"):
+        with initialize_config_dir(str(layout.conf_folder()), version_base="1.3"):
             config = hydra_compose("config", overrides=list(overrides))
     return resolve(config)
 
 
 def tasks() -> list[str]:
     """The tasks there are configurations for."""
-    return sorted(path.stem for path in (CONF / "task").glob("*.yaml") if not path.stem.startswith("_"))
+    return sorted(
+        path.stem for path in (layout.conf_folder() / "task").glob("*.yaml") if not path.stem.startswith("_")
+    )

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from ..core.errors import ConfigError
 from ..core.interrupt import signals
 from .compose import one_line
-from .words import need, split
+from .options import Options
 
 CHANGEABLE = (
     *("data_dir=", "trainer.", "task.batch_size="),
@@ -21,35 +23,44 @@ CHANGEABLE = (
 )
 
 
-def run(words: Sequence[str]) -> int:
+RUN = "runs/TASK/ROW/PROFILE/seedN"
+
+
+class EvaluateOptions(Options):
+    """Which run."""
+
+    run: str = Field(examples=[RUN])
+
+
+def run(args: Sequence[str]) -> int:
     """Prints a line per figure: recorded, now, identical or not; then the file of predictions, where there are any."""
-    found, rest = split(words, ("run",))
-    folder = Path(need(found, "run", "runs/TASK/ROW/PROFILE/seedN"))
+    options, rest = EvaluateOptions.parse_known(args)
+    folder = Path(options.run)
     from ..training.load import evaluate, run_config
     from ..training.run_folder import write_predictions
 
-    for word in rest:
-        if not word.startswith(CHANGEABLE):
-            raise ConfigError(f"{word}: expected one of {', '.join(f'{key}...' for key in CHANGEABLE)}")
+    for arg in rest:
+        if not arg.startswith(CHANGEABLE):
+            raise ConfigError(f"{arg}: expected one of {', '.join(f'{key}...' for key in CHANGEABLE)}")
     with one_line():
         config, record = run_config(folder, rest)
     with signals():
         now, fingerprint, predictions = evaluate(config, folder)
-    recorded = record["data"]["fingerprint"]
+    recorded = record.data.fingerprint
     if fingerprint != recorded:
         print(
             f"the data are not those of the run: fingerprint {fingerprint}, recorded {recorded}",
             file=sys.stderr,
         )
     for name, value in now.items():
-        before = record["metrics"].get(name)
+        before = record.metrics.get(name)
         verdict = (
             "not recorded" if before is None else "identical" if before == value else f"recorded {before!r}"
         )
         print(f"{name:<16} {value!r:<24} {verdict}")
     if predictions:
         print(write_predictions(folder, predictions))
-    measured_otherwise = any(word.startswith("task.eval_") for word in rest)
+    measured_otherwise = any(arg.startswith("task.eval_") for arg in rest)
     return int(
-        not measured_otherwise and any(record["metrics"].get(name) != value for name, value in now.items())
+        not measured_otherwise and any(record.metrics.get(name) != value for name, value in now.items())
     )

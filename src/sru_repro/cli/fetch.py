@@ -9,9 +9,9 @@ from ..training.prepare import load_data
 from .compose import composed
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     """Loads the data once and says what was found."""
-    config = composed(list(words))
+    config = composed(args)
     data = load_data(config)
     counts = ", ".join(f"{count:,} {name}" for name, count in data.counts.items())
     print(f"{data.description}: {counts}\nfrom {data.source}\nfingerprint {data.fingerprint}")

@@ -1,14 +1,19 @@
 """sru-repro gpu-check [sections=correct,speed,...] [budget=SECONDS] [out=FOLDER] [device=cuda|cpu] [data_dir=data]
                     [rehearse=true] [fresh=true]
+sru-repro gpu-check adopt=FOLDER
 
 Proves and measures the suite on a CUDA machine, in ten minutes or piece by piece. Sections, in order: correct, speed,
 tune, train-sst, train-enwik8, train-squad. Each has a process and a share of the time, and leaves a page in the folder
-`out` (results/cuda/CARD-DATE where none is named), piece by piece as it goes. Called again it goes on where it stopped:
+`out` (results/cuda/GPU-DATE where none is named), piece by piece as it goes. Called again it goes on where it stopped:
 pieces that the same code has done are left alone (fresh=true: done again). `sru-repro report` makes results/cuda.md
 and its pictures of the pages that are committed there.
 
-rehearse=true runs every section in its smallest form, on the CPU too, so that nothing is found out on the card first;
+rehearse=true runs every section in its smallest form, on the CPU too, so that nothing is found out on the GPU first;
 its pages go to runs/gpu-check and are never published.
+
+adopt=FOLDER measures nothing: what section `tune` found, FOLDER/tune.json, enters the table of launch configurations
+that the CUDA back end looks into. That is src/sru_repro/ops/launch_configs.json of the checkout; or the file that
+SRU_REPRO_LAUNCH_CONFIGS names, which works for what is installed too. Where nothing was measured a rule decides.
 
 Data of the trainings: `sru-repro fetch task=sst` (squad, enwik8) first; what a training says is in
 runs/gpu-check/SECTION/GROUP/ROW/log.txt. Without a network: scripts/pack_offline.sh.
@@ -20,49 +25,55 @@ call cannot be carried out; 130, 143 interrupted.
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from ..core.errors import ConfigError
 from ..core.interrupt import signals
-from .words import only
-
-KEYS = ("sections", "budget", "out", "device", "data_dir", "rehearse", "fresh")
+from .options import Names, Options, Switch, available_device, some_of, whole
 
 
-def run(words: Sequence[str]) -> int:
+class CheckOptions(Options):
+    """Which sections, for how long, where."""
+
+    sections: Names | None = None
+    budget: Annotated[int, whole(1, "seconds, a whole number")] | None = None
+    out: str | None = Field(default=None, min_length=1)
+    device: Literal["cuda", "cpu"] | None = None
+    data_dir: str = Field(default="data", min_length=1)
+    rehearse: Switch = False
+    fresh: Switch = False
+    adopt: str | None = Field(default=None, min_length=1)
+
+
+def run(args: Sequence[str]) -> int:
     """Carries out the sections, says what came of them."""
-    found, _ = only(words, KEYS)
-    rehearse, fresh = (_yes(key, found.get(key)) for key in ("rehearse", "fresh"))
+    given = CheckOptions.parse(args)
+    if given.adopt is not None:
+        return _adopt(Path(given.adopt), sorted(given.model_fields_set - {"adopt"}))
+    rehearse = given.rehearse
     import torch
 
     from ..core import machine
-    from ..gpu_check import SECTIONS, Options
-    from ..gpu_check import run as ledger
+    from ..gpu_check import Options as SectionOptions
     from ..gpu_check.page import now
-    from ..gpu_check.plan import BUDGET_S
+    from ..gpu_check.run import carry_out
     from ..gpu_check.section import UNFINISHED
+    from ..records.gpu_manifest import BUDGET_S, SECTIONS
 
-    names = found.get("sections", "").split(",") if found.get("sections") else list(SECTIONS)
-    for name in names:
-        if name not in SECTIONS:
-            raise ConfigError(f"sections: expected some of {', '.join(SECTIONS)}, found {name!r}")
-    names = [name for name in SECTIONS if name in names]
-    device = found.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device not in ("cuda", "cpu"):
-        raise ConfigError(f"device: expected cuda or cpu, found {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "device=cuda: expected a CUDA card, found none; device=cpu rehearse=true goes without"
-        )
+    names = some_of("sections", given.sections, SECTIONS)
+    device = available_device(given.device, "device=cpu rehearse=true goes without")
     if device == "cpu" and not rehearse:
         raise ConfigError(
-            "gpu-check: expected a CUDA card, found none; rehearse=true runs everything in its smallest form on the CPU"
+            "gpu-check: expected a CUDA GPU, found none; rehearse=true runs everything in its smallest form on the CPU"
         )
-    budget_s = _seconds(found.get("budget")) or BUDGET_S
-    card = torch.cuda.get_device_name() if device == "cuda" else "cpu"
-    slug = "-".join("".join(c if c.isalnum() else " " for c in card.lower()).split())
+    budget_s = float(given.budget or BUDGET_S)
+    gpu = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    slug = "-".join("".join(c if c.isalnum() else " " for c in gpu.lower()).split())
     home = Path("runs/gpu-check") if rehearse else Path("results/cuda")
-    out = Path(found.get("out") or home / f"{slug}-{now()[:10]}")
-    options = Options("", str(out), device, found.get("data_dir") or "data", rehearse=rehearse)
+    out = Path(given.out or home / f"{slug}-{now()[:10]}")
+    options = SectionOptions("", str(out), device, given.data_dir, rehearse=rehearse)
     print(f"machine   {machine.hardware(device)['name']}")
     print(f"sections  {', '.join(names)}{' (a rehearsal)' if rehearse else ''}")
     print(f"pages     {out}")
@@ -71,7 +82,7 @@ def run(words: Sequence[str]) -> int:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with signals() as caught:
         caught.deferred = True  # the section in progress is ended first
-        outcomes = ledger.carry_out(names, options, budget_s, caught, fresh)
+        outcomes = carry_out(names, options, budget_s, caught, given.fresh)
     for outcome in outcomes:
         counts = ", ".join(f"{number} {state}" for state, number in outcome.counts.items() if number)
         print(
@@ -81,15 +92,12 @@ def run(words: Sequence[str]) -> int:
     return 1 if "failed" in states else UNFINISHED if "unfinished" in states else 0
 
 
-def _yes(key: str, text: str | None) -> bool:
-    if text not in (None, "true", "false"):
-        raise ConfigError(f"{key}: expected true or false, found {text!r}")
-    return text == "true"
+def _adopt(folder: Path, others: Sequence[str]) -> int:
+    """Puts the launch configurations of a folder into the table; says into which."""
+    if others:
+        raise ConfigError(f"adopt: expected no other key beside it, found {', '.join(others)}")
+    from ..gpu_check.adopt import adopt
 
-
-def _seconds(text: str | None) -> float | None:
-    if not text:
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"budget: expected seconds, a whole number from 1 on, found {text!r}")
-    return float(text)
+    path, rows = adopt(folder)
+    print(f"{path}: {rows} launch configurations of this GPU; where there is none, the rule decides")
+    return 0

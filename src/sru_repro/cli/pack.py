@@ -11,34 +11,42 @@ layout that the suite looks for: name it there by data_dir=. An earlier pack is 
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from ..core.errors import ConfigError
 from ..core.interrupt import signals
 from ..data.pack import TASKS, pack
-from .words import need, only
-
-KEYS = ("out", "data_dir", "tasks", "words", "questions", "bytes")
+from .options import Names, Options, some_of, whole
 
 
-def run(words: Sequence[str]) -> int:
+class PackOptions(Options):
+    """What is packed, how much of it, and where to."""
+
+    out: str = Field(examples=["FOLDER"])
+    data_dir: str = Field(default="data", min_length=1)
+    tasks: Names | None = None
+    words: Annotated[int, whole(1)] = 40_000
+    questions: Annotated[int, whole(0)] = 0
+    text_bytes: Annotated[int, whole(0)] = Field(default=10_000_000, alias="bytes")
+
+
+def run(args: Sequence[str]) -> int:
     """Packs, and prints what takes how much room."""
-    found, _ = only(words, KEYS)
-    out = Path(need(found, "out", "FOLDER")) / "data"
-    data_dir = Path(found.get("data_dir") or "data")
+    options = PackOptions.parse(args)
+    out, data_dir = Path(options.out) / "data", Path(options.data_dir)
     if out.resolve() == data_dir.resolve():
-        raise ConfigError(f"out={found['out']}: expected another folder than that of the data, {data_dir}")
-    tasks = found["tasks"].split(",") if "tasks" in found else list(TASKS)
-    for task in tasks:
-        if task not in TASKS:
-            raise ConfigError(f"tasks: expected some of {', '.join(TASKS)}, found {task!r}")
+        raise ConfigError(f"out={options.out}: expected another folder than that of the data, {data_dir}")
+    tasks = some_of("tasks", options.tasks, TASKS)
     with signals():
         pack(
             data_dir,
             out,
             tasks,
-            words=_number(found, "words", 40_000, least=1),
-            questions=_number(found, "questions", 0),
-            text_bytes=_number(found, "bytes", 10_000_000),
+            words=options.words,
+            questions=options.questions,
+            text_bytes=options.text_bytes,
             say=lambda line: print(line, flush=True),
         )
     sizes = {place.name: _size(place) for place in sorted(out.iterdir()) if place.is_dir()}
@@ -46,13 +54,6 @@ def run(words: Sequence[str]) -> int:
         print(f"{name:<8} {size / 1e6:8.1f} MB")
     print(f"together {sum(sizes.values()) / 1e6:8.1f} MB in {out}")
     return 0
-
-
-def _number(found: dict[str, str], key: str, default: int, least: int = 0) -> int:
-    text = found.get(key, str(default))
-    if not text.isdecimal() or int(text) < least:
-        raise ConfigError(f"{key}: expected a whole number from {least} on, found {text!r}")
-    return int(text)
 
 
 def _size(folder: Path) -> int:

@@ -11,55 +11,94 @@ its confidence come first, then the next likeliest, `top` in all, one a line; --
 Without question= it reads questions, one a line, from standard input until Ctrl-D, and prints one answer a line.
 """
 
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, model_validator
 
 from ..core.errors import ConfigError
-from .answer import ASKING, answer, asked_for, each_line, printed, readable
-from .words import need, only
+from .answer import answer, asked_for, each_line, printed, readable
+from .options import Options, Real, whole
 
 if TYPE_CHECKING:
     from ..tasks import Task
 
-DRAWING = ("length", "temperature", "top_k", "seed")
+BESIDE = {
+    "passage=@FILE": ("question", "top"),
+    'prompt="..."': ("length", "temperature", "top_k", "seed"),
+}
+"""What goes with what."""
 
 
-def run(words: Sequence[str]) -> int:
+class PredictOptions(Options):
+    """Which run, what it is told, and how its answer is made and printed. Texts are None where none is given."""
+
+    run: str = Field(examples=["runs/TASK/ROW/PROFILE/seedN"])
+    text: str | None = None
+    prompt: str | None = None
+    passage: str | None = None
+    question: str | None = None
+    top: Annotated[int, whole(1)] = 3
+    length: Annotated[int, whole(1)] = 200
+    temperature: Real = 1.0
+    top_k: Annotated[int, whole(0)] = 0
+    seed: Annotated[int, whole(0)] = 1
+    as_json: bool = Field(default=False, alias="--json")
+
+    @model_validator(mode="after")
+    def _clashes(self) -> "PredictOptions":
+        given = self.model_fields_set
+        if {"prompt", "text"} <= given:
+            raise ValueError("prompt: expected either text= or prompt=, found both")
+        for key in ("text", "prompt"):
+            if {"passage", key} <= given:
+                raise ValueError(f"passage: expected either passage= or {key}=, found both")
+        if self.text is not None and not self.text.strip():
+            raise ValueError("text: expected a sentence, found an empty text")
+        for place, options in BESIDE.items():
+            what = place.partition("=")[0]
+            for key in options:
+                if key in given and what not in given:
+                    raise ValueError(f"{key}: expected it beside {place}, found no {what}")
+        return self
+
+    @property
+    def given(self) -> str:
+        """The key of what the model is told, "" where it comes from standard input."""
+        return next((key for key in ("prompt", "passage", "text") if key in self.model_fields_set), "")
+
+
+def run(args: Sequence[str]) -> int:
     """Prints one answer a text, the text that follows a prompt, or answers from a passage."""
-    found, flags = only(words, ("run", "text", "prompt", "passage", *ASKING, *DRAWING), ("--json",))
-    folder = Path(need(found, "run", "runs/TASK/ROW/PROFILE/seedN"))
-    if "prompt" in found and "text" in found:
-        raise ConfigError("prompt: expected either text= or prompt=, found both")
-    if "text" in found and not found["text"].strip():
-        raise ConfigError("text: expected a sentence, found an empty text")
-    drawing = _drawing(found)
-    asked = asked_for(found, _whole("top", found.get("top", "3"), 1))
+    options = PredictOptions.parse(args)
+    folder = Path(options.run)
+    asked = None
+    if options.passage is not None:
+        asked = asked_for(options.passage, options.question, options.top)
     from ..training.load import run_config, trained_task
 
-    # On the CPU, wherever the run was trained: a card of its own is not worth its start.
+    # On the CPU, wherever the run was trained: a GPU of its own is not worth its start.
     config = run_config(folder, ("trainer.accelerator=cpu", "trainer.precision=32-true"))[0]
-    _suits(config.task.kind, found)
+    _suits(config.task.kind, options.given)
     task = trained_task(config, folder)
     if asked:
-        return answer(task, asked, "--json" in flags)
-    if "prompt" in found:
-        return _continue(task, found["prompt"], drawing, "--json" in flags)
-    show = printed if "--json" in flags else _plain
-    if "text" in found:
-        print(show(task.predict(found["text"])))
+        return answer(task, asked, options.as_json)
+    if options.prompt is not None:
+        return _continue(task, options.prompt, options)
+    show = printed if options.as_json else _plain
+    if options.text is not None:
+        print(show(task.predict(options.text)))
         return 0
     return each_line("a sentence a line, Ctrl-D ends", task.predict, show)
 
 
-def _suits(kind: str, found: dict[str, str]) -> None:
-    """Raises ConfigError where the words are those for another kind of task."""
+def _suits(kind: str, given: str) -> None:
+    """Raises ConfigError where what is given is for another kind of task."""
     from ..tasks import Task, task_class
 
     task = task_class(kind)
-    given = next((key for key in ("prompt", "passage", "text") if key in found), "")
     if task.answer is not Task.answer:
         if given != "passage":
             problem = f"{given}: this run answers questions" if given else "passage: missing"
@@ -71,46 +110,18 @@ def _suits(kind: str, found: dict[str, str]) -> None:
         raise ConfigError(f"{given}: this run classifies; use text=")
 
 
-def _drawing(found: dict[str, str]) -> dict[str, Any]:
-    """How a text is continued, checked before a checkpoint is read."""
-    if "prompt" not in found:
-        for key in DRAWING:
-            if key in found:
-                raise ConfigError(f'{key}: expected it beside prompt="...", found no prompt')
-        return {}
-    heat = found.get("temperature", "1.0")
-    try:
-        temperature = float(heat)
-    except ValueError:
-        temperature = math.nan
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise ConfigError(f"temperature: expected a number from 0 on, found {heat!r}")
-    return {
-        "length": _whole("length", found.get("length", "200"), 1),
-        "temperature": temperature,
-        "top_k": _whole("top_k", found.get("top_k", "0"), 0),
-        "seed": _whole("seed", found.get("seed", "1"), 0),
-    }
-
-
-def _whole(key: str, text: str, least: int) -> int:
-    """A whole number of up to 18 digits: a generator's seed has 63 bits."""
-    if not text.isdecimal() or len(text) > 18 or int(text) < least:
-        raise ConfigError(f"{key}: expected a whole number from {least} on, found {text!r:.60}")
-    return int(text)
-
-
-def _continue(task: "Task", prompt: str, drawing: dict[str, Any], as_json: bool) -> int:
+def _continue(task: "Task", prompt: str, options: PredictOptions) -> int:
     """Prints what follows the prompt, each piece as it comes, or one object at the end."""
     started, pieces = time.perf_counter(), []
+    drawing = options.model_dump(include={"length", "temperature", "top_k", "seed"})
     for piece in task.generate(prompt, **drawing):
         pieces.append(piece)
-        if not as_json:
+        if not options.as_json:
             print(piece, end="", flush=True)
-    if not as_json:
+    if not options.as_json:
         print()
         return 0
-    tokens = drawing["length"]
+    tokens = options.length
     pace = tokens / (time.perf_counter() - started)
     print(printed({"prompt": prompt, "text": "".join(pieces), "tokens": tokens, "tokens_per_s": pace}))
     return 0

@@ -2,38 +2,65 @@
 
 Runs every row of a table with every seed, each in a process of its own (jobs=2: two at a time), and writes the table
 and its figure. Restartable: a finished run of the same configuration and data is left alone, an interrupted one goes
-on from its last checkpoint. Other words (data_dir=..., trainer=cpu, logger=csv) are handed to every run.
+on from its last checkpoint. Other arguments (data_dir=..., trainer=cpu, logger=csv) are handed to every run.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from ..core.errors import ConfigError
 from ..core.interrupt import signals
+from ..reporting.runs.line import Row
 from .campaign import Job, Outcome, carry_out
 from .compose import composed
+from .options import Names, Options, numbers, some_of, whole
 from .tables import Table, described, load_table
-from .words import need, split
+
+Numbers = Annotated[list[int], numbers(0)]
 
 
-def run(words: Sequence[str]) -> int:
+class ReproduceOptions(Options):
+    """Which runs of a table, and how many at a time. None, and an empty value: as many as the table says."""
+
+    table: str = Field(examples=["sst"])
+    profile: str = "short"
+    seeds: Numbers | None = None
+    seed: Numbers | None = None
+    rows: Names | None = None
+    folds: Numbers | None = None
+    jobs: Annotated[int, whole(1)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, values: dict[str, str]) -> dict[str, str]:
+        return {key: value for key, value in values.items() if value}
+
+    @model_validator(mode="after")
+    def _clashes(self) -> "ReproduceOptions":
+        if self.seeds is not None and self.seed is not None:
+            raise ValueError("seed: expected either seeds= or seed=, found both")
+        return self
+
+
+def run(args: Sequence[str]) -> int:
     """Prints the plan, carries it out, writes table and figure; 1 when a run failed."""
-    found, rest = split(words, ("table", "profile", "seeds", "seed", "rows", "folds", "jobs"))
-    table = load_table(need(found, "table", "sst"))
-    profile = found.get("profile") or "short"
+    options, rest = ReproduceOptions.parse_known(args)
+    table, profile = load_table(options.table), options.profile
     if profile not in table.seeds:
         raise ConfigError(f"profile: expected one of {', '.join(table.seeds)}, found {profile!r}")
-    seeds = _numbers("seeds", found.get("seeds") or found.get("seed"), table.seeds[profile])
+    seeds = options.seeds or options.seed or table.seeds[profile]
     folds: Sequence[int | None] = [None]
     if table.folds is not None:
-        folds = _numbers("folds", found.get("folds"), table.folds[profile])
-    elif found.get("folds"):
+        folds = options.folds or table.folds[profile]
+    elif options.folds:
         raise ConfigError(f"folds: table={table.name} has none")
-    rows = _rows(table.row_names(profile), found.get("rows"))
-    side_by_side, *more = _numbers("jobs", found.get("jobs"), [1])
-    if more or side_by_side < 1:
-        raise ConfigError(f"jobs: expected one number, at least 1, found {found['jobs']}")
+    known = table.row_names(profile)
+    some_of("rows", options.rows, known)
+    rows = list(dict.fromkeys(options.rows or known))
     # Seeds outermost: a campaign that is cut short leaves whole tables of fewer seeds.
     jobs = [
         _job(table, task, row, profile, seed, fold, rest)
@@ -47,9 +74,9 @@ def run(words: Sequence[str]) -> int:
     if (
         results.parts[0] != "results"
     ):  # where the runs of other profiles are not looked at, nothing is said of them
-        all_rows = [row for row in all_rows if profile in row.get("profiles", (profile,))]
+        all_rows = [row for row in all_rows if profile in (row.profiles or (profile,))]
     with signals() as caught:  # SIGTERM, too, must stop the runs in progress
-        outcome = carry_out(table.name, jobs, results, all_rows, side_by_side, caught)
+        outcome = carry_out(table.name, jobs, results, all_rows, options.jobs, caught)
     _show(table, results, all_rows, outcome)
     return 1 if outcome.failed else 0
 
@@ -65,42 +92,24 @@ def _job(
         *rest,
     ]
     folder = Path("runs") / task / row / profile / f"seed{seed}"
-    for word in rest:  # another text is another run
-        if word.startswith("task.path="):
-            folder /= Path(word.removeprefix("task.path=")).name
+    for arg in rest:  # another text is another run
+        if arg.startswith("task.path="):
+            folder /= Path(arg.removeprefix("task.path=")).name
     if fold is not None:
         overrides.append(f"task.fold={fold}")
         folder /= f"fold{fold}"
     return Job(folder, tuple(overrides), composed(overrides))
 
 
-def _numbers(key: str, text: str | None, default: list[int]) -> list[int]:
-    if not text:
-        return default
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise ConfigError(f"{key}: expected numbers with commas such as 1,2,3, found {text!r}") from None
-    return list(dict.fromkeys(numbers))
-
-
-def _rows(known: list[str], text: str | None) -> list[str]:
-    wanted = text.split(",") if text else known
-    for row in wanted:
-        if row not in known:
-            raise ConfigError(f"rows: expected some of {', '.join(known)}, found {row!r}")
-    return list(dict.fromkeys(wanted))
-
-
-def _show(table: Table, results: Path, rows: list[dict[str, object]], outcome: Outcome) -> None:
+def _show(table: Table, results: Path, rows: Sequence[Row], outcome: Outcome) -> None:
     """The rows on the terminal, and where the table and the figure lie."""
     from rich.console import Console
 
-    from ..reporting.runs.console import console_table
+    from ..reporting.runs.table import console_table
 
     if outcome.records:
         width = None if sys.stdout.isatty() else 140
-        Console(width=width).print(console_table(table.name, outcome.records, rows))
+        Console(width=width).print(*console_table(table.name, outcome.records, rows))
         print(f"{results / table.name}.md  {results / table.name}.png")
     for job in outcome.failed:
         print(f"failed: {job.folder} (see {job.folder / 'log.txt'})", file=sys.stderr)

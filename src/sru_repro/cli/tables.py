@@ -5,21 +5,23 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
+from ..core import layout
 from ..core.errors import ConfigError
-from ..core.settings import Settings
+from ..core.settings import Settings, checked
+from ..records.run import Paper
+from ..reporting.runs.line import Row
 from ..tasks import task_class
 from ..training.config import PROFILES, RunConfig
-from .compose import CONF, composed
-
-TABLES = CONF / "table"
+from .compose import composed
 
 
 class Table(Settings):
-    """One file of conf/table. `folds` and `seeds` are by profile.
+    """One file of conf/table. `folds` and `seeds` are by profile; with `open` other tasks that name this table are
+    columns of it, too, behind its own.
 
-    `rows` is a folder of conf/experiment, or one for each profile: what the papers ran for days on eight cards has
+    `rows` is a folder of conf/experiment, or one for each profile: what the papers ran for days on eight GPUs has
     smaller relatives that run in minutes.
     """
 
@@ -29,6 +31,7 @@ class Table(Settings):
     folds: dict[str, list[int]] | None
     seeds: dict[str, list[int]]
     results: bool
+    open: bool = False
     leave_out: tuple[str, ...] = Field(default=(), strict=False)
 
     @field_validator("rows", mode="before")
@@ -58,7 +61,9 @@ class Table(Settings):
         """
         folder = self.folder(profile)
         files = [
-            path for path in (CONF / "experiment" / folder).glob("*.yaml") if path.stem not in self.leave_out
+            path
+            for path in (layout.conf_folder() / "experiment" / folder).glob("*.yaml")
+            if path.stem not in self.leave_out
         ]
         if not files:
             raise ConfigError(
@@ -74,7 +79,7 @@ def _line(path: Path) -> int:
 
 def table_names() -> list[str]:
     """The tables there are."""
-    return sorted(path.stem for path in TABLES.glob("*.yaml"))
+    return sorted(path.stem for path in (layout.conf_folder() / "table").glob("*.yaml"))
 
 
 def load_table(name: str) -> Table:
@@ -85,35 +90,42 @@ def load_table(name: str) -> Table:
     """
     if name not in table_names():
         raise ConfigError(f"table: expected one of {', '.join(table_names())}, found {name!r}")
-    content: Any = OmegaConf.to_container(OmegaConf.load(TABLES / f"{name}.yaml"))
-    try:
-        return Table(name=name, **content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key, problem = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"conf/table/{name}.yaml: {key}: {problem}") from None
+    content: Any = OmegaConf.to_container(OmegaConf.load(layout.conf_folder() / f"table/{name}.yaml"))
+    table = checked(Table, {"name": name, **content}, f"conf/table/{name}.yaml: ")
+    others = [task for task in _tasks_of(name) if task not in table.tasks] if table.open else []
+    return table.model_copy(update={"tasks": [*table.tasks, *others]})
 
 
-def described(table: Table, task: str = "") -> list[dict[str, Any]]:
+def _tasks_of(table: str) -> list[str]:
+    """The tasks whose own file names a table."""
+    files = sorted((layout.conf_folder() / "task").glob("*.yaml"))
+    return [path.stem for path in files if OmegaConf.select(OmegaConf.load(path), "task.table") == table]
+
+
+def described(table: Table, task: str = "") -> list[Row]:
     """All rows of a table, counted on a task (its first); `profiles` says whose a row is where that differs."""
     found = []
     for folder, profiles in table.folders().items():
         rows = [describe(folder, row, task or table.tasks[0]) for row in table.row_names(profiles[0])]
-        found += rows if isinstance(table.rows, str) else [{**row, "profiles": profiles} for row in rows]
+        found += (
+            rows
+            if isinstance(table.rows, str)
+            else [row.model_copy(update={"profiles": profiles}) for row in rows]
+        )
     return found
 
 
-def describe(folder: str, row: str, task: str) -> dict[str, Any]:
+def describe(folder: str, row: str, task: str) -> Row:
     """Name, label, parameters on a task, place of the configuration and the paper's figures of a row."""
     config = composed([f"experiment={folder}/{row}", f"task={task}"])
-    paper = config.top.paper or {}
-    return {
-        "name": row,
-        "label": paper.get("label", row),
-        "parameters": parameters(config),
-        "config": f"conf/experiment/{folder}/{row}.yaml",
-        "paper": paper,
-    }
+    paper = config.top.paper or Paper()
+    return Row(
+        name=row,
+        label=paper.label or row,
+        parameters=parameters(config),
+        config=f"conf/experiment/{folder}/{row}.yaml",
+        paper=paper,
+    )
 
 
 def parameters(config: RunConfig) -> int:

@@ -4,7 +4,9 @@
     sru-repro train experiment=sst/sru2 profile=paper
     sru-repro train -m model=sru,lstm,qrnn seed=1,2,3
 
-Hydra's own words work: -m, --cfg job, --info defaults, hydra.run.dir=..., shell completion.
+Hydra's own arguments work: -m, --cfg job, --info defaults, hydra.run.dir=..., shell completion. --config-dir=FOLDER
+adds a folder of your own to conf/: rows (experiment/NAME.yaml), models (model/NAME.yaml) and so on. A model's class
+may lie outside the package: its file says where, `_class_: package.module.Class` (see `sru_repro.models`).
 """
 
 import os
@@ -16,17 +18,18 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from ..core import layout
 from ..core.errors import ConfigError, RunError, SuiteError
-from .compose import CONF, composed, one_line, resolve
+from .compose import composed, one_line, resolve
 
 SWEEPING = ("-m", "--multirun")
 
 
-def run(words: Sequence[str]) -> int:
+def run(args: Sequence[str]) -> int:
     """Trains, or whatever Hydra's flags ask for."""
-    sweeping = not set(words).isdisjoint(SWEEPING)
-    if not any(word.startswith("-") for word in words):
-        composed(words)  # before Hydra makes the run's folder: a wrong key must leave nothing behind
+    sweeping = not set(args).isdisjoint(SWEEPING)
+    if not any(arg.startswith("-") for arg in args):
+        composed(args)  # before Hydra makes the run's folder: a wrong key must leave nothing behind
     failed: list[tuple[str, Exception]] = []
     done: list[Path] = []
 
@@ -44,10 +47,12 @@ def run(words: Sequence[str]) -> int:
                 print(f"sru-repro: {' '.join(overrides)}: {kind}{error}", file=sys.stderr)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # we print Hydra's errors ourselves
-    sys.argv = ["sru-repro train", *words]
+    sys.argv = ["sru-repro train", *args]
     try:
         with one_line():
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(member)()
+            hydra.main(version_base="1.3", config_path=str(layout.conf_folder()), config_name="config")(
+                member
+            )()
     except BrokenPipeError:  # train --help | head
         raise
     except OSError as error:

@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 from .errors import ConfigError
+from .layout import checkout
 
-ROOT = Path(__file__).resolve().parents[3]
-"""The checkout: conf/, results/ and the package's sources live below it."""
+ROOT = checkout()
+"""The checkout, which has a revision; None where the package is installed by itself, whatever lies around it."""
 
 RECORDED = (
     "torch",
@@ -88,6 +89,8 @@ def code_revision() -> dict[str, Any]:
     """
 
     def git(*words: str) -> str:
+        if ROOT is None:
+            return ""
         done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10)
         return done.stdout.strip() if done.returncode == 0 else ""
 
@@ -138,7 +141,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory(device: torch.device) -> dict[str, int]:
-    """Bytes: the process's resident peak, and the card's allocated peak where there is one."""
+    """Bytes: the process's resident peak, and the GPU's allocated peak where there is one."""
     status = Path("/proc/self/status")
     match = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.M) if status.exists() else None
     found = {"peak_bytes": int(match[1]) * 1024} if match else {}

@@ -1,9 +1,9 @@
-"""The CUDA ledger: what only a card can show, section by section, each with a page of its own in JSON.
+"""The GPU check: what only a GPU can show, section by section, each with a page of its own in JSON.
 
 `run` gives every section a process and a share of the time; `section` carries out its pieces, one file each:
 `correct`, `speed`, `tune`, `training`.
 """
 
-from .plan import SECTIONS, Failed, Options, Piece, Skipped
+from .plan import Failed, Options, Piece, Skipped
 
-__all__ = ["SECTIONS", "Failed", "Options", "Piece", "Skipped"]
+__all__ = ["Failed", "Options", "Piece", "Skipped"]

@@ -16,7 +16,7 @@ if __name__ == "__main__":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
     try:
         status = carry_out(Options(**json.loads(sys.argv[1])))
-        if status == AGAIN:  # what tidies up at the end could itself fail on a card that is of no use
+        if status == AGAIN:  # what tidies up at the end could itself fail on a GPU that is of no use
             sys.stderr.flush()
             os._exit(status)
         sys.exit(status)

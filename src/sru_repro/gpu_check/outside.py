@@ -1,28 +1,26 @@
 """What is seen from outside: accesses to memory by compute-sanitizer, and a run that is stopped and goes on."""
 
-import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ..core.errors import DataError, RunError
+from ..core.process import Process, Training, stop
 from ..record import Record, read_record
-from .plan import Options, Skipped
+from .plan import Checked, Options, Skipped
 
 TOOL = "compute-sanitizer"
 STEPS, STEPS_REHEARSED = 800, 40
 
 
-def sanitizer(options: Options, seconds: float) -> dict[str, Any]:
+def sanitizer(options: Options, seconds: float) -> Checked:
     """No access outside the tensors, none to what nobody wrote: memcheck and initcheck."""
     tool = shutil.which(TOOL)
     if tool is None:
@@ -30,15 +28,15 @@ def sanitizer(options: Options, seconds: float) -> dict[str, Any]:
     notes: list[str] = []
     calls: re.Match[str] | None = None
     # Without PyTorch's cache every tensor is an allocation of its own, whose ends are watched.
-    surroundings = os.environ | {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+    environment = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
     end = time.monotonic() + seconds
     for check in ("memcheck", "initcheck"):
         left_s = end - time.monotonic()
-        words = [tool, "--tool", check, "--error-exitcode", "9"]
+        args = [tool, "--tool", check, "--error-exitcode", "9"]
         if check == "memcheck":  # a thread's first launch is refused once, and enters its context then
-            words += ["--report-api-errors", "no"]
-        words += [sys.executable, "-m", "sru_repro.gpu_check.sanitized", options.device]
-        output, status = _watched(words, left_s, surroundings)
+            args += ["--report-api-errors", "no"]
+        args += [sys.executable, "-m", "sru_repro.gpu_check.sanitized", options.device]
+        output, status = _watched(args, left_s, environment)
         if status is None:
             if not notes:
                 raise RunError(f"{check} was not through after {left_s:.0f} s")
@@ -53,36 +51,25 @@ def sanitizer(options: Options, seconds: float) -> dict[str, Any]:
     return {"cases": int(calls[1]) if calls else 0, "note": ", ".join(notes)}
 
 
-def _watched(words: list[str], seconds: float, surroundings: dict[str, str]) -> tuple[str, int | None]:
+def _watched(args: Sequence[str], seconds: float, environment: Mapping[str, str]) -> tuple[str, int | None]:
     """What a command says, and its status; None where it was not through in time. Nothing of it is left running."""
-    process = subprocess.Popen(
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=surroundings,
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=max(1.0, seconds))
-        return output, process.returncode
-    except subprocess.TimeoutExpired:
-        return "", None
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    with tempfile.TemporaryDirectory() as folder:
+        process = Process(args, Path(folder, "log.txt"), environment, own_group=True)
+        try:
+            status = process.wait(max(1.0, seconds))
+        finally:
+            stop([process], 0.0)
+        return process.output(), status
 
 
 def _finding(output: str, status: int) -> str:
     """The first of what the tool says is wrong."""
     lines = [line.strip("= ").strip() for line in output.splitlines()]
-    words = ("not supported", "Invalid", "Uninitialized", "Error", "error", "finite")
-    return next((line for line in lines if any(word in line for word in words)), f"status {status}")
+    signs = ("not supported", "Invalid", "Uninitialized", "Error", "error", "finite")
+    return next((line for line in lines if any(sign in line for sign in signs)), f"status {status}")
 
 
-def resume(options: Options, seconds: float) -> dict[str, Any]:
+def resume(options: Options, seconds: float) -> Checked:
     """A training that is ended by SIGTERM and goes on ends with the weights of one that was left alone, bit by bit."""
     steps = STEPS_REHEARSED if options.rehearse else STEPS
     end = time.monotonic() + max(seconds, 75.0)
@@ -90,13 +77,12 @@ def resume(options: Options, seconds: float) -> dict[str, Any]:
         whole, stopped = Path(folder, "whole"), Path(folder, "stopped")
         started = [_start(options, whole, steps), _start(options, stopped, steps)]
         try:
-            at = _stop_midway(started[1], stopped, end)
-            _wait(started[0], whole, end)
+            at = _stop_midway(started[1], end)
+            _wait(started[0], end)
             started.append(_start(options, stopped, steps))
-            _wait(started[2], stopped, end)
+            _wait(started[2], end)
         finally:
-            for process in started:
-                process.kill()
+            stop(started, 0.0)
         expected, found = (_weights(place) for place in (whole, stopped))
         wrong = [name for name, value in expected.items() if not torch.equal(value, found[name])]
         if wrong:
@@ -111,55 +97,42 @@ def resume(options: Options, seconds: float) -> dict[str, Any]:
     return {"cases": len(expected), "note": f"stopped after {at:.0%} of {steps} steps"}
 
 
-def _start(options: Options, folder: Path, steps: int) -> "subprocess.Popen[bytes]":
-    words = [sys.executable, "-m", "sru_repro", "train"]
-    words += ["experiment=quickstart/sru", "logger=csv", "resume=true"]
-    words += [f"trainer={options.device}", f"trainer.max_steps={steps}", "trainer.max_seconds=0"]
-    words += [f"trainer.validate_every={steps // 4}", f"hydra.run.dir={folder}", "model.dropout=0.1"]
-    words += ["profile=smoke", "trainer.max_epochs=0"]
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "log.txt").open("a") as log:
-        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+def _start(options: Options, folder: Path, steps: int) -> Training:
+    overrides = ["experiment=quickstart/sru", "logger=csv", "resume=true", "profile=smoke"]
+    overrides += [f"trainer={options.device}", f"trainer.max_steps={steps}", "trainer.max_seconds=0"]
+    overrides += [f"trainer.validate_every={steps // 4}", "trainer.max_epochs=0", "model.dropout=0.1"]
+    return Training(overrides, folder)
 
 
-def _stop_midway(process: "subprocess.Popen[bytes]", folder: Path, end: float) -> float:
+def _stop_midway(run: Training, end: float) -> float:
     """Sends SIGTERM after the first validation; how far the run was."""
-    while process.poll() is None and time.monotonic() < end:
-        record = _record(folder)
-        if record.get("epochs"):
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=max(1.0, end - time.monotonic()))
+    while run.poll() is None and time.monotonic() < end:
+        if _record(run).get("epochs"):
+            run.send(signal.SIGTERM)
+            run.wait(max(1.0, end - time.monotonic()))
             break
         time.sleep(0.02)
-    record = _record(folder)
+    record = _record(run)
     if record.get("state") != "interrupted":
         raise RunError(
-            f"expected a run to be stopped, found it {record.get('state', 'not begun')}: {_last(folder)}"
+            f"expected a run to be stopped, found it {record.get('state', 'not begun')}: {run.last_line()}"
         )
     return float((record.get("progress") or {}).get("fraction", 0.0))
 
 
-def _wait(process: "subprocess.Popen[bytes]", folder: Path, end: float) -> None:
-    try:
-        status = process.wait(timeout=max(1.0, end - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise RunError("the training was not through in its time") from None
+def _wait(run: Training, end: float) -> None:
+    status = run.wait(max(1.0, end - time.monotonic()))
+    if status is None:
+        raise RunError("the training was not through in its time")
     if status:
-        raise RunError(f"the training ended with status {status}: {_last(folder)}")
+        raise RunError(f"the training ended with status {status}: {run.last_line()}")
 
 
-def _record(folder: Path) -> Record:
+def _record(run: Training) -> Record:
     try:
-        return read_record(folder)
+        return read_record(run.folder)
     except DataError:
         return {}
-
-
-def _last(folder: Path) -> str:
-    """The last word of a run."""
-    lines = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "no word from it"
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -12,8 +12,9 @@ import torch
 
 from ..core import machine
 from ..core.errors import ConfigError
+from ..core.layout import sources
 from ..reporting.gpu.record import SCHEMA, read_page, write_page
-from . import card
+from . import gpu
 from .plan import Options
 
 SETTLED = ("ok", "skipped")
@@ -31,7 +32,7 @@ class Page:
             "rehearsal": options.rehearse,
             "device": options.device,
             "hardware": machine.hardware(options.device),
-            "card": card.facts(options.torch_device),
+            "card": gpu.facts(options.torch_device),
             "packages": machine.packages(),
         }
         before = require_same(options)
@@ -65,7 +66,7 @@ class Page:
         self._begun = time.perf_counter()
         self.save()
 
-    def end(self, name: str, state: str, values: dict[str, Any], error: str | None = None) -> float:
+    def end(self, name: str, state: str, values: Mapping[str, object], error: str | None = None) -> float:
         """Notes what came of a piece; the seconds it took."""
         seconds = time.perf_counter() - self._begun
         _place(self.content, name, state, error, seconds, values)
@@ -105,10 +106,9 @@ def stamp() -> dict[str, Any]:
 def _sources() -> str:
     """A checksum of everything that is run."""
     found = hashlib.sha256()
-    for folder in ("src", "conf"):
-        for path in sorted((machine.ROOT / folder).rglob("*")):
-            if path.is_file() and path.suffix in (".py", ".yaml", ".h", ".cu", ".cuh", ".cpp", ".json"):
-                found.update(f"{path.relative_to(machine.ROOT)}\0".encode() + path.read_bytes())
+    for name, path in sources():
+        if path.is_file() and path.suffix in (".py", ".yaml", ".h", ".cu", ".cuh", ".cpp", ".json"):
+            found.update(f"{name}\0".encode() + path.read_bytes())
     return found.hexdigest()[:12]
 
 
@@ -119,7 +119,12 @@ def same_code(measured: Mapping[str, Any]) -> bool:
 
 
 def _place(
-    page: dict[str, Any], name: str, state: str, error: str | None, seconds: float, values: dict[str, Any]
+    page: dict[str, Any],
+    name: str,
+    state: str,
+    error: str | None,
+    seconds: float,
+    values: Mapping[str, object],
 ) -> None:
     """Puts a piece where it is planned, in the place of an earlier one; nothing is in progress then."""
     piece: dict[str, Any] = {"name": name, "state": state, "error": error, "seconds": seconds}
@@ -134,14 +139,14 @@ def require_same(options: Options) -> dict[str, Any] | None:
     """The page of a section that is there already, None where there is none.
 
     Raises:
-        ConfigError: it is of another card, of another section, or a rehearsal where this is none: nothing is mixed.
+        ConfigError: it is of another GPU, of another section, or a rehearsal where this is none: nothing is mixed.
         DataError: it is broken.
     """
     if not options.page.exists():
         return None
     before = dict(read_page(options.page))
     for key, mine, theirs in (
-        ("card", card.name(options.torch_device), before["card"]["name"]),
+        ("GPU", gpu.name(options.torch_device), before["card"]["name"]),
         ("rehearsal", options.rehearse, before["rehearsal"]),
         ("section", options.section, before["section"]),
     ):

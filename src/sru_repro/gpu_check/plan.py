@@ -1,33 +1,17 @@
-"""The sections of the ledger with their shares of the time, and what a section is made of."""
+"""What a section's process is told, and its pieces: those that the manifest declares, with their functions."""
 
 import importlib
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
 
-
-@dataclass(frozen=True)
-class Section:
-    """The module with its `pieces(options)`, and its share of the time."""
-
-    module: str
-    weight: float
-
-
-SECTIONS = {
-    "correct": Section("correct", 160),
-    "speed": Section("speed", 110),
-    "tune": Section("tune", 30),
-    "train-sst": Section("training", 45),
-    "train-enwik8": Section("training", 85),
-    "train-squad": Section("training", 60),
-}
-"""By the names of `reporting.cuda_plan.SECTIONS`, which says what each answers."""
-BUDGET_S = sum(section.weight for section in SECTIONS.values())
-"""Seconds for everything. With what surrounds it (a pack is installed, the last section ends) under ten minutes."""
+from ..records import gpu_manifest
+from ..records.gpu_manifest import SECTIONS
 
 
 @dataclass(frozen=True)
@@ -59,8 +43,13 @@ class Options:
         return Path(self.out) / f"{self.section}.json"
 
     @property
-    def on_card(self) -> bool:
-        """Whether there is a card to be measured."""
+    def launch_configs(self) -> Path:
+        """The table of what `tune` has found on this GPU, followed by whatever runs after it."""
+        return Path(self.out) / "launch_configs.json"
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether there is a GPU to be measured."""
         return self.device == "cuda"
 
     @property
@@ -68,9 +57,16 @@ class Options:
         """Where tensors live."""
         return torch.device(self.device)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """As JSON takes it."""
         return asdict(self)
+
+
+class Checked(TypedDict):
+    """What is kept of a piece that tries kernels: how many cases, and a note for who watches."""
+
+    cases: int
+    note: str
 
 
 class Skipped(Exception):
@@ -80,27 +76,75 @@ class Skipped(Exception):
 class Failed(Exception):
     """Raised by a piece of which a part went wrong; the text is what, `values` is kept all the same."""
 
-    def __init__(self, text: str, values: dict[str, Any]) -> None:
+    def __init__(self, text: str, values: Mapping[str, object]) -> None:
         super().__init__(text)
         self.values = values
 
 
 @dataclass(frozen=True)
 class Piece:
-    """The smallest thing that is done whole: a name, a share of the section's time, and `run(seconds)`, which returns
-    what is to be kept (JSON) and raises when something is wrong.
-
-    least_s  seconds without which it is not begun
-    """
+    """A piece of the manifest that is carried out here: `run(seconds)` returns what is to be kept (JSON) and raises
+    when something is wrong."""
 
     name: str
-    run: Callable[[float], dict[str, Any]]
+    run: Callable[[float], Mapping[str, object]]
     weight: float = 1.0
     least_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class Each:
+    """One of what capitals in a piece's name stand for: their text, what its function is told of it, its weight beside
+    the others'."""
+
+    text: str
+    told: tuple[object, ...]
+    weight: float = 1.0
+
+
+Work = Callable[..., Mapping[str, object]]
+"""Of a piece: (options, seconds, whatever `Each` tells of this one) -> what is to be kept."""
+
+
+@dataclass(frozen=True)
+class Several:
+    """The function of a piece with capitals, and which there are of it."""
+
+    run: Work
+    each: Callable[[Options], Iterable[Each]]
+
+
+Functions = Mapping[str, Work | Several]
+"""By the names of `records.gpu_manifest`; every module of pieces has these as `FUNCTIONS`."""
+
+
+def functions(module: str) -> Functions:
+    """Those of a module of pieces."""
+    found: Functions = importlib.import_module(f".{module}", __package__).FUNCTIONS
+    return found
+
+
 def pieces(options: Options) -> list[Piece]:
     """The pieces of a section, in order."""
-    module = importlib.import_module(f".{SECTIONS[options.section].module}", __package__)
-    found: list[Piece] = module.pieces(options)
-    return found
+    section = SECTIONS[options.section]
+    found = functions(section.module)
+    planned: list[Piece] = []
+    for by_weight, group in itertools.groupby(section.pieces, key=lambda piece: piece.by_weight):
+        each = [one for piece in group for one in _carried_out(piece, found[piece.name], options)]
+        planned += sorted(each, key=lambda piece: piece.weight) if by_weight else each
+    return planned
+
+
+def _carried_out(declared: gpu_manifest.Piece, work: Work | Several, options: Options) -> Iterator[Piece]:
+    """A piece of the manifest, once for each of what its capitals stand for."""
+    least_s = 0.0 if options.rehearse else declared.least_s
+    if isinstance(work, Several):
+        for one in work.each(options):
+            run = partial(_run, work.run, options, one.told)
+            yield Piece(f"{declared.head}{one.text}", run, declared.weight * one.weight, least_s)
+    else:
+        yield Piece(declared.name, partial(_run, work, options, ()), declared.weight, least_s)
+
+
+def _run(work: Work, options: Options, told: tuple[object, ...], seconds: float) -> Mapping[str, object]:
+    return work(options, seconds, *told)

@@ -1,28 +1,28 @@
 """All sections one after the other, each in a process of its own and within its share of the time.
 
-A section that fails, hangs or takes the card's context with it stops nobody else: its page says at which piece, and it
+A section that fails, hangs or takes the GPU's context with it stops nobody else: its page says at which piece, and it
 goes on with the next one in a fresh process.
 """
 
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import ConfigError, DataError
 from ..core.interrupt import Signals
-from ..ops import tiling
+from ..core.process import Process, stop
+from ..ops import launch_config
+from ..records.gpu_manifest import SECTIONS
 from ..reporting.gpu.record import read_page
 from . import page as pages
-from .plan import SECTIONS, Options
+from .plan import Options
 from .section import AGAIN, DONE, UNFINISHED
 
 GRACE_S = 20.0
@@ -31,8 +31,6 @@ LEAST_S = 5.0
 """Less is not worth the start of a process."""
 HUNG = -1000
 """What stands for the status of a process that had to be ended."""
-TILINGS = "tilings.json"
-"""In the folder of the pages: what `tune` has found on this card, followed by whatever runs after it."""
 
 
 @dataclass
@@ -53,7 +51,7 @@ def carry_out(
     What a section leaves of its share goes to those behind it.
 
     Raises:
-        SuiteError: a page in the folder is broken or of another card, the folder cannot be written to, or there are no
+        SuiteError: a page in the folder is broken or of another GPU, the folder cannot be written to, or there are no
             data; nothing was run then.
     """
     _prepared(names, options)
@@ -83,12 +81,12 @@ def _prepared(names: Sequence[str], options: Options) -> None:
         ) from None
     for name in SECTIONS:
         pages.require_same(replace(options, section=name))
-    if (out / TILINGS).exists():
+    if options.launch_configs.exists():
         try:
-            tiling.read(out / TILINGS)
-        except (ValueError, KeyError, TypeError) as error:
+            launch_config.read(options.launch_configs)
+        except ValueError as error:
             raise DataError(
-                f"{out / TILINGS}: expected a table of tilings, found {error}; delete it"
+                f"{options.launch_configs}: expected a table of launch configurations, found {error}; delete it"
             ) from None
     if any(name.startswith("train-") for name in names) and not Path(options.data_dir).is_dir():
         raise DataError(
@@ -117,31 +115,17 @@ def _section(options: Options, budget_s: float, caught: Signals) -> Outcome:
 
 def _process(options: Options, caught: Signals) -> int:
     """A section's process: its exit status, negative for the signal that ended it, or `HUNG`."""
-    words = [sys.executable, "-m", "sru_repro.gpu_check", json.dumps(options.plain())]
-    process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, env=_surroundings(options), start_new_session=True
-    )
+    args = [sys.executable, "-m", "sru_repro.gpu_check", json.dumps(options.plain())]
+    process = Process(args, environment=_environment(options), own_group=True)
     end = time.monotonic() + options.budget_s + GRACE_S
     try:
         while time.monotonic() < end:
-            try:
-                return process.wait(timeout=0.2)
-            except subprocess.TimeoutExpired:
-                caught.raise_if_any()
+            if (status := process.wait(0.2)) is not None:
+                return status
+            caught.raise_if_any()
         return HUNG
     finally:
-        _stop(process)
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ends a process that is still running, and those it has started, which may outlive it."""
-    for signum, patience_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
-        if process.poll() is None:
-            os.killpg(process.pid, signum)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=patience_s)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        stop([process], 10.0)
 
 
 def _bury(options: Options, status: int, seconds: float) -> str | None:
@@ -158,38 +142,28 @@ def _bury(options: Options, status: int, seconds: float) -> str | None:
         return None
 
 
-def _surroundings(options: Options) -> dict[str, str]:
+def _environment(options: Options) -> dict[str, str]:
     """Pieces that compare bits want products of one and the same size of workspace."""
-    found = dict(os.environ)
-    tilings = Path(options.out) / TILINGS
-    if tilings.exists():
-        found["SRU_REPRO_TILINGS"] = str(tilings.resolve())
+    found = {}
+    if options.launch_configs.exists():
+        found[launch_config.VARIABLE] = str(options.launch_configs.resolve())
     if options.section == "correct":
         found["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     return found
 
 
-class _authors_built_aside:
+@contextmanager
+def _authors_built_aside(names: Sequence[str], options: Options) -> Iterator[None]:
     """The authors' kernels take nvcc a minute: begun while other sections run, done when `speed` comes to them."""
-
-    def __init__(self, names: Sequence[str], options: Options) -> None:
-        self.wanted = options.on_card and not options.rehearse and "speed" in names
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> None:
-        if self.wanted:
-            words = "from sru_repro.bench.authors import authors_package; authors_package('cuda')"
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # why it does not build is told where it is timed
-                start_new_session=True,
-            )
-
-    def __exit__(self, *_: Any) -> None:
-        if self.process is not None:
-            _stop(self.process)
+    started = []
+    if options.on_gpu and not options.rehearse and "speed" in names:
+        code = "from sru_repro.bench.authors import authors_package; authors_package('cuda')"
+        # Why it does not build is told where it is timed.
+        started.append(Process([sys.executable, "-c", code], Path(os.devnull), own_group=True))
+    try:
+        yield
+    finally:
+        stop(started, 10.0)
 
 
 def count(path: Path) -> dict[str, int]:

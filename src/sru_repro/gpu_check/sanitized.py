@@ -9,8 +9,8 @@ import torch
 
 from .. import ops
 from ..bench import correct
-from ..ops.tiling import Tiling, tiled
-from . import card
+from ..ops.launch_config import LaunchConfig, launched
+from . import gpu
 
 SIZE = {"length": 7, "batch": 3, "size": 36}
 
@@ -21,13 +21,16 @@ def main(device: torch.device) -> int:
     name = "cuda" if device.type == "cuda" else ops.choose(device.type).name
     for cell in ops.CELLS:
         _, run, inputs = correct.case(cell, device, **SIZE, bidirectional=True, padding=True)
-        for kind, cut in ((torch.float32, Tiling(1, 8, 32)), (torch.bfloat16, Tiling(4, 2, 64))):
-            with tiled(forward=cut, backward=cut):
+        for kind, config in (
+            (torch.float32, LaunchConfig(1, 8, 32)),
+            (torch.bfloat16, LaunchConfig(4, 2, 64)),
+        ):
+            with launched(forward=config, backward=config):
                 found = correct.results(name, run, {key: value.to(kind) for key, value in inputs.items()})
             if not all(value.isfinite().all() for value in found.values()):
                 raise SystemExit(f"{cell}: a result is not finite")
             number += 1
-    card.synchronize(device)
+    gpu.synchronize(device)
     return number
 
 

@@ -8,16 +8,17 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 
 from ..core.errors import RunError, SuiteError
 from ..core.interrupt import signals
 from ..ops import dispatch
-from . import card
+from . import gpu
 from .page import Page
 from .plan import Failed, Options, Skipped, pieces
 
 DONE, FAILED, UNFINISHED, AGAIN = 0, 1, 3, 4
-"""Exit statuses: all pieces done; one failed; time ran out; the card is of no use to this process any more."""
+"""Exit statuses: all pieces done; one failed; time ran out; the GPU is of no use to this process any more."""
 
 LONGEST_S = 90.0
 """A piece that takes longer than this, and than three times its share, hangs."""
@@ -44,12 +45,13 @@ def carry_out(options: Options) -> int:
                 return UNFINISHED
             weights = sum(other.weight for other in todo[place:])
             page.begin(piece.name)
-            state, values, error = "ok", {}, None
+            values: Mapping[str, object] = {}
+            state, error = "ok", None
             try:
                 share_s = left_s * piece.weight / weights
                 _alarm(min(left_s + 15.0, max(LONGEST_S, 3.0 * share_s)))
                 values = piece.run(share_s)
-                card.synchronize(options.torch_device)
+                gpu.synchronize(options.torch_device)
                 _require_fused(options)
             except Skipped as reason:
                 state, error = "skipped", str(reason)
@@ -62,11 +64,11 @@ def carry_out(options: Options) -> int:
             _alarm(0.0)
             seconds = page.end(piece.name, state, values, error)
             left_s = max(0.0, deadline - time.monotonic())
-            words = f"{piece.name}: {state}" + (f": {error}" if error else f" {summary(values)}".rstrip())
-            say(options, f"{words}  {seconds:.1f} s, {left_s:.0f} s left")
-            if card.broken(options.torch_device) or dispatch.fallen(options.device):
+            told = f"{piece.name}: {state}" + (f": {error}" if error else f" {summary(values)}".rstrip())
+            say(options, f"{told}  {seconds:.1f} s, {left_s:.0f} s left")
+            if gpu.broken(options.torch_device) or dispatch.fallen(options.device):
                 return AGAIN
-            card.release(options.torch_device)
+            gpu.release(options.torch_device)
         states = {piece["state"] for piece in page.content["pieces"]}
         return FAILED if "failed" in states else DONE
 
@@ -80,7 +82,7 @@ def _alarm(seconds: float) -> None:
 
 def _require_fused(options: Options) -> None:
     """Raises RunError where a kernel could not be built and the loop in PyTorch took its place, also in backward."""
-    why = dispatch.fallen(options.device) if options.on_card else None
+    why = dispatch.fallen(options.device) if options.on_gpu else None
     if why is not None:
         raise RunError(f"a recurrence fell back to the loop in PyTorch: {why}")
 
@@ -91,7 +93,7 @@ def one_line(error: BaseException) -> str:
     return line if isinstance(error, SuiteError) and line else f"{type(error).__name__}: {line}".rstrip(": ")
 
 
-def summary(values: dict[str, object]) -> str:
+def summary(values: Mapping[str, object]) -> str:
     """What a person watching wants to see of a piece."""
     said = [f"{values['cases']} cases"] if "cases" in values else []
     said += [str(values["note"])] if values.get("note") else []

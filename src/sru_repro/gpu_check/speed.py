@@ -1,19 +1,21 @@
-"""Section `speed`: the bench of `sru_repro.bench` on the card, a piece for each step of its plan, smallest first."""
+"""Section `speed`: the bench of `sru_repro.bench` on the GPU, a piece for each step of its plan, smallest first."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .. import bench, ops
 from ..bench import correct, decode
 from ..bench.floor import machine_rates
 from ..bench.plan import Unit, plan
-from ..bench.run import check, entry, surroundings
+from ..bench.run import check, entry, environment
 from ..bench.shapes import Shape
 from ..core.errors import DataError, RunError
 from ..reporting.gpu.record import read_page
 from .kernels import build_grid
 from .page import same_code
-from .plan import Options, Piece
+from .plan import Each, Functions, Options, Several
 
 DECODE_CONTEXTS = (16, 1024, 4096)
 
@@ -23,58 +25,49 @@ _SMALL = {
 }
 
 
-def settings(options: Options) -> bench.Settings:
+def settings(options: Options) -> bench.BenchPlan:
     """What is measured."""
     if not options.rehearse:
-        return bench.Settings(options.device)
+        return bench.BenchPlan(options.device)
     names = ("sru", "lstm")
     growth = {"small": _SMALL["small"]}
-    return bench.Settings(options.device, repeats=1, shapes=_SMALL, growth_shapes=growth, contenders=names)
+    return bench.BenchPlan(options.device, repeats=1, shapes=_SMALL, growth_shapes=growth, contenders=names)
 
 
-def pieces(options: Options) -> list[Piece]:
-    """Checks and the card's own rates first; nothing is timed while a check is red."""
-    found = settings(options)
-    units = sorted(plan(found, options.torch_device), key=lambda unit: unit.weight)
+def measured_rates(options: Options, seconds: float = 0.0) -> dict[str, Any]:
+    """Piece `rates` of several sections: copies and products."""
+    with environment():
+        return {"rates": machine_rates(options.torch_device, copied=1 << 20 if options.rehearse else 0)}
+
+
+def _units(options: Options) -> list[Unit]:
+    return list(plan(settings(options), options.torch_device))
+
+
+def _of(kind: str, options: Options) -> Iterator[Each]:
+    """The units of the bench of that kind, weighed against all of them."""
+    units = _units(options)
     total = sum(unit.weight for unit in units)
-    return [
-        Piece("check", lambda seconds: _checked(options), weight=0.1),
-        Piece("rates", lambda seconds: {"rates": rates(options)}, weight=0.03),
-        *(_piece(options, found, unit, unit.weight / total) for unit in units),
-        Piece(
-            "decode",
-            lambda seconds: _decoded(options, seconds),
-            weight=0.2,
-            least_s=5.0 * (not options.rehearse),
-        ),
-    ]
+    for unit in units:
+        if unit.section == kind:
+            text = f"{unit.shape.name}/{correct.name_of(unit.dtype)}"
+            yield Each(text, (unit,), unit.weight / total)
 
 
-def rates(options: Options) -> dict[str, float | None]:
-    """Copy and products."""
-    with surroundings():
-        return machine_rates(options.torch_device, copied=1 << 20 if options.rehearse else 0)
+def _timed(options: Options, seconds: float, unit: Unit) -> dict[str, Any]:
+    _require_right(options)
+    with environment():
+        # The rest goes into what is built and warmed up.
+        return {"entry": entry(unit, 0.6 * seconds, settings(options))}
 
 
-def _piece(options: Options, found: bench.Settings, unit: Unit, weight: float) -> Piece:
-    name = f"{unit.section}/{unit.shape.name}/{correct.name_of(unit.dtype)}"
-
-    def run(seconds: float) -> dict[str, Any]:
-        _require_right(options)
-        with surroundings():
-            # The rest goes into what is built and warmed up.
-            return {"entry": entry(unit, 0.6 * seconds, found)}
-
-    return Piece(name, run, weight)
-
-
-def _checked(options: Options) -> dict[str, Any]:
+def _checked(options: Options, seconds: float) -> dict[str, Any]:
     """The bench's own checks of what is going to be timed, unless section `correct` has just been green."""
     before = _green(options)
     if before is not None:
         return {"cases": before, "note": "by section correct"}
     note = build_grid(options)
-    with surroundings():
+    with environment():
         return {"cases": check(options.torch_device)["cases"], "note": note}
 
 
@@ -103,7 +96,18 @@ def _require_right(options: Options) -> None:
 def _decoded(options: Options, seconds: float) -> dict[str, Any]:
     """Generation, token by token."""
     _require_right(options)
-    wanted = decode.Settings(options.device, contexts=DECODE_CONTEXTS, budget_s=0.6 * seconds)
+    wanted = decode.DecodePlan(options.device, contexts=DECODE_CONTEXTS, budget_s=0.6 * seconds)
     if options.rehearse:
-        wanted = decode.Settings(options.device, (4,), parameters=40_000, width=32, repeats=1, budget_s=0.0)
+        wanted = decode.DecodePlan(options.device, (4,), parameters=40_000, width=32, repeats=1, budget_s=0.0)
     return {"decode": decode.measure(wanted)}
+
+
+FUNCTIONS: Functions = {
+    "check": _checked,
+    "rates": measured_rates,
+    **{
+        f"{kind}/SHAPE/TYPE": Several(_timed, partial(_of, kind))
+        for kind in ("shapes", "recurrence", "overhead", "graphs", "growth")
+    },
+    "decode": _decoded,
+}

@@ -1,27 +1,21 @@
 """Sections `train-sst`, `train-enwik8`, `train-squad`: short real trainings in bfloat16, of fixed seconds. Small models
-run side by side and share the card, as in a sweep; the papers' sizes run alone.
+run side by side and share the GPU, as in a sweep; the papers' sizes run alone.
 
-A run is `sru-repro train` in a process of its own; the page keeps its figures, its curve, and what it made of the card.
+A run is `sru-repro train` in a process of its own; the page keeps its figures, its curve, and what it made of the GPU.
 """
 
-import os
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..core import machine
 from ..core.errors import DataError
-from ..core.interrupt import Interrupted
+from ..core.process import Training, stop, wait_all
 from ..record import Record, read_record
 from ..reporting.gpu.record import read_page
-from .plan import Failed, Options, Piece
-from .speed import rates
+from .plan import Each, Failed, Functions, Options, Several
+from .speed import measured_rates
 
 RUNS = Path("runs/gpu-check")
 PATIENCE_S = 8.0
@@ -36,14 +30,17 @@ class Group:
 
     rows        places in conf/experiment
     changes     what is changed in all of them
-    around_s    seconds of a run besides its training, on a card's machine
+    around_s    seconds of a run besides its training, on a GPU's machine
     """
 
     name: str
     rows: tuple[str, ...]
     changes: tuple[str, ...]
-    weight: float
     around_s: float
+
+
+def _rows(folder: str, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}" for name in names)
 
 
 # One stream of millions of symbols would take longer to evaluate than the training takes.
@@ -54,67 +51,31 @@ _SMALL = ("sru", "srupp", "lstm", "gru", "qrnn", "mingru", "transformer_xl")
 _PAPER = ("sru6", "lstm6", "srupp-base", "qrnn6", "transformer-xl")
 _SQUAD = ("sru3", "sru6", "qrnn4-highway", "lstm3")
 
-GROUPS: dict[str, tuple[Group, ...]] = {
-    "train-sst": (
-        Group("table", tuple(f"sst/{row}" for row in _SST), ("trainer.validate_every=600",), 1.0, 22.0),
-    ),
+# The papers' rates take hours to warm up: a short run needs one that is there at once.
+_PAPER_CHANGES = ("trainer.validate_every=100", *_SHORT_RATE, *_STREAMS)
+
+GROUPS: Mapping[str, tuple[Group, ...]] = {
+    "train-sst": (Group("table", _rows("sst", _SST), ("trainer.validate_every=600",), 22.0),),
     "train-enwik8": (
-        Group(
-            "small",
-            tuple(f"small/{row}" for row in _SMALL),
-            ("trainer.validate_every=500", *_STREAMS),
-            3.0,
-            22.0,
-        ),
-        *(
-            Group(
-                f"paper/{row}",
-                (f"enwik8/{row}",),
-                # The papers' rates take hours to warm up: a short run needs one that is there at once.
-                ("trainer.validate_every=100", *_SHORT_RATE, *_STREAMS),
-                0.9,
-                18.0,
-            )
-            for row in _PAPER
-        ),
+        Group("small", _rows("small", _SMALL), ("trainer.validate_every=500", *_STREAMS), 22.0),
+        *(Group(f"paper/{row}", _rows("enwik8", (row,)), _PAPER_CHANGES, 18.0) for row in _PAPER),
     ),
     "train-squad": (
-        Group(
-            "table",
-            tuple(f"squad/{row}" for row in _SQUAD),
-            ("trainer.validate_every=400", "task.val_limit=1000"),
-            1.0,
-            40.0,
-        ),
+        Group("table", _rows("squad", _SQUAD), ("trainer.validate_every=400", "task.val_limit=1000"), 40.0),
     ),
 }
+"""Of every section: what trains side by side, then what trains alone."""
 
 
-def pieces(options: Options) -> list[Piece]:
-    """The card's rates, then a piece for each group."""
-    groups = GROUPS[options.section]
-    if options.rehearse:
-        groups = groups[:1]
-    found = [Piece("rates", lambda seconds: {"rates": rates(options)}, weight=0.03)]
-    return found + [
-        Piece(
-            group.name,
-            partial(_train, options, group),
-            group.weight,
-            0.0 if options.rehearse else _least_s(group),
-        )
-        for group in groups
-    ]
-
-
-def _least_s(group: Group) -> float:
-    """Seconds without which a group is better left for the next call."""
-    return group.around_s + (ALONE_S if len(group.rows) == 1 else 10.0)
+def _alone(options: Options) -> Iterator[Each]:
+    """What trains alone; a rehearsal goes without."""
+    for group in () if options.rehearse else GROUPS[options.section][1:]:
+        yield Each(group.name.split("/")[1], (group,))
 
 
 def overrides(options: Options, group: Group, row: str, seconds: float) -> list[str]:
     """What `sru-repro train` is told of a run."""
-    words = [
+    args = [
         f"experiment={row}",
         f"trainer={options.device}",
         "logger=csv",
@@ -122,30 +83,26 @@ def overrides(options: Options, group: Group, row: str, seconds: float) -> list[
         f"data_dir={options.data_dir}",
     ]
     if options.rehearse:
-        return [*words, "profile=smoke"]
+        return [*args, "profile=smoke"]
     limits = ["trainer.max_epochs=1000000", "trainer.max_steps=0", f"trainer.max_seconds={seconds:.1f}"]
-    return [*words, "profile=short", "trainer.precision=bf16-mixed", *limits, *group.changes]
+    return [*args, "profile=short", "trainer.precision=bf16-mixed", *limits, *group.changes]
 
 
-def _train(options: Options, group: Group, seconds: float) -> dict[str, Any]:
+def _train(options: Options, seconds: float, group: Group) -> dict[str, Any]:
     """Runs a group; every run's figures, also when some of them failed."""
     rows = group.rows[:2] if options.rehearse else group.rows
     each_s = ALONE_S if len(rows) == 1 else max(4.0, seconds - group.around_s)
-    started = {}
+    started: dict[str, Training] = {}
     try:
         for row in rows:
             folder = RUNS / options.section / group.name / row.split("/")[-1]
             shutil.rmtree(folder, ignore_errors=True)
-            started[row] = folder, _start(options, overrides(options, group, row, each_s), folder, len(rows))
-        _wait(
-            [process for _, process in started.values()],
-            (3600.0 if options.rehearse else seconds) + PATIENCE_S,
-        )
+            started[row] = Training(overrides(options, group, row, each_s), folder, len(rows))
+        wait_all(started.values(), (3600.0 if options.rehearse else seconds) + PATIENCE_S)
     finally:
-        for _, process in started.values():
-            process.kill()
+        stop(started.values(), 4.0)
     peak = _bfloat16_rate(options)
-    runs = [_told(row, folder, process.returncode, peak) for row, (folder, process) in started.items()]
+    runs = [_told(row, run, peak) for row, run in started.items()]
     values = {
         "side_by_side": len(rows),
         "seconds_each": each_s,
@@ -159,49 +116,15 @@ def _train(options: Options, group: Group, seconds: float) -> dict[str, Any]:
     return values
 
 
-def _start(options: Options, words: Sequence[str], folder: Path, number: int) -> "subprocess.Popen[bytes]":
-    folder.mkdir(parents=True)
-    surroundings = os.environ | {"OMP_NUM_THREADS": str(max(1, machine.cores() // number))}
-    if number > 1:
-        surroundings[machine.SIDE_BY_SIDE] = str(number)
-    command = [sys.executable, "-m", "sru_repro", "train", *words, f"hydra.run.dir={folder}"]
-    with (folder / "log.txt").open("w") as log:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=surroundings
-        )
-
-
-def _wait(processes: Sequence["subprocess.Popen[bytes]"], seconds: float) -> None:
-    """Until all are through; what is not by then is ended."""
-    end = time.monotonic() + seconds
-    try:
-        while any(process.poll() is None for process in processes) and time.monotonic() < end:
-            time.sleep(0.1)
-    except (Interrupted, KeyboardInterrupt):
-        for process in processes:
-            process.terminate()
-        raise
-    for process in processes:
-        if process.poll() is None:
-            process.terminate()
-    for process in processes:
-        try:
-            process.wait(timeout=4)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _told(row: str, folder: Path, status: int, peak: float | None) -> dict[str, Any]:
+def _told(row: str, run: Training, peak: float | None) -> dict[str, Any]:
     """What the page keeps of a run."""
     name = row.split("/")[-1]
     try:
-        record = read_record(folder)
+        record = read_record(run.folder)
     except DataError:
         record = {}
-    if status or record.get("state") != "finished":
-        lines = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
-        error = record.get("error") or (lines[-1] if lines else f"status {status}")
+    if run.poll() or record.get("state") != "finished":
+        error = record.get("error") or run.last_line()
         return {"row": name, "label": name, "state": "failed", "error": str(error)[:300]}
     return {"row": name, "state": "finished", "error": None, **_figures(record, peak)}
 
@@ -234,9 +157,21 @@ def _line(run: dict[str, Any]) -> str:
 
 
 def _bfloat16_rate(options: Options) -> float | None:
-    """What this card multiplies in bfloat16, as measured at the head of the page."""
+    """What this GPU multiplies in bfloat16, as measured at the head of the page."""
     for piece in read_page(options.page)["pieces"]:
         if piece["name"] == "rates" and piece["state"] == "ok":
             rate: float | None = piece["values"]["rates"]["bfloat16_flop_per_s"]
             return rate
     return None
+
+
+def _side_by_side(options: Options, seconds: float) -> dict[str, Any]:
+    return _train(options, seconds, GROUPS[options.section][0])
+
+
+FUNCTIONS: Functions = {
+    "rates": measured_rates,
+    "table": _side_by_side,
+    "small": _side_by_side,
+    "paper/ROW": Several(_train, _alone),
+}

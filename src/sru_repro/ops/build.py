@@ -116,8 +116,8 @@ def shared_library(source: str, headers: tuple[str, ...], defines: dict[str, str
 def _built(source: str, command: list[str], path: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build-") as folder:
         built = Path(folder, path.name)
-        words = [command[0], str(KERNELS / source), *command[1:], "-o", str(built)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        args = [command[0], str(KERNELS / source), *command[1:], "-o", str(built)]
+        done = subprocess.run(args, capture_output=True, text=True, check=False)
         if done.returncode:
             told = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
             raise BuildError(f"{command[0]} failed on {source}: {told or f'status {done.returncode}'}")

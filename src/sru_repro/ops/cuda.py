@@ -18,7 +18,7 @@ from . import build, fused
 from .cells import CELLS
 from .cuda_driver import Variant, launch, load
 from .fused import NAMES
-from .tiling import asked_for, measured, tiling, widest
+from .launch_config import asked_for, measured, rule, widest
 
 WORK = {kind: torch.promote_types(kind, torch.float32) for kind in NAMES}
 CALL = struct.Struct("4qd17P")
@@ -31,7 +31,7 @@ def _multiprocessors(index: int | None) -> int:
 
 
 @functools.cache
-def _card(index: int | None) -> str:
+def _gpu(index: int | None) -> str:
     return torch.cuda.get_device_properties(index).name
 
 
@@ -82,7 +82,7 @@ def _run(
     skip_scale: float,
     bidirectional: bool,
 ) -> None:
-    """Cuts the work and launches it; `arrays` in the order of the kernel's struct Call."""
+    """Chooses a launch configuration and launches; `arrays` in the order of the kernel's struct Call."""
     u, x, v, _, _, _, padding, *_ = arrays
     assert u is not None
     length, batch, k, size = u.shape
@@ -98,21 +98,21 @@ def _run(
     x_type = u.dtype if x is None else x.dtype
     per_step = v is not None and v.dim() == 4
     most = widest(u.dtype, side_by_side, functools.reduce(operator.or_, pointers[:6] + pointers[7:]))
-    cut = asked_for(kernel)
-    if cut is None:
+    config = asked_for(kernel)
+    if config is None:
         index = u.device.index
         step = step_bytes(kernel, u.dtype, k, None if x is None else x_type, per_step)
-        cut = measured(_card(index), kernel, u.dtype, columns, most, step, length)
-        cut = cut or tiling(columns, most, step, length, _multiprocessors(index))
-    together = min(cut.columns, most)
+        config = measured(_gpu(index), kernel, u.dtype, columns, most, step, length)
+        config = config or rule(columns, most, step, length, _multiprocessors(index))
+    together = min(config.columns, most)
     variant = Variant(
-        kernel, cell, u.dtype, x_type, skip, tanh, padding is not None, per_step, together, cut.depth
+        kernel, cell, u.dtype, x_type, skip, tanh, padding is not None, per_step, together, config.depth
     )
     if _named is not None:
         _named.add(variant)
         return
     call = CALL.pack(length, batch, size, side_by_side, skip_scale, *pointers)
-    launch(variant, -(-columns // (together * cut.threads)), cut.threads, call, u.device.index)
+    launch(variant, -(-columns // (together * config.threads)), config.threads, call, u.device.index)
 
 
 forward = functools.partial(fused.forward, _run)

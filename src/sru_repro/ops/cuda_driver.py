@@ -2,7 +2,7 @@
 
 Machine code for the device at hand is written once for each `Variant` and kept in the cache of `build`. The kernels
 include no header of CUDA, so no folder of headers is looked for. Both are called through NVIDIA's thinnest bindings,
-which cost a microsecond a launch, let other threads run while they compile, and need no card to do so.
+which cost a microsecond a launch, let other threads run while they compile, and need no GPU to do so.
 """
 
 import ctypes
@@ -37,8 +37,8 @@ class Variant(NamedTuple):
     def template(self) -> str:
         """The same in C++."""
         flags = ["Tanh" if self.tanh else "Identity", *(str(f).lower() for f in (self.padded, self.per_step))]
-        words = [self.cell, NAMES[self.u], NAMES[self.x], self.skip, *flags, self.columns, self.depth]
-        return f"Variant<{', '.join(map(str, words))}>"
+        arguments = [self.cell, NAMES[self.u], NAMES[self.x], self.skip, *flags, self.columns, self.depth]
+        return f"Variant<{', '.join(map(str, arguments))}>"
 
 
 def defines(variant: Variant) -> list[tuple[str, str]]:
@@ -87,10 +87,10 @@ def _compile(variant: Variant, architecture: str, bounds: str) -> tuple[bytes, s
 
     source = (build.KERNELS / "recurrence.cu").read_bytes()
     macros = [*defines(variant), ("BOUNDS", bounds)]
-    words = [f"--gpu-architecture={architecture}", "--std=c++17", f"--include-path={build.KERNELS}"]
-    words += ["--ftz=true"]  # e^x in one instruction; states below 1e-38 become zero
-    words += [*(f"--define-macro={name}={value}" for name, value in macros), "--ptxas-options=-v"]
-    options = [word.encode() for word in words]
+    args = [f"--gpu-architecture={architecture}", "--std=c++17", f"--include-path={build.KERNELS}"]
+    args += ["--ftz=true"]  # e^x in one instruction; states below 1e-38 become zero
+    args += [*(f"--define-macro={name}={value}" for name, value in macros), "--ptxas-options=-v"]
+    options = [arg.encode() for arg in args]
     program = _checked(nvrtc.nvrtcCreateProgram(source, b"recurrence.cu", 0, [], []), "take the source")
     try:
         (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)

@@ -1,12 +1,12 @@
 """From run records to tables and figures: nothing here trains; importing it loads no torch and no pandas."""
 
+from ..records.run import read_record
 from .report import report
 from .runs.compare import compare
-from .runs.console import console_table
 from .runs.figure import draw_figure, write_figure
 from .runs.publish import publish
-from .runs.records import frame, load_records, read_record
-from .runs.table import render_table, write_table
+from .runs.records import frame, load_records
+from .runs.table import console_table, render_table, write_table
 from .runs.verdict import verdict
 
 __all__ = [

@@ -3,33 +3,33 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..records.run import PUBLISHED, RunRecord
 from .bench.decode import report_decode
 from .bench.speed import report_speed
 from .gpu.document import report_cuda
-from .runs.figure import write_figure
+from .inserted import insert, keys_of
+from .runs.line import Row
+from .runs.overview import overview
 from .runs.records import load_records
-from .runs.sections import Row, sections
 from .runs.table import write_table
-
-PROFILES = ("paper", "short")
-"""What may be quoted; smoke runs only show that the parts fit together."""
 
 
 def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Path]:
     """Write `<table>.md` and `<table>.png` for each table with runs in `results/runs`, and those of speed,
-    of decoding and of CUDA cards.
+    of decoding and of GPUs; then the generated blocks of README.md and results/README.md.
 
     Returns the files written.
     """
-    records = [run for run in load_records(results / "runs") if run["profile"] in PROFILES]
+    records = [run for run in load_records(results / "runs") if run.profile in PUBLISHED]
     written = []
-    for table in sorted({run["table"] for run in records if run["table"]}):
-        own = [run for run in records if run["table"] == table]
-        rows = rows_by_table.get(table, ())
-        picture = f"{table}.png" if sections(table, own, rows) else ""
-        write_table(table, own, rows, results / f"{table}.md", picture)
-        written.append(results / f"{table}.md")
-        if picture:
-            write_figure(table, own, rows, results / picture)
-            written.append(results / picture)
-    return written + report_speed(results) + report_decode(results) + report_cuda(results)
+    for table in sorted({run.table for run in records if run.table}):
+        own = [run for run in records if run.table == table]
+        written += write_table(table, own, rows_by_table.get(table, ()), results)
+    written += report_speed(results) + report_decode(results) + report_cuda(results)
+    pages = (
+        (results.parent / "README.md", "results", overview(records, rows_by_table)),
+        (results / "README.md", "keys of a run", [keys_of(RunRecord)]),
+    )
+    return written + [
+        insert(page, name, blocks) for page, name, blocks in pages if records and page.is_file()
+    ]

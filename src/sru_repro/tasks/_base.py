@@ -46,6 +46,16 @@ class TaskSettings(Settings):
     table: str
 
 
+Build = Mapping[str, Any]
+"""Keywords of a task's `create`: what it needs of its data."""
+
+Saved = Mapping[str, Any]
+"""What a task keeps in a checkpoint beside its weights, in plain types."""
+
+Answer = dict[str, Any]
+"""What a task says of one input, ready for JSON."""
+
+
 class Batches(Protocol):
     """Ready-made batches, by index, in their natural order."""
 
@@ -67,7 +77,7 @@ class TaskData:
     fingerprint: str
     description: str
     source: str
-    build: Mapping[str, Any]
+    build: Build
     reshuffle: bool = False
     comparable: bool = True
     why_not: str = ""
@@ -129,7 +139,7 @@ class Task(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def rebuild(cls, extra: Any) -> dict[str, Any]:
+    def rebuild(cls, extra: Any) -> Build:
         """The keywords of `create` from the extra state of a checkpoint, when there is no data."""
         return {}
 
@@ -151,7 +161,7 @@ class Task(nn.Module):
         """What the task says about a piece of text, ready to be printed as JSON."""
         raise NotImplementedError
 
-    def answer(self, passage: str, question: str, top: int = 3) -> dict[str, Any]:
+    def answer(self, passage: str, question: str, top: int = 3) -> Answer:
         """The answer to a question in a passage; only readers have one."""
         raise NotImplementedError
 

@@ -19,7 +19,7 @@ from ..data.sentences.words import clean
 from ..data.store.vectors import load_vectors, plain_form
 from ..data.store.vocabulary import Vocabulary
 from ..models import ModelSettings, State, encoder_of
-from ._base import Step, Task, TaskData, TaskSettings, full_precision
+from ._base import Answer, Build, Saved, Step, Task, TaskData, TaskSettings, full_precision
 
 SIDES: dict[str, Literal["left", "right"]] = {"left": "left", "masked": "right"}
 
@@ -138,7 +138,7 @@ class Classification(Task):
         return cls(config, model, **build)
 
     @classmethod
-    def rebuild(cls, extra: dict[str, list[str]]) -> dict[str, Any]:
+    def rebuild(cls, extra: Saved) -> Build:
         return {"words": tuple(extra["words"]), "classes": tuple(extra["classes"])}
 
     def logits(self, ids_LB: Tensor, padding_LB: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ class Classification(Task):
         return {"loss": totals["nats"] / count, "accuracy": totals["correct"] / count}
 
     @torch.no_grad()
-    def predict(self, text: str) -> dict[str, Any]:
+    def predict(self, text: str) -> Answer:
         """The most probable class of a sentence, all probabilities, and the words that have no vector."""
         tokens = [self._known_form(token) for token in self.tokenize(text)]
         if not tokens:
@@ -200,10 +200,10 @@ class Classification(Task):
         forms = (token, plain_form(token), WRITTEN.get(plain_form(token), token))
         return next((form for form in forms if form in self.vocabulary), token)
 
-    def get_extra_state(self) -> dict[str, list[str]]:
+    def get_extra_state(self) -> Saved:
         """Vocabulary and classes travel in the checkpoint, so that it can be used without the data."""
         return {"words": list(self.vocabulary.words), "classes": list(self.classes)}
 
-    def set_extra_state(self, state: dict[str, list[str]]) -> None:
+    def set_extra_state(self, state: Saved) -> None:
         """Takes vocabulary and classes from a checkpoint."""
         self.vocabulary, self.classes = Vocabulary(tuple(state["words"])), tuple(state["classes"])

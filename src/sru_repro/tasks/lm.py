@@ -5,11 +5,15 @@ Shapes: L time, B batch, N = L * B, D embedding, H encoding, V vocabulary.
 input   t h e _ c a
 target  h e _ c a t
 
-The encoder is built with an `AttentionContext(memory, window)`, which recurrences ignore. Training carries the state
-over segments; accumulated batches are consecutive segments of the same streams. Figures are sums in float64 over the
-test set read as one stream (`eval_batch_size=1`), so they do not depend on how the text is cut; validations during
-training read `val_batch_size` streams of `val_limit` symbols. Parameters are counted with the symbols of the whole
-corpus.
+Attention is told of an `AttentionContext`, which recurrences ignore. In training a segment sees itself and up to
+`memory` steps before it, as layer inputs that the next call projects again (the papers' memory). In evaluation every
+position sees exactly `eval_window` steps back, and keys and values are kept instead: a step of generation projects its
+own symbol only, and no figure depends on how the text was cut. A window longer than the text sees all there is.
+
+Figures come from sums in float64 over the whole test set, read as one stream (`eval_batch_size=1`); a table of a task
+that reads more streams at once says so. Validations during training read `val_batch_size` streams, and the first
+`val_limit` symbols of a large set. Accumulated batches are consecutive segments of the same streams. Parameters are
+counted with the symbols of the whole corpus.
 """
 
 import math
@@ -30,7 +34,7 @@ from ..data.text.streams import StreamBatches
 from ..data.text.symbols import Level, Symbols
 from ..models import AttentionContext, ModelSettings, State, encoder_of
 from ._adaptive import AdaptiveEmbedding, AdaptiveSoftmax
-from ._base import Step, Task, TaskData, TaskSettings, full_precision, one_of
+from ._base import Answer, Build, Saved, Step, Task, TaskData, TaskSettings, full_precision, one_of
 from ._generate import continuation
 
 
@@ -189,7 +193,7 @@ class LanguageModel(Task):
         return cls(config, model, **build)
 
     @classmethod
-    def rebuild(cls, extra: dict[str, Any]) -> dict[str, Any]:
+    def rebuild(cls, extra: Saved) -> Build:
         return {"symbols": Symbols.from_state(extra["symbols"])}
 
     def embed(self, ids_LB: Tensor) -> Tensor:
@@ -228,7 +232,7 @@ class LanguageModel(Task):
         return {"loss": loss, "bpc": loss / math.log(2)}
 
     @torch.no_grad()
-    def predict(self, text: str) -> dict[str, Any]:
+    def predict(self, text: str) -> Answer:
         """How surprising a text is, symbol by symbol, and the likeliest symbols to follow.
 
         Surprise is in bits per symbol after the first one, None for one symbol alone.
@@ -288,11 +292,11 @@ class LanguageModel(Task):
         assert self.symbols is not None, "a model built for counting says nothing"
         return self.symbols
 
-    def get_extra_state(self) -> dict[str, Any]:
+    def get_extra_state(self) -> Saved:
         """What the numbers stand for travels in the checkpoint, so that it can be used without the data."""
         return {"symbols": self._symbols().state()}
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+    def set_extra_state(self, state: Saved) -> None:
         """Takes the symbols from a checkpoint.
 
         Raises:

@@ -3,12 +3,12 @@
 The answer is a part of the passage: the likeliest span of at most `max_answer` tokens. The network around the encoders
 stands in `_reader.py`, the search for spans and their measures in `_span.py`.
 
-A batch holds passages of one length where there are enough of them: nothing is padded then, and torch's LSTM takes
-its dense path, at least twice as fast as the packed one. Any model runs as a stack of single layers
-(`models/_stack.py`) with one dropout mask a sequence in front of every layer; SRU draws it by itself, before its
-product, so that the highway sees the whole input, as in the authors' code. EM and F1 are torchmetrics', one question
-a call, summed in float64; the paper reports on the dev set. Lemma, part of speech and entity need an English model of
-spaCy (`tagger`); without one these features are zero, their embeddings stay, and the record says so.
+Any model runs as a stack of single layers (`models/_stack.py`), with one dropout mask a sequence in front of every
+layer; SRU draws the mask itself, before its product, so that the highway sees the whole input, as in the authors'
+code. A batch holds passages of one length where there are enough of them: nothing is padded then, and torch's LSTM
+takes its dense path, at least twice as fast as the packed one. EM and F1 are torchmetrics', one question a call,
+summed in float64. The dev set is what the papers report on; validations during training read `val_limit` questions of
+it. Every evaluation leaves `predictions.json` in SQuAD's own format.
 
 Shapes: L passage, Q question, B batch, D features in, H encoding, V words.
 """
@@ -31,7 +31,7 @@ from ..data.squad.words import reader_vectors, word_numbers
 from ..data.store.vocabulary import PAD_ID
 from ..models import ModelSettings, State, encoder_of
 from ..models._stack import Stack
-from ._base import Step, Task, TaskData, TaskSettings
+from ._base import Answer, Build, Saved, Step, Task, TaskData, TaskSettings
 from ._reader import ENTITIES, TAGS, Alignment, Dropout, Ends, Pooling, look_up, names, span_nats
 from ._span import best_spans, em_f1, top_spans
 
@@ -122,10 +122,10 @@ class SQuAD(Task):
             config.vectors,
             squad,
             data_dir,
-            seed=seed,
-            dim=config.vector_size,
-            map_lookup=config.map_lookup,
             vocabulary_size=config.vocabulary_size,
+            map_lookup=config.map_lookup,
+            dim=config.vector_size,
+            seed=seed,
         )
         number_of = word_numbers(squad.forms, vectors.words, map_lookup=config.map_lookup)
         # Vectors that say nothing yet are all trained.
@@ -161,7 +161,7 @@ class SQuAD(Task):
         return cls(config, model, **build)
 
     @classmethod
-    def rebuild(cls, extra: dict[str, Any]) -> dict[str, Any]:
+    def rebuild(cls, extra: Saved) -> Build:
         return {key: tuple(value) if isinstance(value, list) else value for key, value in extra.items()}
 
     def inputs(self, batch: ReaderBatch) -> tuple[Tensor, Tensor]:
@@ -241,7 +241,7 @@ class SQuAD(Task):
         )
 
     @torch.no_grad()
-    def answer(self, passage: str, question: str, top: int = 3) -> dict[str, Any]:
+    def answer(self, passage: str, question: str, top: int = 3) -> Answer:
         """The likeliest answer with its place (characters) and probability, and `top - 1` others, the next in line.
 
         Raises:
@@ -275,7 +275,7 @@ class SQuAD(Task):
             return Tokenizer("none")
         return Tokenizer(self.tagger.split()[0] if self.config.tagger == "auto" else self.config.tagger)
 
-    def get_extra_state(self) -> dict[str, Any]:
+    def get_extra_state(self) -> Saved:
         """Words, tags and entities travel in the checkpoint, so that it can be used without the data."""
         return {
             "words": list(self.words),
@@ -285,7 +285,7 @@ class SQuAD(Task):
             "tuned_rows": self.tuned.num_embeddings,
         }
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+    def set_extra_state(self, state: Saved) -> None:
         """Compares with what a checkpoint brings.
 
         Raises:

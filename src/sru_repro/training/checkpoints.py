@@ -10,17 +10,16 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from ..core.interrupt import Signals
-from ..record import Record
-from .run_folder import RunRecord
+from ..records.run import RunRecord, Validation
+from .run_folder import RunFolder
 from .stepping import steps_now
 from .weights import BEST, LAST
 
 
-def best_entry(content: Record) -> dict[str, Any]:
+def best_entry(content: RunRecord) -> Validation:
     """The validation that decides: the best by the headline metric, the first of equals."""
-    choose = max if content["higher_is_better"] else min
-    key = content["headline"].replace("test/", "val/")
-    return choose(content["epochs"], key=lambda entry: entry[key])
+    choose = max if content.higher_is_better else min
+    return choose(content.epochs, key=lambda entry: entry.figures[content.validated])
 
 
 class Checkpoints(Callback):
@@ -31,7 +30,7 @@ class Checkpoints(Callback):
     `validate_every` is 0 when validation comes at the end of an epoch.
     """
 
-    def __init__(self, record: RunRecord, signals: Signals, validate_every: int) -> None:
+    def __init__(self, record: RunFolder, signals: Signals, validate_every: int) -> None:
         self.record, self.signals, self.validate_every = record, signals, validate_every
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -47,7 +46,7 @@ class Checkpoints(Callback):
             self._save_last(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if best_entry(self.record.content) is self.record.content["epochs"][-1]:
+        if best_entry(self.record.content) is self.record.content.epochs[-1]:
             trainer.save_checkpoint(self.record.folder / BEST, weights_only=True)
         if not _ends_epoch(trainer):
             self._save_last(trainer)

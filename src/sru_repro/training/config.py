@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from .. import ops
 from ..core.errors import ConfigError
-from ..core.settings import Settings
-from ..models import ModelSettings, encoder_class, encoder_of
-from ..tasks import TaskSettings, task_class
-
-T = TypeVar("T", bound=BaseModel)
+from ..core.settings import Settings, checked
+from ..models import Encoder, ModelSettings, encoder_class, encoder_of
+from ..records.run import Paper
+from ..tasks import Task, TaskSettings, task_class
 
 GROUPS = ("model", "task", "optim", "trainer", "logger")
 PROFILES = ("paper", "short", "smoke")
@@ -102,7 +101,7 @@ class TopConfig(Settings):
     seed: int = Field(ge=0, lt=2**32)
     profile: Literal["paper", "short", "smoke"]
     data_dir: str = Field(min_length=1)
-    paper: dict[str, Any] | None
+    paper: Paper | None
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,8 @@ def check(config: Mapping[str, Any]) -> RunConfig:
         raise ConfigError(f"budgets.{min(strange)}: no such profile; expected one of {', '.join(PROFILES)}")
     rest = {key: value for key, value in config.items() if key != "budgets"}
     groups = {name: _group(rest, name) for name in GROUPS}
-    encoder = _named(encoder_class, groups["model"].get("name"), "model.name")
-    task_type = _named(task_class, groups["task"].get("kind"), "task.kind").Config
+    encoder = _encoder(groups["model"])
+    task_type = _task(groups["task"].get("kind")).Config
     rest["trainer"] = groups["trainer"] = _concrete(groups["trainer"])
     device = groups["trainer"]["accelerator"]
     try:
@@ -143,26 +142,26 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     if logger_type is None:
         raise ConfigError(f"logger.name: expected wandb or csv, found {groups['logger'].get('name')!r}")
     top = {key: value for key, value in rest.items() if key not in groups}
-    checked = RunConfig(
-        top=_checked(TopConfig, top, ""),
-        model=_checked(encoder.Config, groups["model"], "model."),
-        task=_checked(task_type, groups["task"], "task."),
-        optim=_checked(OptimConfig, groups["optim"], "optim."),
-        trainer=_checked(TrainerConfig, groups["trainer"], "trainer."),
-        logger=_checked(logger_type, groups["logger"], "logger."),
+    found = RunConfig(
+        top=checked(TopConfig, top, beside=GROUPS),
+        model=checked(encoder.Config, groups["model"], "model."),
+        task=checked(task_type, groups["task"], "task."),
+        optim=checked(OptimConfig, groups["optim"], "optim."),
+        trainer=checked(TrainerConfig, groups["trainer"], "trainer."),
+        logger=checked(logger_type, groups["logger"], "logger."),
         plain=rest,
     )
-    _clashes(checked)
-    return checked
+    _clashes(found)
+    return found
 
 
 def _concrete(trainer: dict[str, Any]) -> dict[str, Any]:
-    """The trainer's settings with every "auto" decided: a record says what ran, and a CPU's run is not a card's."""
-    card = trainer.get("accelerator") in ("auto", "cuda") and torch.cuda.is_available()
-    bf16 = card and torch.cuda.is_bf16_supported(including_emulation=False)
+    """The trainer's settings with every "auto" decided: a record says what ran, and a CPU's run is not a GPU's."""
+    gpu = trainer.get("accelerator") in ("auto", "cuda") and torch.cuda.is_available()
+    bf16 = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
     decided = dict(trainer)
     if trainer.get("accelerator") == "auto":
-        decided["accelerator"] = "cuda" if card else "cpu"
+        decided["accelerator"] = "cuda" if gpu else "cpu"
     if trainer.get("precision") == "auto":
         decided["precision"] = "bf16-mixed" if bf16 else "32-true"
     return decided
@@ -176,7 +175,7 @@ def _clashes(config: RunConfig) -> None:
         )
     if trainer.accelerator == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            "trainer.accelerator=cuda: expected a CUDA card, found none; set trainer=auto or cpu"
+            "trainer.accelerator=cuda: expected a CUDA GPU, found none; set trainer=auto or cpu"
         )
     if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
         raise ConfigError("trainer.precision=16-mixed needs trainer.accelerator=cuda, found cpu")
@@ -210,32 +209,20 @@ def _group(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     return group
 
 
-def _named(find: Any, name: Any, key: str) -> Any:
+def _encoder(model: dict[str, Any]) -> type[Encoder]:
+    """The class of a model, by its name or by its place."""
+    place = str(model.get("_class_") or "")
     try:
-        return find(str(name))
+        return encoder_class(str(model.get("name")), place)
     except ValueError as error:
-        raise ConfigError(f"{key}: {error}") from None
+        raise ConfigError(f"model.{'_class_' if place else 'name'}: {error}") from None
 
 
-def _checked(kind: type[T], values: dict[str, Any], prefix: str) -> T:
+def _task(kind: Any) -> type[Task]:
     try:
-        return kind(**values)
-    except ValidationError as error:
-        raise ConfigError("; ".join(_line(kind, prefix, item) for item in error.errors()[:3])) from None
-
-
-def _line(kind: type[BaseModel], prefix: str, item: Any) -> str:
-    """One of pydantic's findings in the suite's form: key, what was expected, what was found."""
-    key = prefix + ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        known = [*kind.model_fields, *(GROUPS if kind is TopConfig else ())]
-        return f"{key}: no such key; expected one of {', '.join(known)}"
-    if item["type"] == "missing":
-        return f"{key}: missing; expected a value"
-    if item["type"] == "value_error":  # two options that clash: the validator's own words
-        return f"{prefix.rstrip('.')}: {item['ctx']['error']}"
-    message = item["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-    return f"{key}: expected {message}, found {item['input']!r}"
+        return task_class(str(kind))
+    except ValueError as error:
+        raise ConfigError(f"task.kind: {error}") from None
 
 
 def changes(overrides: Sequence[str]) -> list[str]:
@@ -251,6 +238,6 @@ def changes(overrides: Sequence[str]) -> list[str]:
         "trainer.validate_every",
         "trainer.accumulate",
     )
-    words = [word.lstrip("+~") for word in overrides]
+    args = [arg.lstrip("+~") for arg in overrides]
     which_data = ("task.fold=", "task.path=")
-    return [word for word in words if word.startswith(science) and not word.startswith(which_data)]
+    return [arg for arg in args if arg.startswith(science) and not arg.startswith(which_data)]

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..records.run import Validation
+
 
 class Console:
     """Use as a context manager. `title` names the run; its lines go to the file `log`, too."""
@@ -57,13 +59,13 @@ class Console:
         if self._bar is not None:
             self._bar.update(self._task, completed=fraction)
 
-    def validated(self, entry: dict[str, Any]) -> None:
+    def validated(self, entry: Validation) -> None:
         """The figures of a validation."""
-        parts = [f"epoch {entry['epoch'] + 1}", f"{entry['wall_s']:.0f} s"]
+        parts = [f"epoch {entry.epoch + 1}", f"{entry.wall_s:.0f} s"]
         parts += [
-            f"{key} {entry[key]:.4f}"
+            f"{key} {entry.figures[key]:.4f}"
             for key in ("train/loss", "val/loss", f"val/{self.headline}")
-            if key in entry
+            if key in entry.figures
         ]
         note = "  ".join(dict.fromkeys(parts))
         if self._bar is not None:

@@ -15,7 +15,7 @@ from .. import ops
 from ..core import machine
 from ..core.interrupt import Signals
 from ..data.batches import BatchOrder
-from ..record import Record
+from ..records.run import Progress, RunRecord
 from ..tasks import Batches, Task, TaskData, task_class
 from .checkpoints import Checkpoints, best_entry
 from .compiled import CompiledEncoder, explained
@@ -28,18 +28,18 @@ from .module import TaskModule
 from .prepare import build_task
 from .recorder import Recorder, require_finite
 from .resume import ExactResume
-from .run_folder import RunRecord, now, write_predictions
+from .run_folder import RunFolder, now, write_predictions
 from .schedule import Schedule
 from .stepping import ValidateEvery, steps_per_epoch
 from .weights import LAST, best_weights, take_weights
 
 
-def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, resumable: bool) -> None:
+def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, resumable: bool) -> None:
     """Trains, goes back to the best checkpoint, tests, and completes the record."""
     content, folder = record.content, record.folder
     module = TaskModule(build_task(config, data), config.optim)
     task = module.task
-    content["parameters"] = task.published_parameters()
+    content.parameters = task.published_parameters()
     title = f"{config.task.name}/{config.top.row} seed {config.top.seed}"
     headline = task_class(config.task.kind).headline_of(config.task)
     with (
@@ -74,41 +74,44 @@ def fit(config: RunConfig, record: RunRecord, data: TaskData, caught: Signals, r
                 ckpt_path=folder / LAST if resumable else None,
                 weights_only=True,
             )
-        content["backend"] = ops.choose(device.type).label if task.encoder.uses_ops else "torch.nn"
+        content.backend = ops.choose(device.type).label if task.encoder.uses_ops else "torch.nn"
         if task.encoder.uses_ops and device.type == "cpu":
-            content["products"] = ops.products.chosen()  # sums in another order have other last digits
-        content["throughput"] = recorder.throughput(
+            content.products = ops.products.chosen()  # sums in another order have other last digits
+        speed = content.throughput = recorder.throughput(
             trainer.global_step, steps_per_epoch(len(data.train), config.trainer.accumulate)
         )
         peak = machine.peak_memory(device)
-        content |= peak
-        content["best"] = best_entry(content)
+        content.peak_bytes = peak.get("peak_bytes")
+        if "gpu/peak_bytes" in peak:
+            content.gpu_peak_bytes = peak["gpu/peak_bytes"]
+        best = content.best = best_entry(content)
         caught.deferred = False  # nothing to save any more: a signal ends what follows at once
         caught.raise_if_any()
         alone = encoder_seconds(trainer, task, data.train, device)
         if alone is not None:
-            content["throughput"]["encoder_seconds_per_epoch"] = alone
-        content["throughput"]["flop_per_step"] = _operations(config, content, trainer, task, data)
+            content.throughput.encoder_seconds_per_epoch = alone
+        content.throughput.flop_per_step = _operations(config, content, trainer, task, data)
         take_weights(task, best_weights(folder), folder)
         figures = measure(build_trainer(config), module, "test", data.test)
         require_finite("test set", figures)
         if module.outputs["test"]:
             write_predictions(folder, module.outputs["test"])
-        content["metrics"] = {k: v for k, v in content["best"].items() if k.startswith("val/")} | figures
-        for name in ("tokens_per_s", "step_ms"):
-            content["metrics"][f"throughput/{name}"] = content["throughput"][name]
+        content.metrics = {k: v for k, v in best.figures.items() if k.startswith("val/")} | figures
+        paces = {"tokens_per_s": speed.tokens_per_s, "step_ms": speed.step_ms}
+        content.metrics |= {f"throughput/{k}": v for k, v in paces.items() if v is not None}
         if "gpu/peak_bytes" in peak:
-            content["metrics"]["gpu/peak_bytes"] = peak["gpu/peak_bytes"]
-        content |= {"state": "finished", "ended": now(), "progress": {"fraction": 1.0, "left_s": 0.0}}
+            content.metrics["gpu/peak_bytes"] = peak["gpu/peak_bytes"]
+        content.state, content.ended = "finished", now()
+        content.progress = Progress(fraction=1.0, left_s=0.0)
         record.save()
-        summary = {**content["metrics"], **peak, "parameters": content["parameters"]}
+        summary = {**content.metrics, **peak, "parameters": content.parameters}
         dashboard.finish(summary, failed=False)
-        test = f"{content['headline']} {figures[content['headline']]:.4f}"
-        console.say(f"{title}: {test}  {content['wall_s']:.0f} s  {os.path.relpath(folder)}")
+        test = f"{content.headline} {figures[content.headline]:.4f}"
+        console.say(f"{title}: {test}  {content.wall_s:.0f} s  {os.path.relpath(folder)}")
 
 
 def _operations(
-    config: RunConfig, content: Record, trainer: pl.Trainer, task: Task, data: TaskData
+    config: RunConfig, content: RunRecord, trainer: pl.Trainer, task: Task, data: TaskData
 ) -> float | None:
     """Operations of a step; None where the encoder is compiled, whose operators nobody sees, or where counting fails,
     which must not cost a finished training."""
@@ -118,7 +121,7 @@ def _operations(
     try:
         return flop_per_step(trainer, task, data.train, device, config.trainer.accumulate)
     except RuntimeError as error:
-        content["notes"].append(f"operations were not counted: {str(error).splitlines()[0]}")
+        content.notes.append(f"operations were not counted: {str(error).splitlines()[0]}")
         return None
 
 
@@ -165,6 +168,6 @@ def loader(batches: Batches, order: BatchOrder | None = None) -> DataLoader[Any]
         batches,  # type: ignore[arg-type]
         sampler=order if order is not None else BatchOrder(len(batches), 0),
         batch_size=None,
-        pin_memory=torch.cuda.is_available(),  # so that copies to a card do not wait
+        pin_memory=torch.cuda.is_available(),  # so that copies to a GPU do not wait
         generator=torch.Generator().manual_seed(0),
     )

@@ -1,4 +1,4 @@
-"""How many operations a step of training does, counted by PyTorch on a few batches: what a card's rate is held against.
+"""How many operations a step of training does, counted by PyTorch on a few batches: what a GPU's rate is held against.
 
 Products count two operations for each multiplication and addition; the recurrences have formulas of their own
 (`ops/library.py`). torch's LSTM and GRU are single operators, which PyTorch's counter does not know: their products are

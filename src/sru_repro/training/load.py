@@ -6,17 +6,17 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from ..record import read_record
+from ..records.run import RunRecord, read_record
 from ..tasks import Task, task_class
 from .config import RunConfig, check
 from .prepare import build_task, load_data, set_threads
 from .weights import best_weights, take_weights
 
 
-def run_config(folder: Path, changes: Sequence[str] = ()) -> tuple[RunConfig, dict[str, Any]]:
+def run_config(folder: Path, changes: Sequence[str] = ()) -> tuple[RunConfig, RunRecord]:
     """The configuration of a run, changed by words like `task.batch_size=1`, and its record."""
     record = read_record(folder)
-    changed: Any = OmegaConf.merge(record["config"], OmegaConf.from_dotlist(list(changes)))
+    changed: Any = OmegaConf.merge(record.config, OmegaConf.from_dotlist(list(changes)))
     return check(OmegaConf.to_container(changed)), record  # type: ignore[arg-type]
 
 

@@ -11,13 +11,16 @@ from pytorch_lightning.callbacks import Callback
 
 from ..core import machine
 from ..core.errors import RunError
+from ..records.run import Progress, Throughput, Validation
 from .config import TrainerConfig
 from .console import Console
 from .dashboard import Dashboard
 from .module import TaskModule, Totals
-from .run_folder import RunRecord
+from .run_folder import RunFolder
 from .stepping import steps_now, steps_per_epoch
 
+Point = dict[str, float]
+"""A point of the curves: step, tokens, wall_s, and figures by their keys."""
 SAVE_EVERY_S = 2.0
 TRIM_EVERY_S = 15.0
 """Giving memory back takes some 50 ms, and as much again until it is there again."""
@@ -40,7 +43,7 @@ class Recorder(Callback):
 
     def __init__(
         self,
-        record: RunRecord,
+        record: RunFolder,
         config: TrainerConfig,
         console: Console,
         dashboard: Dashboard,
@@ -48,7 +51,7 @@ class Recorder(Callback):
         self.record, self.config, self.console, self.dashboard = record, config, console, dashboard
         self.train_s = 0.0
         self.tokens = 0
-        self.points: list[dict[str, Any]] = []
+        self.points: list[Point] = []
         self._sums: dict[str, float] = {}  # since the last validation
         self._finished = False
         self._started: float | None = None
@@ -58,19 +61,19 @@ class Recorder(Callback):
 
     # What a resumed run needs to go on counting.
     def state_dict(self) -> dict[str, Any]:
-        content = self.record.content
         return {
             "train_s": self.seconds(),
             "tokens": self.tokens,
             "points": self.points,
-            "epochs": content["epochs"],
+            "epochs": [entry.plain() for entry in self.record.content.epochs],
             "sums": self._sums,
             "finished": self._finished,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.train_s, self.tokens = state_dict["train_s"], state_dict["tokens"]
-        self.points, self.record.content["epochs"] = state_dict["points"], state_dict["epochs"]
+        self.points = state_dict["points"]
+        self.record.content.epochs = [Validation.model_validate(entry) for entry in state_dict["epochs"]]
         self._sums, self._finished = state_dict["sums"], state_dict["finished"]
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -114,7 +117,7 @@ class Recorder(Callback):
     def _progress(self, trainer: pl.Trainer, seconds: float) -> None:
         done = self.fraction(trainer, seconds)
         left = seconds * (1 - done) / done if done > 0 else None
-        self.record.content["progress"] = {"fraction": done, "left_s": left}
+        self.record.content.progress = Progress(fraction=done, left_s=left)
         self.record.save()
         self.console.progress(done, left)
 
@@ -146,10 +149,10 @@ class Recorder(Callback):
             point["throughput/step_ms"] = 1e3 * (seconds - since_s) / (trainer.global_step - since_step)
         self._log(point)
 
-    def _axes(self, trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
+    def _axes(self, trainer: pl.Trainer, seconds: float) -> Point:
         return {"step": trainer.global_step, "tokens": self.tokens, "wall_s": seconds}
 
-    def _log(self, point: dict[str, Any]) -> None:
+    def _log(self, point: Point) -> None:
         self.points.append(point)
         self.dashboard.log(point)
 
@@ -165,17 +168,18 @@ class Recorder(Callback):
         require_finite(f"step {trainer.global_step}", figures)
         train = {f"train/{name}": value for name, value in module.task.metrics(self._sums).items()}
         self._sums = {}
-        entry = {"epoch": trainer.current_epoch, **self._axes(trainer, self.train_s), **figures, **train}
-        self.record.content["epochs"].append(entry)
+        axes = {"epoch": trainer.current_epoch, **self._axes(trainer, self.train_s)}
+        entry = Validation.model_validate({**axes, **figures, **train})
+        self.record.content.epochs.append(entry)
         self._log({**self._axes(trainer, self.train_s), **figures})
         self.record.curve(self.points)
         self._progress(trainer, self.train_s)
         self.console.validated(entry)
 
-    def throughput(self, steps: int, steps_per_epoch: int) -> dict[str, float]:
+    def throughput(self, steps: int, steps_per_epoch: int) -> Throughput:
         """Over all training so far: tokens a second, milliseconds a step of the optimiser, seconds an epoch."""
-        return {
-            "tokens_per_s": self.tokens / self.train_s,
-            "step_ms": 1e3 * self.train_s / steps,
-            "seconds_per_epoch": self.train_s / steps * steps_per_epoch,
-        }
+        return Throughput(
+            tokens_per_s=self.tokens / self.train_s,
+            step_ms=1e3 * self.train_s / steps,
+            seconds_per_epoch=self.train_s / steps * steps_per_epoch,
+        )

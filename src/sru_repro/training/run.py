@@ -4,20 +4,20 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
 
 from ..core import machine
 from ..core.errors import DataError, RunError, SuiteError
 from ..core.interrupt import Interrupted, signals
-from ..record import read_record
+from ..records.origin import Code, Hardware
+from ..records.run import Data, RunRecord, read_record
 from ..tasks import TaskData, task_class
 from .config import RunConfig, changes, require_both_ways
 from .prepare import load_data, set_threads
-from .run_folder import RunRecord, identity, is_done, now
+from .run_folder import RunFolder, identity, is_done, now
 from .weights import BEST, LAST
 
 
-def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = False) -> dict[str, Any]:
+def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = False) -> RunRecord:
     """Trains, measures on the test set with the best checkpoint, and returns the record.
 
     `resume` goes on from the folder's last checkpoint where there is one of the same configuration, and returns the
@@ -38,7 +38,7 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
 
         content = _content(config, data, device, overrides)
         resumable = resume and _resumable(folder, content)
-        record = RunRecord(folder, content)
+        record = RunFolder(folder, content)
         try:
             if not resumable:  # or a later resume might go on from another configuration's weights
                 for name in (BEST, LAST):
@@ -49,77 +49,82 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
             _close(record, error)
             if isinstance(error, SuiteError) or not isinstance(error, Exception):
                 raise
-            raise RunError(f"{record.content['error']} (traceback in {folder / 'log.txt'})") from error
+            raise RunError(f"{record.content.error} (traceback in {folder / 'log.txt'})") from error
         return record.content
 
 
-def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str]) -> dict[str, Any]:
+def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str]) -> RunRecord:
     """The record of a run that is about to start."""
     changed = changes(overrides) if config.top.paper else []
     why_not = "; ".join(
         filter(None, [data.why_not, f"changed by hand: {', '.join(changed)}" if changed else ""])
     )
-    return {
-        "state": "running",
-        "error": None,
-        "pid": os.getpid(),
-        "task": config.task.name,
-        "table": config.task.table,
-        "row": config.top.row,
-        "profile": config.top.profile,
-        "seed": config.top.seed,
-        "fold": getattr(config.task, "fold", None),
-        "config": config.plain,
-        "overrides": overrides,
-        "changed": changed,
-        "paper": config.top.paper,
-        "code": machine.code_revision(),
-        "packages": machine.packages(),
-        "hardware": machine.hardware(device),
-        "data": {
-            "fingerprint": data.fingerprint,
-            "description": data.description,
-            "source": data.source,
-            "comparable": not why_not,
-            "why_not": why_not,
-            "vectors": data.vectors,
-            "share": data.share,
-            "notes": list(data.notes),
-            "counts": dict(data.counts),
-        },
-        "headline": f"test/{task_class(config.task.kind).headline_of(config.task)}",
-        "higher_is_better": task_class(config.task.kind).higher_is_better,
-        "notes": [],
-        "epochs": [],
-        "metrics": {},
-        "wall_s": 0.0,
-        "started": now(),
-    }
+    task_type = task_class(config.task.kind)
+    return RunRecord(
+        state="running",
+        error=None,
+        pid=os.getpid(),
+        task=config.task.name,
+        table=config.task.table,
+        row=config.top.row,
+        profile=config.top.profile,
+        seed=config.top.seed,
+        fold=getattr(config.task, "fold", None),
+        config=config.plain,
+        overrides=overrides,
+        changed=changed,
+        paper=config.top.paper,
+        code=Code.model_validate(machine.code_revision()),
+        packages=machine.packages(),
+        hardware=Hardware.model_validate(machine.hardware(device)),
+        data=Data(
+            fingerprint=data.fingerprint,
+            description=data.description,
+            source=data.source,
+            comparable=not why_not,
+            why_not=why_not,
+            vectors=data.vectors,
+            share=data.share,
+            notes=list(data.notes),
+            counts=dict(data.counts),
+        ),
+        headline=f"test/{task_type.headline_of(config.task)}",
+        higher_is_better=task_type.higher_is_better,
+        notes=[],
+        epochs=[],
+        metrics={},
+        wall_s=0.0,
+        started=now(),
+    )
 
 
-def _resumable(folder: Path, content: dict[str, Any]) -> bool:
+def _resumable(folder: Path, content: RunRecord) -> bool:
     """Whether the folder's last checkpoint belongs to this configuration and data; takes over what goes on."""
     try:
         before = read_record(folder)
     except DataError:
         return False
     same = (
-        identity(before["config"]) == identity(content["config"])
-        and before["data"]["fingerprint"] == content["data"]["fingerprint"]
+        identity(before.config) == identity(content.config)
+        and before.data.fingerprint == content.data.fingerprint
     )
     if not same or not (folder / LAST).is_file():
         return False
-    content |= {key: before[key] for key in ("wandb_id", "started", "wall_s") if key in before}
+    content.started, content.wall_s = before.started, before.wall_s
+    if before.wandb_id is not None:
+        content.wandb_id = before.wandb_id
     return True
 
 
-def _close(record: RunRecord, error: BaseException) -> None:
+def _close(record: RunFolder, error: BaseException) -> None:
     """Notes how the run ended."""
+    content = record.content
+    content.ended = now()
     if isinstance(error, Interrupted | KeyboardInterrupt):
-        record.content |= {"state": "interrupted", "error": str(error) or "interrupted", "ended": now()}
+        content.state, content.error = "interrupted", str(error) or "interrupted"
     else:
         line = next(iter(str(error).strip().splitlines()), "")
-        record.content |= {"state": "failed", "error": f"{type(error).__name__}: {line}", "ended": now()}
+        content.state, content.error = "failed", f"{type(error).__name__}: {line}"
         with (record.folder / "log.txt").open("a") as log:
             log.write(traceback.format_exc())
     record.save()

@@ -1,16 +1,14 @@
-"""The run record: everything worth knowing about a run in one `run.json`, rewritten whole as it goes."""
+"""A run's folder: its record `run.json`, rewritten whole as it goes, its curves and its predictions."""
 
-import csv
-import json
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import DataError
-from ..record import SCHEMA, Record, read_record
+from ..core.files import write_csv, write_json
+from ..records.base import write
+from ..records.run import RunRecord, read_record
 
 
 def now() -> str:
@@ -18,42 +16,31 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class RunRecord:
+class RunFolder:
     """One run's folder and what is written into it: `run.json` (`content`) and `metrics.csv` (curves)."""
 
-    def __init__(self, folder: Path, content: Record) -> None:
-        self.folder = folder
-        self.content = {"schema": SCHEMA, **content}
-        self._started = time.perf_counter() - self.content["wall_s"]  # of a resumed run: what it took before
+    def __init__(self, folder: Path, content: RunRecord) -> None:
+        self.folder, self.content = folder, content
+        self._started = time.perf_counter() - content.wall_s  # of a resumed run: what it took before
 
     def save(self) -> None:
         """Writes run.json in one piece: a reader sees the old record or the new one."""
-        self.content["wall_s"] = time.perf_counter() - self._started
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / "run.json.part"
-        part.write_text(json.dumps(self.content, indent=1, sort_keys=True) + "\n")
-        os.replace(part, self.folder / "run.json")
+        self.content.wall_s = time.perf_counter() - self._started
+        write(self.content, self.folder / RunRecord.FILE)
 
-    def curve(self, points: list[dict[str, Any]]) -> None:
-        """Writes metrics.csv: one line a point, columns as they first appear."""
-        columns = list(dict.fromkeys(key for point in points for key in point))
-        part = self.folder / "metrics.csv.part"
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(points)
-        os.replace(part, self.folder / "metrics.csv")
+    def curve(self, points: Sequence[Mapping[str, object]]) -> None:
+        """Writes metrics.csv: one line a point."""
+        write_csv(self.folder / "metrics.csv", points)
 
 
-def write_predictions(folder: Path, predictions: Mapping[str, Any]) -> Path:
+def write_predictions(folder: Path, predictions: Mapping[str, object]) -> Path:
     """Writes predictions.json: what the model said of each example, by its name (of SQuAD: the official format)."""
-    path, part = folder / "predictions.json", folder / "predictions.json.part"
-    part.write_text(json.dumps(predictions, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    path = folder / "predictions.json"
+    write_json(path, predictions)
     return path
 
 
-def is_done(folder: Path, config: dict[str, Any], fingerprint: str | None = None) -> bool:
+def is_done(folder: Path, config: Mapping[str, object], fingerprint: str | None = None) -> bool:
     """Whether the folder holds the finished run of exactly this configuration (and this data, when given).
 
     Where the data lie, which logger watched and how a row is labelled does not change a run.
@@ -62,10 +49,10 @@ def is_done(folder: Path, config: dict[str, Any], fingerprint: str | None = None
         record = read_record(folder)
     except DataError:
         return False
-    same_data = fingerprint is None or record["data"]["fingerprint"] == fingerprint
-    return record["state"] == "finished" and same_data and identity(record["config"]) == identity(config)
+    same_data = fingerprint is None or record.data.fingerprint == fingerprint
+    return record.finished and same_data and identity(record.config) == identity(config)
 
 
-def identity(config: dict[str, Any]) -> dict[str, Any]:
+def identity(config: Mapping[str, object]) -> dict[str, object]:
     """The part of a configuration that a result depends on."""
     return {key: value for key, value in config.items() if key not in ("data_dir", "logger", "paper", "row")}

@@ -104,7 +104,7 @@ def test_cut_file_names_file_expected_and_found(treebank: Path, tmp_path: Path) 
     with pytest.raises(DataError, match=r"sst/trees/dev.txt:1001: expected one tree .* found .*"):
         load_sst(tmp_path)
     path.unlink()
-    with pytest.raises(DataError, match=r"sst/trees/dev.txt: file not found .* DATA="):
+    with pytest.raises(DataError, match=r"sst/trees/dev.txt: file not found .* data_dir="):
         load_sst(tmp_path)
 
 
@@ -162,7 +162,9 @@ def test_authors_phrase_file(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("train_on", ["phrases", "sentences"])
 def test_nothing_there_and_no_network(tmp_path: Path, train_on: sst_files.TrainOn) -> None:
     start = time.perf_counter()
-    with pytest.raises(DataError, match=r"file not found .*no connection to 127.0.0.1: .* DATA=") as caught:
+    with pytest.raises(
+        DataError, match=r"file not found .*no connection to 127.0.0.1: .* data_dir="
+    ) as caught:
         load_sst(tmp_path, train_on=train_on)
     assert time.perf_counter() - start < 3
     assert "\n" not in str(caught.value)
@@ -170,7 +172,9 @@ def test_nothing_there_and_no_network(tmp_path: Path, train_on: sst_files.TrainO
 
 
 def test_unknown_options(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="labels=three: expected binary or fine"):
+    with pytest.raises(ConfigError, match=r"task.labels=three: expected binary or fine"):
         load_sst(tmp_path, "three")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="train_on=words: expected phrases, paper_phrases or sentences"):
+    with pytest.raises(
+        ConfigError, match=r"task.train_on=words: expected phrases, paper_phrases or sentences"
+    ):
         load_sst(tmp_path, train_on="words")  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,43 +95,45 @@ def test_tokens_by_another_tokenizer(packed: Callable[..., Path], tmp_path: Path
         load_squad(folder, tagger="none")
 
 
+def check_refused(folder: Path, path: Path, content: bytes | None, line: str) -> None:
+    """With this content of a file, or without the file, loading ends in that line."""
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=line):
+        load_squad(folder)
+
+
 @pytest.mark.parametrize("name", ["spans", "texts.txt", "forms", "lower"])
 def test_broken_files(packed: Callable[..., Path], name: str) -> None:
     folder = packed()
     path = folder / FOLDER / name
     content = path.read_bytes()
+    expected = f"{name}: expected the file that was packed, found"
     for broken in (content[:-1], b"\1" + content[1:], b""):
-        path.write_bytes(broken)
-        with pytest.raises(
-            DataError, match=rf"{name}: expected the file that was packed, found another; unpack"
-        ):
-            load_squad(folder)
-    path.unlink()
-    with pytest.raises(DataError, match=rf"{name}: expected the file that was packed, found none; unpack"):
-        load_squad(folder)
+        check_refused(folder, path, broken, f"{expected} another; unpack")
+    check_refused(folder, path, None, f"{expected} none; unpack")
 
 
 def test_broken_descriptions(packed: Callable[..., Path]) -> None:
     folder = packed()
     path = folder / FOLDER / "meta.json"
-    meta = json.loads(path.read_text())
-    for text in (path.read_text()[:-9], "[]", json.dumps({**meta, "first": "x"}), json.dumps({"version": 1})):
-        path.write_text(text)
-        with pytest.raises(
-            DataError, match=r"meta.json: expected what `sru-repro pack` writes, found it damaged"
-        ):
-            load_squad(folder)
-    path.write_text(json.dumps({**meta, "version": 0}))
-    with pytest.raises(DataError, match=r"prepared: expected data of version \d+, found 0; pack them again$"):
-        load_squad(folder)
-    path.write_text(json.dumps({**meta, "record": {**meta["record"], "colour": "red"}}))
-    with pytest.raises(
-        DataError, match=r"prepared: expected data of this version of the code; pack them again$"
-    ):
-        load_squad(folder)
-    path.unlink()
-    with pytest.raises(DataError, match=r"meta.json: expected what `sru-repro pack` writes"):
-        load_squad(folder)
+    content = path.read_bytes()
+    meta = json.loads(content)
+    damaged = r"meta.json: expected what `sru-repro pack` writes, found it damaged"
+    others: dict[str, list[Any]] = {
+        damaged: [[], {**meta, "first": "x"}, {"version": 1}],
+        r"prepared: expected data of version \d+, found 0; pack them again$": [{**meta, "version": 0}],
+        r"prepared: expected data of this version of the code; pack them again$": [
+            {**meta, "record": {**meta["record"], "colour": "red"}}
+        ],
+    }
+    check_refused(folder, path, content[:-9], damaged)
+    for line, wrong in others.items():
+        for other in wrong:
+            check_refused(folder, path, json.dumps(other).encode(), line)
+    check_refused(folder, path, None, damaged)
 
 
 def test_raw_files_without_spacy(squad_dir: Write, monkeypatch: pytest.MonkeyPatch) -> None:

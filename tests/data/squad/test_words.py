@@ -127,7 +127,9 @@ def test_random_vectors(squad: Squad, data_dir: Path) -> None:
 
 def test_auto_prefers_glove(squad: Squad, data_dir: Path) -> None:
     (data_dir / "vectors/other.txt").write_text("lake 1 1\n")
-    with pytest.raises(ConfigError, match=r"vectors=auto: expected one file .* found other.txt, small.txt"):
+    with pytest.raises(
+        ConfigError, match=r"task.vectors=auto: expected one file .* found other.txt, small.txt"
+    ):
         load(squad, data_dir)
     (data_dir / "vectors/glove.840B.300d.txt").write_text("lake 9 9\n")
     for source in ("auto", "glove.840B"):

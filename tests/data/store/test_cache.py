@@ -42,12 +42,22 @@ def test_fingerprint_depends_on_contents_not_on_the_key() -> None:
     assert load(Builder(1), "z").fingerprint != one.fingerprint
 
 
-@pytest.mark.parametrize("damage", ["cut", "missing", "no meta", "meta cut", "meta strange", "foreign"])
+def test_the_names_and_fingerprints_that_caches_and_records_hold() -> None:
+    """They must not change: data would be prepared again, and runs made before would be done again."""
+    kept = load(Builder())
+    assert (kept.folder.name, kept.fingerprint) == ("squad-f14b1b11e9b269b4a48d16e9", "1db21b247697df23")
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut", "longer", "missing", "no meta", "meta cut", "meta strange", "foreign"]
+)
 def test_damaged_folders_are_made_again(damage: str) -> None:
     good = load(Builder())
     numbers, meta = good.folder / "numbers", good.folder / "meta.json"
     if damage == "cut":
         numbers.write_bytes(numbers.read_bytes()[:-1])
+    elif damage == "longer":
+        numbers.write_bytes(numbers.read_bytes() + b"\0\0")
     elif damage == "missing":
         numbers.unlink()
     elif damage == "no meta":

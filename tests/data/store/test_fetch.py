@@ -95,6 +95,16 @@ def test_without_a_remote(tmp_path: Path) -> None:
         locate(tmp_path, ["a.txt", "b.txt", "c.txt"])
 
 
+def test_the_folder_is_named_by_the_key_that_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match=r"name a folder that has it by data_dir=$"):
+        locate(tmp_path, ["a.txt"])
+    monkeypatch.setenv("MAKELEVEL", "1")  # as make does for what it runs
+    with pytest.raises(DataError, match=r"name a folder that has it by DATA=$"):
+        locate(tmp_path, ["a.txt"])
+
+
 def test_no_network(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no connection to 127.0.0.1: "):
         locate(tmp_path, ["a.txt"], Remote(URL, SHA256))

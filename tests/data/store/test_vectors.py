@@ -103,7 +103,9 @@ def test_a_cache_that_cannot_be_written_is_no_error(data_dir: Path, monkeypatch:
 
 def test_auto_prefers_google_news_and_asks_when_there_are_several(data_dir: Path) -> None:
     (data_dir / "vectors/other.txt").write_text("film 1 1 1 1\n")
-    with pytest.raises(ConfigError, match=r"vectors=auto: expected one file .* found other.txt, small.txt"):
+    with pytest.raises(
+        ConfigError, match=r"task.vectors=auto: expected one file .* found other.txt, small.txt"
+    ):
         load_vectors("auto", TOKENS, data_dir, seed=1, dim=4)
     row = np.array([3, 0, 0, 0], np.float32).tobytes()
     google = data_dir / "vectors/GoogleNews-vectors-negative300.bin"
@@ -148,7 +150,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"glove.840B.300d.zip: file not found .*no connection"):
         load_vectors("glove.840B", TOKENS, tmp_path, seed=1)
     with pytest.raises(
-        DataError, match=r"vectors=mine.bin: expected random\|auto\|googlenews\|glove.840B or a file"
+        DataError, match=r"task.vectors=mine.bin: expected random\|auto\|googlenews\|glove.840B or a file"
     ):
         load_vectors("mine.bin", TOKENS, tmp_path, seed=1)
 

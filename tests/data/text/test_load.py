@@ -67,6 +67,18 @@ def test_batches_are_slices_of_the_map(folder: Path) -> None:
             r"task: vocabulary_size=9 needs to be 0, or .*found corpus=text level=bytes",
         ),
         ("text", "words", {"vocabulary_size": 2}, r"task: vocabulary_size=2 needs to be 0, or 3 and more"),
+        (
+            "enwik8",
+            "words",
+            {},
+            r"task: corpus=enwik8 needs level=bytes or symbols, found level=words; for its words use task.corpus=text",
+        ),
+        (
+            "wikitext2",
+            "bytes",
+            {},
+            r"task: corpus=wikitext2 needs level=words, found level=bytes; for its bytes use .*path=wikitext-2$",
+        ),
         ("stdlib", "words", {}, r"task: corpus=stdlib needs level=bytes, found level=words$"),
     ],
 )

@@ -43,7 +43,7 @@ def test_segments_by_index() -> None:
 
 
 def test_refused() -> None:
-    with pytest.raises(ConfigError, match="batch_size=0 unroll=7: expected 1 or more"):
+    with pytest.raises(ConfigError, match=r"task.batch_size=0 task.unroll=7: expected 1 or more"):
         StreamBatches(np.arange(9), 0, 7)
-    with pytest.raises(ConfigError, match="batch_size=9: expected fewer than the 9 symbols at hand"):
+    with pytest.raises(ConfigError, match=r"task.batch_size=9: expected fewer than the 9 symbols at hand"):
         StreamBatches(np.arange(9), 9, 7)

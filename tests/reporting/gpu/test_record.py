@@ -8,7 +8,6 @@ import pytest
 
 from sru_repro.core.errors import DataError
 from sru_repro.reporting.bench.speed_tables import speed_tables
-from sru_repro.reporting.gpu.plan import PIECES, SECTIONS
 from sru_repro.reporting.gpu.record import SCHEMA, load_ledgers, read_page, speed_record, write_page
 
 from .test_pages import CARD, COPY, OTHER, correct, page, piece, put, speed, tune, whole
@@ -150,21 +149,6 @@ def test_a_page_of_speed_becomes_the_record_that_the_tables_of_speed_take() -> N
     assert titles[0].startswith("Forward and backward") and "The recurrence alone" in titles
     nothing = speed_record(page("speed", [piece("check", state="failed", error="wrong")]))
     assert list(speed_tables(nothing)) == [] and nothing["correctness"] == {"cases": 0}
-
-
-def test_sections_and_pieces_are_those_of_the_ledger(tmp_path: Path) -> None:
-    from sru_repro.gpu_check import SECTIONS as THEIRS
-    from sru_repro.gpu_check import Options
-    from sru_repro.gpu_check.plan import pieces
-
-    assert list(THEIRS) == list(SECTIONS) == list(PIECES)
-    for section in THEIRS:
-        planned = {
-            one.name.split("/")[0] for one in pieces(Options(section, str(tmp_path), "cpu", rehearse=True))
-        }
-        told = {name.split("/")[0] for name, _ in PIECES[section]}
-        # Graphs are measured on a card only; a rehearsal trains the first group of a section.
-        assert planned <= told and told - planned <= {"graphs", "paper"}, section
 
 
 def test_the_schema_is_the_ledgers_own() -> None:

@@ -2,27 +2,26 @@
 
 import io
 from collections.abc import Callable
-from typing import Any
 
 from rich.console import Console
 
+from sru_repro.records.run import Paper, RunRecord
 from sru_repro.reporting.runs import columns
-from sru_repro.reporting.runs.console import console_table
+from sru_repro.reporting.runs.line import Row
 from sru_repro.reporting.runs.sections import sections
-from sru_repro.reporting.runs.table import render_table
+from sru_repro.reporting.runs.table import console_table, render_table
 
-Record = dict[str, Any]
-Factory = Callable[..., Record]
-
-
-def cells(records: list[Record], rows: list[Record], label: str) -> dict[str, str]:
-    heads, body = columns.narrow(sections("squad", records, rows)[0])
-    return next(dict(zip(heads, line, strict=True)) for line in body if line[0] == label)
+Factory = Callable[..., RunRecord]
 
 
-def test_the_cells_of_a_reader(readers: list[Record], reader_rows: list[Record]) -> None:
+def cells(records: list[RunRecord], rows: list[Row], label: str) -> dict[str, str]:
+    found = columns.narrow(sections("squad", records, rows)[0])
+    return {head: cells[found["model"].index(label)] for head, cells in found.items()}
+
+
+def test_the_cells_of_a_reader(readers: list[RunRecord], reader_rows: list[Row]) -> None:
     found = cells(readers, reader_rows, "SRU, 3 layers")
-    why_not = f"not comparable: {readers[0]['data']['why_not']}; profile short instead of paper"
+    why_not = f"not comparable: {readers[0].data.why_not}; profile short instead of paper"
     assert list(found.items()) == [
         ("model", "SRU, 3 layers"),
         ("parameters", "2,020,710"),
@@ -46,14 +45,15 @@ def test_the_cells_of_a_reader(readers: list[Record], reader_rows: list[Record])
 
 
 def test_seeds_have_a_mean_and_the_headline_the_verdict(
-    readers: list[Record], reader_rows: list[Record]
+    readers: list[RunRecord], reader_rows: list[Row]
 ) -> None:
     large = []
     for seed, f1, em in ((1, 0.791, 0.70), (2, 0.793, 0.60), (3, 0.795, 0.50)):
-        run = {**readers[2], "seed": seed, "profile": "paper", "data": {**readers[2]["data"]}}
-        run["data"] |= {"comparable": True, "why_not": None}
-        run["metrics"] = {"test/f1": f1, "test/em": em}
-        run["config"] = {"trainer": {"max_seconds": 0}}
+        run = readers[2].model_copy(deep=True)
+        run.seed, run.profile = seed, "paper"
+        run.data.comparable, run.data.why_not = True, None
+        run.metrics = {"test/f1": f1, "test/em": em}
+        run.config = {"trainer": {"max_seconds": 0}}
         large.append(run)
     found = cells(large, reader_rows, "SRU, 3 layers")
     assert (found["dev F1, %"], found["verdict"]) == ("79.3 ± 0.2 (n=3)", "within noise")
@@ -63,27 +63,27 @@ def test_seeds_have_a_mean_and_the_headline_the_verdict(
     assert absent["dev F1, %"] == "not run" and absent["dev exact match, %"] == "—"
     assert absent["paper's exact match, %"] == "69.5" and absent["speed against LSTM"] == "—"
 
-    large[1]["data"]["fingerprint"] = large[0]["data"]["fingerprint"]
-    large[1]["data"]["source"] = "another file"
-    mixed = cells([*large, {**readers[0], "profile": "paper"}], reader_rows, "SRU, 3 layers")
+    large[1].data.source = "another file"
+    readers[0].profile = "paper"
+    mixed = cells([*large, readers[0]], reader_rows, "SRU, 3 layers")
     assert mixed["dev F1, %"].startswith("—") and mixed["dev exact match, %"] == "—"
 
 
 def test_without_the_papers_numbers_or_without_exact_match(
-    readers: list[Record], reader_rows: list[Record]
+    readers: list[RunRecord], reader_rows: list[Row]
 ) -> None:
     for row in reader_rows:
-        row["paper"] = {"label": row["label"]}
+        row.paper = Paper(label=row.label)
     found = cells(readers, reader_rows, "SRU, 3 layers")
     assert not any("paper" in head for head in found) and found["dev exact match, %"] == "56.1"
     for run in readers:
-        del run["metrics"]["test/em"]
+        del run.metrics["test/em"]
     assert "dev exact match, %" not in cells(readers, reader_rows, "SRU, 3 layers")
 
 
-def test_what_waits_for_a_card_has_both_numbers(readers: list[Record], reader_rows: list[Record]) -> None:
-    heads, body = columns.waiting("squad", reader_rows, "test/f1")
-    assert dict(zip(heads, body[2], strict=True)) == {
+def test_what_waits_for_a_card_has_both_numbers(readers: list[RunRecord], reader_rows: list[Row]) -> None:
+    found = columns.waiting("squad", reader_rows, "test/f1")
+    assert dict(zip(found.heads, found.body[2], strict=True)) == {
         "model": "SRU, 3 layers",
         "parameters": "2,020,710",
         "paper's size": "2m",
@@ -92,16 +92,16 @@ def test_what_waits_for_a_card_has_both_numbers(readers: list[Record], reader_ro
     }
 
 
-def test_what_the_encoders_time_is_stands_below(readers: list[Record], reader_rows: list[Record]) -> None:
+def test_what_the_encoders_time_is_stands_below(readers: list[RunRecord], reader_rows: list[Row]) -> None:
     told = "- Encoder alone: its passes forwards and backwards"
     assert told in render_table("squad", readers, reader_rows)
     for run in readers:
-        del run["throughput"]["encoder_seconds_per_epoch"]
+        run.throughput.encoder_seconds_per_epoch = None
     assert told not in render_table("squad", readers, reader_rows)
 
 
-def test_the_terminal_keeps_what_matters(readers: list[Record], reader_rows: list[Record]) -> None:
-    shown = console_table("squad", readers, reader_rows)
+def test_the_terminal_keeps_what_matters(readers: list[RunRecord], reader_rows: list[Row]) -> None:
+    (shown,) = console_table("squad", readers, reader_rows)
     heads = [str(column.header) for column in shown.columns]  # type: ignore[union-attr]
     assert heads == [
         *("model", "parameters", "dev F1, %", "paper's F1, %", "verdict"),

@@ -1,28 +1,28 @@
 """Two runs side by side, and the table in the terminal."""
 
-import json
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
+from sru_repro.records.base import write
+from sru_repro.records.run import RunRecord
 from sru_repro.reporting.runs.compare import compare
-from sru_repro.reporting.runs.console import console_table
+from sru_repro.reporting.runs.line import Row
+from sru_repro.reporting.runs.table import console_table
 
-Record = dict[str, Any]
-Factory = Callable[..., Record]
+Factory = Callable[..., RunRecord]
 
 
-def saved(path: Path, record: Record) -> Path:
-    path.write_text(json.dumps(record))
+def saved(path: Path, record: RunRecord) -> Path:
+    write(record, path)
     return path
 
 
-def printed(table: str, records: list[Record], rows: list[Record], width: int = 100) -> str:
+def printed(table: str, records: list[RunRecord], rows: list[Row], width: int = 100) -> str:
     screen = StringIO()
-    Console(width=width, file=screen).print(console_table(table, records, rows))
+    Console(width=width, file=screen).print(*console_table(table, records, rows))
     return screen.getvalue()
 
 
@@ -41,21 +41,22 @@ def test_shows_what_differs_and_only_that(tmp_path: Path, record: Factory) -> No
 
 
 def test_a_failed_run_compares_too(tmp_path: Path, record: Factory) -> None:
-    names = {"task": "sst", "table": "sst", "row": "sru2", "profile": "short", "seed": 1, "fold": None}
-    failed = {"schema": 1, "state": "failed", "error": "no data", **names}
+    failed = RunRecord(
+        state="failed", error="no data", task="sst", table="sst", row="sru2", profile="short", seed=1
+    )
     text = compare(saved(tmp_path / "a.json", record("sru2")), saved(tmp_path / "b.json", failed))
     assert "failed: no data" in text and "validation" not in text
     assert ["test/accuracy", "0.815", "—", "—"] in [line.split() for line in text.splitlines()]
 
 
-def test_quickstart_fits_a_terminal(language_models: list[Record]) -> None:
+def test_quickstart_fits_a_terminal(language_models: list[RunRecord]) -> None:
     text = printed("quickstart", language_models, [], width=80)
     assert "seed 1, 2-core AMD EPYC" in text
     sru = next(line.split() for line in text.splitlines() if line.split()[:1] == ["SRU"])
     assert sru == ["SRU", "1,234,567", "2.244", "(n=1)", "21,000", "0.34×", "(reference", "loop)"]
 
 
-def test_language_models_on_a_terminal(small_models: list[Record], enwik8_rows: list[Record]) -> None:
+def test_language_models_on_a_terminal(small_models: list[RunRecord], enwik8_rows: list[Row]) -> None:
     lines = printed("enwik8", small_models, enwik8_rows, width=120).splitlines()
     assert lines[2].split("  ")[1:] and "training" not in lines[2], "one budget for all: left out"
     gru = next(line.split() for line in lines if line.split()[:1] == ["minGRU"])
@@ -64,7 +65,7 @@ def test_language_models_on_a_terminal(small_models: list[Record], enwik8_rows: 
 
 
 def test_reasons_and_failures_are_printed_as_they_are(
-    sst: list[Record], rows: list[Record], record: Factory
+    sst: list[RunRecord], rows: list[Row], record: Factory
 ) -> None:
     failed = record("sru8", 4, state="failed", error="optim.lr: expected [0, 1]")
     text = printed("sst", [*sst, failed], rows, width=170)
@@ -73,6 +74,6 @@ def test_reasons_and_failures_are_printed_as_they_are(
     assert "no run has finished" in printed("sst", [failed], rows)
 
 
-def test_data_sets_as_columns(cross_validation: list[Record], rows: list[Record]) -> None:
+def test_data_sets_as_columns(cross_validation: list[RunRecord], rows: list[Row]) -> None:
     text = printed("sentences", cross_validation, rows, width=140)
     assert "MPQA" in text and "79.0 ± 0.6 (2 × 10 folds)" in text

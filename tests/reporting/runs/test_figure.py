@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -11,9 +10,9 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from sru_repro.core.errors import DataError
+from sru_repro.records.run import RunRecord
 from sru_repro.reporting.runs.figure import draw_figure, write_figure
-
-Record = dict[str, Any]
+from sru_repro.reporting.runs.line import Row
 
 
 def words(figure: Figure) -> list[Text]:
@@ -26,14 +25,14 @@ def words(figure: Figure) -> list[Text]:
     ]
 
 
-def test_size_and_bytes(tmp_path: Path, sst: list[Record], rows: list[Record]) -> None:
+def test_size_and_bytes(tmp_path: Path, sst: list[RunRecord], rows: list[Row]) -> None:
     write_figure("sst", sst, rows, tmp_path / "a.png")
     write_figure("sst", sst[::-1], rows, tmp_path / "b.png")
     assert imread(tmp_path / "a.png").shape[:2] == (700, 1600)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_says_what_it_shows(sst: list[Record], rows: list[Record]) -> None:
+def test_says_what_it_shows(sst: list[RunRecord], rows: list[Row]) -> None:
     said = " ".join(text.get_text() for text in words(draw_figure("sst", sst, rows)))
     for fact in ("profile short", "seeds 1, 2, 3", "2-core AMD EPYC, 24 GB", "trained on 77,195 phrases"):
         assert fact in said
@@ -41,7 +40,9 @@ def test_says_what_it_shows(sst: list[Record], rows: list[Record]) -> None:
     assert "81.5" in said and "89.2" in said
 
 
-def test_no_word_of_speed_with_a_reference_loop(sst: list[Record], language_models: list[Record]) -> None:
+def test_no_word_of_speed_with_a_reference_loop(
+    sst: list[RunRecord], language_models: list[RunRecord]
+) -> None:
     for table, records in (("sst", sst), ("quickstart", language_models)):
         said = " ".join(text.get_text() for text in words(draw_figure(table, records, []))).lower()
         assert "reference loop" in said
@@ -50,12 +51,12 @@ def test_no_word_of_speed_with_a_reference_loop(sst: list[Record], language_mode
 
 @pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
 def test_labels_neither_overlap_nor_leave_the_picture(
-    sst: list[Record], rows: list[Record], seeds: tuple[int, ...]
+    sst: list[RunRecord], rows: list[Row], seeds: tuple[int, ...]
 ) -> None:
     for row in rows:
-        row["label"] = f"{row['label']}, long name"
-    figure = draw_figure("sst", [run for run in sst if run["seed"] in seeds], rows)
-    labels = {row["label"] for row in rows}
+        row.label = f"{row.label}, long name"
+    figure = draw_figure("sst", [run for run in sst if run.seed in seeds], rows)
+    labels = {row.label for row in rows}
     # Text's own extent: that of an annotation would take in its hair line.
     boxes = [Text.get_window_extent(text) for text in words(figure) if text.get_text() in labels]
     assert len(boxes) == 2 * len(rows)  # at the left axis, and at the curves' ends
@@ -77,7 +78,9 @@ def overlapping(figure: Figure, labels: set[str]) -> list[str]:
     ]
 
 
-def test_language_models_are_dots_on_an_axis_that_shows_their_differences(small_models: list[Record]) -> None:
+def test_language_models_are_dots_on_an_axis_that_shows_their_differences(
+    small_models: list[RunRecord],
+) -> None:
     figure = draw_figure("enwik8", small_models, [])
     left, right = figure.axes
     said = [text.get_text() for text in words(figure)]
@@ -87,14 +90,14 @@ def test_language_models_are_dots_on_an_axis_that_shows_their_differences(small_
     assert left.get_title(loc="left") == "test bits per byte, lower is better"
     assert right.get_title(loc="left") == "validation bits per byte, lower is better"
     assert right.get_xlabel() == "training time, minutes" and len(right.lines) == 7
-    top = max(run["metrics"]["test/bpc"] for run in small_models) + 2 / 4
+    top = max(run.metrics["test/bpc"] for run in small_models) + 2 / 4
     assert right.get_ylim()[1] < top + 0.1, "the first quarter, where curves fall steeply, is cut off"
-    labels = {run["paper"]["label"] for run in small_models}
+    labels = {run.paper.label or "" for run in small_models if run.paper}
     assert overlapping(figure, labels) == []
 
 
 @pytest.mark.parametrize("count", [12, 24])
-def test_many_rows_stay_apart(language_model: Callable[..., Record], count: int) -> None:
+def test_many_rows_stay_apart(language_model: Callable[..., RunRecord], count: int) -> None:
     labels = [f"SRU++, {k} layers, attention in every layer" for k in range(count)]
     runs = [language_model(f"m{k:02}", 1, 2 + 0.002 * k, label) for k, label in enumerate(labels)]
     figure = draw_figure("enwik8", runs, [])
@@ -104,7 +107,7 @@ def test_many_rows_stay_apart(language_model: Callable[..., Record], count: int)
 
 
 def test_the_papers_numbers_stand_beside_the_large_models(
-    language_model: Callable[..., Record], small_models: list[Record], enwik8_rows: list[Record]
+    language_model: Callable[..., RunRecord], small_models: list[RunRecord], enwik8_rows: list[Row]
 ) -> None:
     large = [
         language_model(name, 1, bpc, seconds=90_000, profile="paper")
@@ -120,7 +123,7 @@ def test_the_papers_numbers_stand_beside_the_large_models(
     assert Text.get_window_extent(marked).x1 <= figure.axes[0].get_window_extent().x1 + 1
 
 
-def test_readers_on_the_dev_set(readers: list[Record], reader_rows: list[Record]) -> None:
+def test_readers_on_the_dev_set(readers: list[RunRecord], reader_rows: list[Row]) -> None:
     figure = draw_figure("squad", readers, reader_rows)
     left, right = figure.axes
     assert left.get_title(loc="left") == "dev F1, %" and right.get_title(loc="left") == "validation F1, %"
@@ -128,24 +131,24 @@ def test_readers_on_the_dev_set(readers: list[Record], reader_rows: list[Record]
     assert right.lines[2].get_xydata()[-1] == pytest.approx([20.0, 62.1])  # type: ignore[index]
     said = [text.get_text() for text in words(figure)]
     assert {"68.1", "79.3", "78.8"} <= set(said), "the paper's mark is of exact match, not of F1"
-    assert overlapping(figure, {row["label"] for row in reader_rows}) == []
+    assert overlapping(figure, {row.label for row in reader_rows}) == []
 
 
-def test_data_sets_side_by_side(cross_validation: list[Record], rows: list[Record]) -> None:
+def test_data_sets_side_by_side(cross_validation: list[RunRecord], rows: list[Row]) -> None:
     figure = draw_figure("sentences", cross_validation, rows)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["CR, test accuracy, %"]
 
 
-def test_rows_not_run_and_no_run_at_all(sst: list[Record], rows: list[Record]) -> None:
-    only = [run for run in sst if run["row"] == "sru2"]
+def test_rows_not_run_and_no_run_at_all(sst: list[RunRecord], rows: list[Row]) -> None:
+    only = [run for run in sst if run.row == "sru2"]
     said = [text.get_text() for text in words(draw_figure("sst", only, rows))]
     assert said.count("not run") == len(rows) - 1
     with pytest.raises(DataError, match="sst: expected finished runs to draw, found none"):
         draw_figure("sst", [], rows)
 
 
-def test_runs_without_curves(sst: list[Record], rows: list[Record]) -> None:
+def test_runs_without_curves(sst: list[RunRecord], rows: list[Row]) -> None:
     for run in sst:
-        run["epochs"] = []
+        run.epochs = []
     said = [text.get_text() for text in words(draw_figure("sst", sst, rows))]
     assert "no val/accuracy was recorded" in said

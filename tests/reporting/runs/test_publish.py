@@ -3,22 +3,22 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sru_repro.core.errors import DataError
+from sru_repro.records.base import write
+from sru_repro.records.published import without_paths
+from sru_repro.records.run import RunRecord, read_record
 from sru_repro.reporting.report import report
-from sru_repro.reporting.runs.publish import publish, without_paths
-from sru_repro.reporting.runs.records import read_record
+from sru_repro.reporting.runs.line import Row
+from sru_repro.reporting.runs.publish import publish
 
-Record = dict[str, Any]
-Factory = Callable[..., Record]
+Factory = Callable[..., RunRecord]
 
 
-def run_folder(folder: Path, record: Record) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps(record))
+def run_folder(folder: Path, record: RunRecord) -> Path:
+    write(record, folder / "run.json")
     return folder
 
 
@@ -42,13 +42,13 @@ def test_paths_keep_their_last_part(text: str, expected: str) -> None:
 
 def test_publishes_without_paths_and_without_loss(tmp_path: Path, record: Factory) -> None:
     made = record("sru2", 1, 0.8149368479956068, config={"data_dir": "/home/some one/my data"})
-    made["epochs"][0]["val/accuracy"] = 0.123456789
-    made |= {"pid": 4711, "overrides": ["data_dir=/mnt/corpora"]}
+    made.epochs[0] = made.epochs[0].model_copy(update={"val/accuracy": 0.123456789})
+    made.pid, made.overrides = 4711, ["data_dir=/mnt/corpora"]
     place = publish(run_folder(tmp_path / "run", made), tmp_path / "results")
     assert place == tmp_path / "results/runs/sst/sru2/short/seed1.json"
-    published = read_record(place)
+    published = json.loads(place.read_text())
     assert published["config"]["data_dir"] == "my data"
-    assert published["metrics"] == made["metrics"]
+    assert published["metrics"] == made.metrics
     assert published["epochs"][0]["val/accuracy"] == 0.123457
     assert list(published) == sorted(published) and "pid" not in published
     assert published["overrides"] == ["data_dir=corpora"]
@@ -69,7 +69,7 @@ def test_another_machine_does_not_overwrite(tmp_path: Path, record: Factory) -> 
     there = run_folder(tmp_path / "b", record("lstm", hardware={"slug": "cuda-h200"}))
     first, second = publish(here, tmp_path), publish(there, tmp_path)
     assert first.name == "seed1.json" and second.name.startswith("seed1-cuda-h200-")
-    assert publish(there, tmp_path) == second and read_record(first)["hardware"]["slug"] != "cuda-h200"
+    assert publish(there, tmp_path) == second and read_record(first).hardware.slug != "cuda-h200"
 
 
 def test_refuses_an_unfinished_run(tmp_path: Path, record: Factory) -> None:
@@ -79,7 +79,7 @@ def test_refuses_an_unfinished_run(tmp_path: Path, record: Factory) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-def test_report_from_published_records(tmp_path: Path, record: Factory, rows: list[Record]) -> None:
+def test_report_from_published_records(tmp_path: Path, record: Factory, rows: list[Row]) -> None:
     for made in (
         record("lstm"),
         record("sru2"),

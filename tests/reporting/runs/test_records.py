@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from sru_repro.core.errors import DataError
-from sru_repro.reporting.runs.records import frame, load_records, read_record
+from sru_repro.core.files import write_text
+from sru_repro.records.run import RunRecord, read_record
+from sru_repro.reporting.runs.records import frame, load_records
 
-Factory = Callable[..., dict[str, Any]]
+Factory = Callable[..., RunRecord]
 
 
-def save(path: Path, record: dict[str, Any]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record))
+def save(path: Path, record: RunRecord | dict[str, Any]) -> Path:
+    write_text(path, record.text() if isinstance(record, RunRecord) else json.dumps(record))
     return path
 
 
@@ -39,12 +40,12 @@ def test_reads_a_file_and_a_run_folder(tmp_path: Path, record: Factory) -> None:
         ),
         ("seed", "1", "key 'seed': expected int, found '1'"),
         ("seed", True, "key 'seed': expected int, found True"),
-        ("hardware", {"slug": None}, "key 'hardware.slug': expected str, found None"),
+        ("hardware", {"name": "", "slug": None}, "key 'hardware.slug': expected str, found None"),
         ("headline", "test/f1", "key 'metrics': expected a number for 'test/f1'"),
     ],
 )
 def test_refuses_in_one_line(tmp_path: Path, record: Factory, key: str, value: Any, words: str) -> None:
-    path = save(tmp_path / "run.json", record("sru2", **{key: value}))
+    path = save(tmp_path / "run.json", {**json.loads(record("sru2").text()), key: value})
     with pytest.raises(DataError) as caught:
         load_records(tmp_path)
     message = str(caught.value)
@@ -65,7 +66,7 @@ def test_refuses_what_is_not_a_record(tmp_path: Path) -> None:
 def test_an_unfinished_run_may_know_little(tmp_path: Path) -> None:
     names = {"task": "sst", "table": "sst", "row": "sru2", "profile": "short", "seed": 1, "fold": None}
     save(tmp_path / "run.json", {"schema": 1, "state": "failed", "error": "no data", **names})
-    assert load_records(tmp_path)[0]["error"] == "no data"
+    assert load_records(tmp_path)[0].error == "no data"
 
 
 def test_the_later_of_two_records_of_a_run_counts(tmp_path: Path, record: Factory) -> None:
@@ -76,7 +77,7 @@ def test_the_later_of_two_records_of_a_run_counts(tmp_path: Path, record: Factor
     save(tmp_path / "b" / "run.json", early)
     save(tmp_path / "c" / "run.json", elsewhere)
     save(tmp_path / "c" / "wandb" / "summary.json", {"not": "a record"})
-    found = [run["metrics"]["test/accuracy"] for run in load_records(tmp_path)]
+    found = [run.metrics["test/accuracy"] for run in load_records(tmp_path)]
     assert sorted(found) == [0.82, 0.84]
 
 
@@ -84,7 +85,7 @@ def test_a_folder_that_is_not_there_holds_no_records(tmp_path: Path) -> None:
     assert load_records(tmp_path / "none") == []
 
 
-def test_frame(sst: list[dict[str, Any]]) -> None:
+def test_frame(sst: list[RunRecord]) -> None:
     lines = frame(sst)
     assert len(lines) == 24
     assert lines.loc[0, "row"] == "cnn" and lines.loc[0, "data.vectors"] == "wiki2015.300d.bin"

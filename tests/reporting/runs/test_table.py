@@ -3,12 +3,12 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from sru_repro.records.run import RunRecord
+from sru_repro.reporting.runs.line import Row
 from sru_repro.reporting.runs.table import render_table, write_table
 
-Record = dict[str, Any]
-Factory = Callable[..., Record]
+Factory = Callable[..., RunRecord]
 
 COMPARABLE = {"comparable": True, "why_not": None}
 
@@ -20,7 +20,7 @@ def row_of(text: str, label: str) -> dict[str, str]:
     return next(dict(zip(heads, line, strict=True)) for line in lines if line[0] == label)
 
 
-def test_cells_of_a_row(sst: list[Record], rows: list[Record]) -> None:
+def test_cells_of_a_row(sst: list[RunRecord], rows: list[Row]) -> None:
     cells = row_of(render_table("sst", sst, rows), "SRU, 2 layers")
     assert cells == {
         "model": "SRU, 2 layers",
@@ -37,7 +37,7 @@ def test_cells_of_a_row(sst: list[Record], rows: list[Record]) -> None:
     }
 
 
-def test_reasons_stand_once_below(sst: list[Record], rows: list[Record]) -> None:
+def test_reasons_stand_once_below(sst: list[RunRecord], rows: list[Row]) -> None:
     text = render_table("sst", sst, rows)
     assert "[1] word vectors trained on 79 M words instead of Google News' 100 G" in text
     assert "[2] profile short instead of paper" in text
@@ -46,22 +46,22 @@ def test_reasons_stand_once_below(sst: list[Record], rows: list[Record]) -> None
     assert "- Deviation of SRU, 2 layers, tuned: word vectors tuned" in text
 
 
-def test_a_comparable_run_gets_a_verdict(record: Factory, rows: list[Record]) -> None:
+def test_a_comparable_run_gets_a_verdict(record: Factory, rows: list[Row]) -> None:
     runs = [record("sru2", seed, 0.88, profile="paper", data=COMPARABLE) for seed in (1, 2, 3)]
     assert row_of(render_table("sst", runs, rows), "SRU, 2 layers")["verdict"] == "off (−1.2)"
 
 
-def test_rows_not_run_and_rows_unknown(record: Factory, rows: list[Record]) -> None:
+def test_rows_not_run_and_rows_unknown(record: Factory, rows: list[Row]) -> None:
     text = render_table("sst", [record("sru2", row="my-cell"), record("sru2")], rows)
     labels = [line.split(" | ")[0].strip("| ") for line in text.splitlines() if line.startswith("| ")]
-    assert labels[2:] == [row["label"] for row in rows] + ["SRU, 2 layers"]
+    assert labels[2:] == [row.label for row in rows] + ["SRU, 2 layers"]
     absent = row_of(text, "CNN")
     assert absent["test accuracy, %"] == "not run" and absent["paper"] == "85.1 ± 0.6"
     assert absent["verdict"] == absent["seconds per epoch"] == absent["seeds"] == "—"
     assert "No run has finished yet." in render_table("sst", [], rows)
 
 
-def test_other_data_hardware_or_profile_is_another_section(record: Factory, rows: list[Record]) -> None:
+def test_other_data_hardware_or_profile_is_another_section(record: Factory, rows: list[Row]) -> None:
     runs = [
         record("lstm"),
         record("sru2"),
@@ -80,21 +80,23 @@ def test_other_data_hardware_or_profile_is_another_section(record: Factory, rows
     assert speeds == ["—", "1.24× (reference loop)", "—", "—"]
 
 
-def test_sizes_as_the_paper_prints_them(record: Factory, rows: list[Record]) -> None:
+def test_sizes_as_the_paper_prints_them(record: Factory, rows: list[Row]) -> None:
     for row, size in zip(rows, (360_000, 37_000_000, 165_378, 2_400_000, 2_430_000), strict=False):
-        row["paper"]["parameters"] = size
+        assert row.paper
+        row.paper.parameters = size
     text = render_table("sst", [record("cnn")], rows)
-    sizes = [row_of(text, row["label"])["paper's size"] for row in rows[:5]]
+    sizes = [row_of(text, row.label)["paper's size"] for row in rows[:5]]
     assert sizes == ["360k", "37m", "165,378", "2.4m", "2430k"]
 
 
-def test_an_unconfirmed_number_is_marked(record: Factory, rows: list[Record]) -> None:
-    rows[4]["paper"]["unconfirmed"] = True
+def test_an_unconfirmed_number_is_marked(record: Factory, rows: list[Row]) -> None:
+    assert rows[4].paper
+    rows[4].paper.unconfirmed = True
     text = render_table("sst", [record("sru2")], rows)
     assert row_of(text, "SRU, 2 layers")["paper"] == "89.2 ± 0.3 (unconfirmed)"
 
 
-def test_origin_of_the_numbers_is_told(record: Factory, rows: list[Record]) -> None:
+def test_origin_of_the_numbers_is_told(record: Factory, rows: list[Row]) -> None:
     runs = [
         record("sru2", 1),
         record("sru2", 2, code={"revision": "def5678", "dirty": True}, config={"optim": {"lr": 0.01}}),
@@ -109,14 +111,14 @@ def test_origin_of_the_numbers_is_told(record: Factory, rows: list[Record]) -> N
     assert "from PTB-format trees, 25 % of it (fingerprint sst-0123456789abcdef)" in part
 
 
-def test_failed_runs_are_listed(record: Factory, rows: list[Record]) -> None:
+def test_failed_runs_are_listed(record: Factory, rows: list[Row]) -> None:
     failed = record("sru8", 2, state="failed", error="loss: expected a number,\nfound nan")
     text = render_table("sst", [record("sru2"), failed], rows)
     assert "- sru8, profile short, seed 2: failed: loss: expected a number, found nan" in text
     assert row_of(text, "SRU, 8 layers")["test accuracy, %"] == "not run"
 
 
-def test_cross_validation(cross_validation: list[Record], rows: list[Record]) -> None:
+def test_cross_validation(cross_validation: list[RunRecord], rows: list[Row]) -> None:
     text = render_table("sentences", cross_validation, rows)
     lstm = row_of(text, "LSTM, 2 layers")
     assert list(lstm) == ["model", "parameters", "CR", "SUBJ", "MR", "TREC", "MPQA"]
@@ -125,27 +127,25 @@ def test_cross_validation(cross_validation: list[Record], rows: list[Record]) ->
     assert lstm["SUBJ"] == "not run"
 
     for run in cross_validation:
-        run["data"]["notes"] = [f"fold {run['fold']} of 10", "covered"]
-        run["data"]["fingerprint"] = f"f{run['fold']}"
+        run.data.notes = [f"fold {run.fold} of 10", "covered"]
+        run.data.fingerprint = f"f{run.fold}"
     text = render_table("sentences", cross_validation, rows)
     assert text.count("- Data: ") == 1 and "(of fold 0; fingerprint f0)" in text
     assert text.count("- Note: ") == 1 and "- Note: covered" in text
 
-    partial = [
-        run for run in cross_validation if run["row"] == "sru2" and (run["seed"], run["fold"]) != (2, 9)
-    ]
+    partial = [run for run in cross_validation if run.row == "sru2" and (run.seed, run.fold) != (2, 9)]
     cell = row_of(render_table("sentences", partial, rows), "SRU, 2 layers")["CR"]
     assert "(19 of 20 folds)" in cell and "not comparable:" in cell and cell.endswith("19 of 20 folds")
 
 
-def test_the_mean_gives_every_seed_one_vote(record: Factory, rows: list[Record]) -> None:
+def test_the_mean_gives_every_seed_one_vote(record: Factory, rows: list[Row]) -> None:
     runs = [record("sru2", 1, 0.80, task="cr", fold=fold) for fold in range(10)]
     runs.append(record("sru2", 2, 0.90, task="cr", fold=0))
     cell = row_of(render_table("sentences", runs, rows), "SRU, 2 layers")["CR"]
     assert cell.startswith("85.0 ± ") and "(11 of 20 folds)" in cell
 
 
-def test_no_mean_over_different_states_of_the_data(record: Factory, rows: list[Record]) -> None:
+def test_no_mean_over_different_states_of_the_data(record: Factory, rows: list[Row]) -> None:
     runs = [record("sru2", 1, task="cr", fold=fold, data={"fingerprint": f"v{fold}"}) for fold in range(2)]
     cell = row_of(render_table("sentences", runs, rows), "SRU, 2 layers")["CR"]
     assert "(2 of 10 folds)" in cell  # a fold is a state of its own
@@ -155,7 +155,7 @@ def test_no_mean_over_different_states_of_the_data(record: Factory, rows: list[R
         assert cell.startswith("— (runs on different states of the data)") and "not comparable" not in cell
 
 
-def test_language_models(language_models: list[Record]) -> None:
+def test_language_models(language_models: list[RunRecord]) -> None:
     text = render_table("quickstart", language_models, [])
     sru = row_of(text, "SRU")
     assert sru["test bits per byte"] == "2.244 (n=1)"
@@ -170,13 +170,13 @@ def headings(text: str) -> list[str]:
 
 
 def test_a_profile_shows_its_own_rows_and_what_nobody_ran_stands_apart(
-    small_models: list[Record], enwik8_rows: list[Record]
+    small_models: list[RunRecord], enwik8_rows: list[Row]
 ) -> None:
     text = render_table("enwik8", small_models[:6], enwik8_rows)
     assert headings(text) == ["Profile short: enwik8; 2-core AMD EPYC, 24 GB", "Profile paper: not run yet"]
     ours, waiting = text.split("## Profile paper: not run yet")
     labels = [line.split(" | ")[0].strip("| ") for line in ours.splitlines() if line.startswith("| ")]
-    assert labels[2:] == [row["label"] for row in enwik8_rows[3:]]
+    assert labels[2:] == [row.label for row in enwik8_rows[3:]]
     assert row_of(ours, "Transformer-XL, 6 layers")["test bits per byte"] == "not run"
     assert row_of(ours, "SRU, 4 layers") == {
         "model": "SRU, 4 layers",
@@ -202,7 +202,7 @@ def test_a_profile_shows_its_own_rows_and_what_nobody_ran_stands_apart(
     assert "- Paper's numbers: SRU++" in waiting and "verdict" not in text
 
 
-def test_without_any_run_the_papers_rows_are_listed_all_the_same(enwik8_rows: list[Record]) -> None:
+def test_without_any_run_the_papers_rows_are_listed_all_the_same(enwik8_rows: list[Row]) -> None:
     text = render_table("enwik8", [], enwik8_rows)
     assert "No run has finished yet." in text and headings(text) == ["Profile paper: not run yet"]
     assert row_of(text, "SRU++, 42M")["paper"] == "1.022"
@@ -210,10 +210,11 @@ def test_without_any_run_the_papers_rows_are_listed_all_the_same(enwik8_rows: li
 
 
 def test_a_paper_row_that_was_run_has_its_place_in_a_section(
-    language_model: Factory, small_models: list[Record], enwik8_rows: list[Record]
+    language_model: Factory, small_models: list[RunRecord], enwik8_rows: list[Row]
 ) -> None:
     for row in enwik8_rows:
-        row["paper"]["unconfirmed"] = row["name"] == "lstm3"
+        assert row.paper
+        row.paper.unconfirmed = row.name == "lstm3"
     large = [
         language_model(name, seed, bpc + 0.001 * seed, seconds=90_000, profile="paper")
         for name, bpc in (("lstm3", 1.42), ("sru12", 1.301), ("new", 1.5))
@@ -250,35 +251,35 @@ def test_a_paper_row_that_was_run_has_its_place_in_a_section(
 
 
 def test_rows_of_one_folder_for_all_profiles_are_not_said_to_be_waiting(
-    small_models: list[Record], enwik8_rows: list[Record]
+    small_models: list[RunRecord], enwik8_rows: list[Row]
 ) -> None:
-    small = [
-        {key: value for key, value in row.items() if key != "profiles"}
-        for row in enwik8_rows
-        if row["profiles"] != ["paper"]
-    ]
+    small = [row for row in enwik8_rows if row.profiles != ["paper"]]
+    for row in small:
+        row.profiles = None
     assert len(headings(render_table("enwik8", small_models, small))) == 1
 
 
-def test_a_note_names_the_rows_that_it_holds_for(small_models: list[Record]) -> None:
+def test_a_note_names_the_rows_that_it_holds_for(small_models: list[RunRecord]) -> None:
     for run in small_models[:2]:
-        run["data"]["notes"].append("attention sees 512 steps")
+        run.data.notes.append("attention sees 512 steps")
     text = render_table("enwik8", small_models, [])
     long = "SRU++, 4 layers, attention in every layer"
     assert f"- Note: attention sees 512 steps (SRU, 4 layers; {long})\n" in text
     assert "- Note: one stream\n" in text
 
 
-def test_perplexities(language_model: Factory, enwik8_rows: list[Record]) -> None:
+def test_perplexities(language_model: Factory, enwik8_rows: list[Row]) -> None:
     run = language_model("srupp", 1, 18.456, profile="paper")
-    run |= {"headline": "test/ppl", "metrics": {"test/ppl": 18.456}}
-    enwik8_rows[2]["paper"]["metric"] = {"enwik8": 18.0}
+    run.headline, run.metrics = "test/ppl", {"test/ppl": 18.456}
+    assert enwik8_rows[2].paper
+    enwik8_rows[2].paper.metric = {"enwik8": 18.0}
     cells = row_of(render_table("enwik8", [run], enwik8_rows), "SRU++, 42M")
     assert (cells["test perplexity"], cells["paper"]) == ("18.46 (n=1)", "18.0")
 
 
-def test_same_records_same_bytes(tmp_path: Path, sst: list[Record], rows: list[Record]) -> None:
-    write_table("sst", sst, rows, tmp_path / "a.md", "sst.png")
-    write_table("sst", copy.deepcopy(sst[::-1]), rows, tmp_path / "b.md", "sst.png")
-    assert (tmp_path / "a.md").read_bytes() == (tmp_path / "b.md").read_bytes()
-    assert "](sst.png)" in (tmp_path / "a.md").read_text(encoding="utf-8")
+def test_same_records_same_bytes(tmp_path: Path, sst: list[RunRecord], rows: list[Row]) -> None:
+    one = write_table("sst", sst, rows, tmp_path / "a")
+    other = write_table("sst", copy.deepcopy(sst[::-1]), rows, tmp_path / "b")
+    assert [path.name for path in one] == ["sst.md", "sst.png"]
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
+    assert "](sst.png)" in one[0].read_text(encoding="utf-8")

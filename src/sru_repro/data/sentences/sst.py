@@ -43,9 +43,9 @@ def load_sst(
     after the counts were checked. Raises DataError for a missing, cut or malformed file.
     """
     if labels not in CLASSES:
-        raise ConfigError(f"labels={labels}: expected {' or '.join(CLASSES)}")
+        raise ConfigError(f"task.labels={labels}: expected {' or '.join(CLASSES)}")
     if train_on not in (*PHRASES, "sentences"):
-        raise ConfigError(f"train_on={train_on}: expected {', '.join(PHRASES)} or sentences")
+        raise ConfigError(f"task.train_on={train_on}: expected {', '.join(PHRASES)} or sentences")
     raw = from_trees(data_dir, labels, train_on) or from_lines(data_dir, labels, train_on)
     if raw is None:
         # The small files that hold sentences only are fetched for sentences; phrases need the trees.

@@ -1,5 +1,8 @@
 """Batches of questions with their passages, cut by length of passage, and the reader's features.
 
+Where there are enough passages of one length a batch holds these alone: nothing is padded then, and torch's LSTM takes
+its dense path, at least twice as fast as the packed one.
+
 Axes: L passage, Q question, B batch, F features.
 """
 

@@ -1,5 +1,8 @@
 """A question with its passage in numbers, and a split of many, memory-mapped.
 
+Numbers are those of forms, in a table of all distinct ones; which form is which word of a vocabulary, and the features
+of a question on its passage, are settled when a batch is made.
+
 Axes: L tokens of a passage, Q tokens of a question, V forms, N tokens of all texts.
 """
 

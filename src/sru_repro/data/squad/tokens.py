@@ -2,6 +2,8 @@
 
 A token's word is its text in Unicode's form NFD, by which DrQA looks words up; its span counts characters of the text
 as it was given, so `text[start:end]` is the very string. White space of any kind divides tokens and is none.
+Lemma, part of speech and entity need an English model (`task.tagger`). Without one the reader's features of them are
+zero; their embeddings are there all the same, and the record says so.
 Axes: L tokens.
 """
 

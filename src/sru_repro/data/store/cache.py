@@ -92,7 +92,7 @@ def kept_folder(
 def _read(folder: Path, key: Mapping[str, object]) -> Kept | None:
     """A folder of the cache; None when it is missing, cut, or another key's."""
     try:
-        meta: dict[str, Any] = json.loads((folder / "meta.json").read_bytes())
+        meta = json.loads((folder / "meta.json").read_bytes())
         if meta["key"] != key:
             return None
         if any((folder / name).stat().st_size != size for name, size in meta["sizes"].items()):

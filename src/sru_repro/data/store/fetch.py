@@ -88,7 +88,10 @@ def locate(
 def missing(target: Path, candidates: Sequence[str], reason: str) -> str:
     """The one line for a file that is not there: what was looked for, why it was not fetched, what to do."""
     also = f" (nor {', '.join(candidates[1:])})" if len(candidates) > 1 else ""
-    return f"{target}: file not found{also} and {reason}; put it there, or name a folder that has it by DATA="
+    key = "DATA" if "MAKELEVEL" in os.environ else "data_dir"  # make tells its children how deep they are
+    return (
+        f"{target}: file not found{also} and {reason}; put it there, or name a folder that has it by {key}="
+    )
 
 
 def _fetch(remote: Remote, target: Path, candidates: Sequence[str]) -> None:

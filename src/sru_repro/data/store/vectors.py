@@ -175,7 +175,7 @@ def resolve(source: str, data_dir: Path, prefer: str = "googlenews") -> Path:
             if len(files) > 1:
                 names = ", ".join(path.name for path in files)
                 raise ConfigError(
-                    f"vectors=auto: expected one file in {folder}, found {names}; name the one to use"
+                    f"task.vectors=auto: expected one file in {folder}, found {names}; name the one to use"
                 )
             return files[0]
         source = prefer
@@ -187,7 +187,8 @@ def resolve(source: str, data_dir: Path, prefer: str = "googlenews") -> Path:
     if path is None:
         names = "|".join(("random", "auto", *_NAMED))
         raise DataError(
-            f"vectors={source}: expected {names} or a file, found none at {', '.join(dict.fromkeys(map(str, tried)))}"
+            f"task.vectors={source}: expected {names} or a file, "
+            f"found none at {', '.join(dict.fromkeys(map(str, tried)))}"
         )
     return path
 

@@ -1,7 +1,8 @@
 """A long text as parallel streams for truncated back-propagation through time. Axes: L time, B batch.
 
 The text is cut into B streams of equal length, one per column. Segment s holds the symbols s*unroll to
-(s+1)*unroll of every stream, so the state a column ends with belongs at the start of its next segment.
+(s+1)*unroll of every stream, so the state a column ends with belongs at the start of its next segment. Batches over
+which gradients are accumulated are consecutive segments: a longer step, not a wider batch.
 """
 
 import numpy as np
@@ -23,11 +24,13 @@ class StreamBatches:
 
     def __init__(self, array: npt.NDArray[np.integer], batch_size: int, unroll: int) -> None:
         if batch_size < 1 or unroll < 1 or array.ndim != 1:
-            raise ConfigError(f"batch_size={batch_size} unroll={unroll}: expected 1 or more, and a 1-D array")
+            raise ConfigError(
+                f"task.batch_size={batch_size} task.unroll={unroll}: expected 1 or more, and a 1-D array"
+            )
         self.steps = (len(array) - 1) // batch_size
         if self.steps < 1:
             raise ConfigError(
-                f"batch_size={batch_size}: expected fewer than the {len(array)} symbols at hand"
+                f"task.batch_size={batch_size}: expected fewer than the {len(array)} symbols at hand"
             )
         self.unroll = unroll
         self._inputs_BL = array[: batch_size * self.steps].reshape(batch_size, self.steps)

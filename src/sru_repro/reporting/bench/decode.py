@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...core.files import write_text
 from ...record import Record
-from ..runs.publish import shortened, write_whole
+from ...records.published import published
 from .decode_figure import write_decode_figure
 from .decode_tables import answers, decode_tables
 from .speed_record import head_problem, read_measured
@@ -53,7 +54,7 @@ kept for every further stream. Weights are random, in float32; attention keeps t
 def publish_decode(record: Record, results: Path) -> list[Path]:
     """Writes a measurement in the place of an earlier one of the same hardware, and table and pictures again."""
     place = results / f"decode-{record['hardware']['slug']}.json"
-    write_whole(place, _dump(record))
+    write_text(place, _dump(record))
     return [place, *report_decode(results)]
 
 
@@ -125,9 +126,9 @@ def _problem(record: Any) -> str:
 
 def _dump(record: Record) -> str:
     """Four digits a number, a line a row, no folder of this machine."""
-    text = json.dumps(shortened({**record, "groups": []}, DIGITS), indent=1, ensure_ascii=False)
+    text = json.dumps(published({**record, "groups": []}, DIGITS), indent=1, ensure_ascii=False)
     groups = []
-    for group in shortened(record["groups"], DIGITS):
+    for group in published(record["groups"], DIGITS):
         head = json.dumps({**group, "rows": []}, ensure_ascii=False)
         rows = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in group["rows"])
         groups.append("  " + head.replace('"rows": []', f'"rows": [\n{rows}\n  ]', 1))

@@ -7,8 +7,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..runs.figure import STYLE
-from ..runs.panels import GREY
+from ..canvas import STYLE
+from ..palette import GREY
 from .decode_tables import Row, by_context, names, tokens_per_s
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...record import Record
-from ..runs.figure import STYLE
-from ..runs.panels import GREY
+from ..canvas import STYLE
+from ..palette import GREY
 from .speed_tables import baseline, ratio, seconds, significant
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import DataError
+from ...core.files import write_text
 from ...record import Record, lookup
-from ..runs.publish import shortened, write_whole
+from ...records.published import published
 
 SCHEMA = 1
 DIGITS = 4
@@ -41,7 +42,7 @@ def write_speed(record: Mapping[str, Any], results: Path) -> Path:
         known = {_identity(entry) for entry in new}
         kept = [entry for entry in before[section] if _identity(entry) not in known]
         merged[section] = sorted([*new, *kept], key=lambda entry: (entry["order"], entry["dtype"]))
-    write_whole(place, _dump(merged))
+    write_text(place, _dump(merged))
     return place
 
 
@@ -92,7 +93,7 @@ def _dump(record: Record) -> str:
     """Four digits a number, a line a row, no folder of this machine."""
     text = json.dumps({**record, **{section: [] for section in SECTIONS}}, indent=1, ensure_ascii=False)
     for section in SECTIONS:
-        entries = ",\n".join(f"  {_entry(shortened(entry, DIGITS))}" for entry in record[section])
+        entries = ",\n".join(f"  {_entry(published(entry, DIGITS))}" for entry in record[section])
         if entries:
             text = text.replace(f'\n "{section}": []', f'\n "{section}": [\n{entries}\n ]', 1)
     return text + "\n"

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...core.files import write_text
 from ...record import Record
 from ..bench.decode_tables import answers, decode_tables
 from ..bench.speed_figure import write_speed_figure
 from ..bench.speed_tables import NONE, SpeedTable, overview, significant, speed_tables
-from ..runs.publish import write_whole
 from . import tables
 from .figure import write_cuda_figure
 from .plan import SECTIONS
@@ -67,7 +67,7 @@ def report_cuda(results: Path) -> list[Path]:
             pictures.add(picture.name)
             written.append(picture)
         written += _speed(ledger, results)
-    write_whole(written[0], render_cuda(ledgers, pictures))
+    write_text(written[0], render_cuda(ledgers, pictures))
     return written
 
 
@@ -152,7 +152,7 @@ def _speed(ledger: Ledger, results: Path) -> list[Path]:
             blocks += [f"## {table.title}", _markdown(table)]
     for table in decode_tables(decode) if decode else ():
         blocks += [f"## Generation: {table.title}", _markdown(table)]
-    write_whole(place, "\n\n".join(blocks) + "\n")
+    write_text(place, "\n\n".join(blocks) + "\n")
     return written
 
 

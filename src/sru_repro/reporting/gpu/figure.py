@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..bench.speed_figure import COLOURS, times_axis
 from ..bench.speed_tables import MODES, baseline, ratio, seconds
-from ..runs.figure import STYLE
-from ..runs.panels import GREY, curves
-from ..runs.sections import Line
+from ..canvas import STYLE
+from ..palette import GREY
+from ..runs.panels import Curve, curves
+from ..runs.records import metric_of
 from .claims import COLUMNS, COPY_SHARE, LSTM_TIMES, PASSES, columns, copy_share, recurrences
 from .plan import SECTIONS
 from .record import Ledger
@@ -234,25 +235,30 @@ def _trained(ledger: Ledger) -> list[Panel]:
         groups = [piece["values"] for piece in ledger.pieces(section) if piece["values"].get("runs")]
         for alone in (False, True):
             runs = [run for group in groups if (group["side_by_side"] == 1) == alone for run in group["runs"]]
-            lines = [line for run in runs if (line := _line(section, run)) is not None]
-            if lines:
-                panels.append(_curves(section, "one at a time" if alone else "side by side", lines))
+            curves = [curve for run in runs if (curve := _curve(run)) is not None]
+            if curves:
+                how = "one at a time" if alone else "side by side"
+                headline = next(run["headline"] for run in runs if run["state"] == "finished")
+                panels.append(_curves(section, how, headline, curves))
     return panels
 
 
-def _line(section: str, run: dict[str, Any]) -> Line | None:
+def _curve(run: dict[str, Any]) -> Curve | None:
     """A run as the panels take it, without what has diverged; None where no validation was reached."""
     if run["state"] != "finished":
         return None
-    key = f"val/{run['headline'].rpartition('/')[2]}"
-    known = [epoch for epoch in run["epochs"] if math.isfinite(epoch.get(key) or math.nan)]
-    own = {"headline": run["headline"], "metrics": run["metrics"], "epochs": known}
-    return Line(run["row"], run["label"], section, run["parameters"], {}, (own,)) if known else None
+    key, scale = f"val/{run['headline'].rpartition('/')[2]}", metric_of(run["headline"]).scale
+    points = [
+        (epoch["wall_s"], epoch[key] * scale)
+        for epoch in run["epochs"]
+        if math.isfinite(epoch.get(key) or math.nan)
+    ]
+    return Curve(run["label"], run["row"], "", [points]) if points else None
 
 
-def _curves(section: str, how: str, lines: Sequence[Line]) -> Panel:
+def _curves(section: str, how: str, headline: str, rows: Sequence[Curve]) -> Panel:
     def draw(axes: "Axes") -> None:
-        curves(axes, lines)
+        curves(axes, headline, rows)
         axes.set_title(f"{section}, {how}: {axes.get_title(loc='left')}")
 
     return draw

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import DataError
+from ...core.files import write_text
 from ...record import Record, lookup
+from ...records.published import published
 from ..bench.speed_record import SCHEMA as SPEED_SCHEMA
 from ..bench.speed_record import SECTIONS as SPEED_SECTIONS
 from ..bench.speed_record import head_problem, read_measured
-from ..runs.publish import shortened, write_whole
 from .plan import SECTIONS
 
 SCHEMA = 1
@@ -57,13 +58,13 @@ _VALUES: dict[str, tuple[str, ...]] = {
 
 def write_page(path: Path, page: Mapping[str, Any]) -> None:
     """Writes it whole: a line a piece, five digits a number, no folder of this machine."""
-    head = json.dumps(shortened({**page, "pieces": []}, DIGITS), indent=1, ensure_ascii=False)
+    head = json.dumps(published({**page, "pieces": []}, DIGITS), indent=1, ensure_ascii=False)
     pieces = ",\n".join(
-        f"  {json.dumps(shortened(piece, DIGITS), ensure_ascii=False)}" for piece in page["pieces"]
+        f"  {json.dumps(published(piece, DIGITS), ensure_ascii=False)}" for piece in page["pieces"]
     )
     if pieces:
         head = head.replace('\n "pieces": []', f'\n "pieces": [\n{pieces}\n ]', 1)
-    write_whole(path, head + "\n")
+    write_text(path, head + "\n")
 
 
 def read_page(path: Path) -> Page:
@@ -194,7 +195,7 @@ def _measured(path: Path, section: str) -> Page:
     if page["rehearsal"] or page["device"] != "cuda":
         kind = "a rehearsal" if page["rehearsal"] else f"device {page['device']!r}"
         raise DataError(
-            f"{path}: expected what a CUDA card measured, found {kind}; move it out of the results"
+            f"{path}: expected what a CUDA GPU measured, found {kind}; move it out of the results"
         )
     return page
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
+from ..document import NONE
+from .line import Line, printed
 from .records import FOLDS, Metric, metric_of
-from .sections import Line, printed
 from .verdict import digits
 
-NONE = "—"
 NOT_RUN = "not run"
 
 
@@ -32,9 +32,8 @@ def measured_beside(line: Line, name: str) -> str:
     """Our mean ± deviation in a metric that stands beside the headline."""
     if not line.runs or line.mixed:
         return NONE
-    metric, split = metric_of(name), line.runs[0]["headline"].rpartition("/")[0]
-    found = [run["metrics"].get(f"{split}/{name}") for run in line.runs]
-    values = [value * metric.scale for value in found if value is not None]
+    metric, key = metric_of(name), f"{line.runs[0].headline.rpartition('/')[0]}/{name}"
+    values = [run.metrics[key] * metric.scale for run in line.runs if key in run.metrics]
     if not values:
         return NONE
     return number(fmean(values), stdev(values) if len(values) > 1 else None, metric)
@@ -42,17 +41,13 @@ def measured_beside(line: Line, name: str) -> str:
 
 def paper_beside(line: Line, name: str) -> str:
     """The paper's mean ± deviation in a metric that stands beside the headline."""
-    found = printed(line.paper.get(name))
+    found = printed(line.paper.beside(name))
     return NONE if found is None else paper_text(*found, metric_of(name)) + unconfirmed(line, name)
 
 
 def unconfirmed(line: Line, key: str) -> str:
-    """The mark of a number of the paper's whose source could not be checked.
-
-    `paper.unconfirmed` is true for all numbers of a row, or lists keys of `paper` such as parameters.
-    """
-    found = line.paper.get("unconfirmed") or ()
-    return " (unconfirmed)" if found is True or key in found else ""
+    """The mark of a number of the paper's whose source could not be checked."""
+    return " (unconfirmed)" if line.paper.doubted(key) else ""
 
 
 def paper_text(mean: float, dev: float | None, metric: Metric) -> str:
@@ -84,7 +79,7 @@ def seeds(line: Line) -> str:
 
 def paper_size(line: Line) -> str:
     """Parameters as the paper tells them."""
-    size = line.paper.get("parameters")
+    size = line.paper.parameters
     return rounded(size) + (unconfirmed(line, "parameters") if size else "")
 
 

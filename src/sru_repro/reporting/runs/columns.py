@@ -1,52 +1,58 @@
-"""Which columns a table has, and what stands in their cells, as text: the same for Markdown and for the terminal."""
+"""Which columns a table has, and what stands in their cells."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from ..document import Table
 from . import costs
-from .cells import NONE, count, judged, measured, measured_beside, paper, paper_beside, paper_size, seeds
+from .cells import count, judged, measured, measured_beside, paper, paper_beside, paper_size, seeds
+from .line import Line, Row
 from .records import METRICS, metric_head, metric_of
-from .sections import Line, Row, Section, line_of
-
-LEFT = ("model", "verdict", "seeds")
-"""Columns of words, flush left; numbers are flush right."""
+from .sections import TASKS, Section
 
 
 def has_paper(section: Section) -> bool:
     """Whether any row has a number of the paper's beside it."""
-    return any(line.paper_number for task in section.tasks for line in section.lines(task))
+    return any(line.paper_number for line in section.lines())
 
 
-def narrow(section: Section, notes: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of a section with one task; the paper's columns only where a row has a number of the paper's.
+def table_of(table: str, section: Section) -> Table:
+    """A section as a table: with a column per data set where the table has several. Reasons against a comparison that
+    several cells would repeat stand beneath, and in the cells their marks: [1], [2] ..."""
+    reasons = Counter(reason for line in section.lines() if line.paper_number for reason in line.why_not)
+    shared = [reason for reason, times in reasons.items() if times > 1]
+    columns = wide(section, shared) if table in TASKS else narrow(section, shared)
+    return _turned(columns, [f"[{place}] {reason}" for place, reason in enumerate(shared, 1)])
 
-    A reason listed in `notes` appears as its mark: [1], [2] ...
+
+def narrow(section: Section, notes: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The columns of a section with one task; the paper's only where a row has a number of the paper's.
+
+    A reason listed in `notes` appears as its mark.
     """
     lines = section.lines(section.tasks[0])
     first = next(line for line in lines if line.runs)
-    metric, headline, with_paper = first.metric, first.runs[0]["headline"], has_paper(section)
+    metric, headline, with_paper = first.metric, first.runs[0].headline, has_paper(section)
     ours = {metric_head(headline): [measured(line) for line in lines]}
     sizes, verdicts = {}, {}
     if with_paper:
         sizes = {"paper's size": [paper_size(line) for line in lines]}
         verdicts = {
             _paper_head(headline) if metric.beside else "paper": [paper(line, metric) for line in lines],
-            "verdict": [judged(line, notes) or NONE for line in lines],
+            "verdict": [judged(line, notes) for line in lines],
         }
     by_clock = any(line.by_clock for line in lines)
-    return _turned(
-        {
-            "model": [line.label for line in lines],
-            "parameters": [count(line.parameters) for line in lines],
-            **(sizes | ours | verdicts | _beside(lines, headline, with_paper)),
-            **costs.speeds(lines, with_paper),
-            **(costs.training(lines) if by_clock or not metric.per_epoch else {}),
-            **(costs.epochs(lines) if by_clock and metric.per_epoch else {}),
-            **({} if metric.per_epoch else costs.paper_cost(lines)),
-            "peak memory": [costs.memory(line) for line in lines],
-            "seeds": [seeds(line) for line in lines],
-        }
-    )
+    return {
+        "model": [line.label for line in lines],
+        "parameters": [count(line.parameters) for line in lines],
+        **(sizes | ours | verdicts | _beside(lines, headline, with_paper)),
+        **costs.speeds(lines, with_paper),
+        **(costs.training(lines) if by_clock or not metric.per_epoch else {}),
+        **(costs.epochs(lines) if by_clock and metric.per_epoch else {}),
+        **({} if metric.per_epoch else costs.paper_cost(lines)),
+        "peak memory": [costs.memory(line) for line in lines],
+        "seeds": [seeds(line) for line in lines],
+    }
 
 
 def _beside(lines: Sequence[Line], headline: str, with_paper: bool) -> dict[str, list[str]]:
@@ -63,9 +69,9 @@ def _paper_head(name: str) -> str:
     return f"paper's {metric_of(name).name}"
 
 
-def waiting(table: str, rows: Sequence[Row], headline: str) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of what was not run: sizes, the paper's number, and what it cost the paper."""
-    lines = [line_of(row, table) for row in rows]
+def waiting(table: str, rows: Sequence[Row], headline: str) -> Table:
+    """What was not run: sizes, the paper's number, and what it cost the paper."""
+    lines = [Line.of(row, table) for row in rows]
     others = {
         f"paper, {metric_head(name)}": [paper_beside(line, name) for line in lines]
         for name in metric_of(headline).beside
@@ -84,28 +90,28 @@ def waiting(table: str, rows: Sequence[Row], headline: str) -> tuple[list[str], 
     )
 
 
-def _turned(columns: Mapping[str, Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """Heads, and the cells row by row."""
-    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+def wide(section: Section, notes: Sequence[str]) -> dict[str, list[str]]:
+    """A column per data set, whose cells hold our number, the paper's and the verdict."""
+    rows = list(zip(*(section.lines(task) for task in section.tasks), strict=True))
+    sizes = [sorted({line.parameters for line in lines if line.parameters is not None}) for lines in rows]
+    return {
+        "model": [lines[0].label for lines in rows],
+        "parameters": [" / ".join(map(count, known)) for known in sizes],
+        **{
+            task.upper(): [_three(lines[place], notes) for lines in rows]
+            for place, task in enumerate(section.tasks)
+        },
+    }
 
 
-def wide(section: Section, notes: Sequence[str], newline: str) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows with a column per data set, whose cells hold our number, the paper's and the verdict."""
-    body = []
-    for lines in zip(*(section.lines(task) for task in section.tasks), strict=True):
-        sizes = sorted({line.parameters for line in lines if line.parameters is not None})
-        row = [lines[0].label, " / ".join(map(count, sizes)) or NONE]
-        for line in lines:
-            metric = line.metric if line.runs else METRICS["accuracy"]
-            beside = f"paper {paper(line, metric)}" if line.paper_number else ""
-            parts = (measured(line), beside, judged(line, notes))
-            row.append(newline.join(part for part in parts if part))
-        body.append(row)
-    return ["model", "parameters", *(task.upper() for task in section.tasks)], body
+def _three(line: Line, notes: Sequence[str]) -> str:
+    """Our number, the paper's and the verdict, a line each."""
+    metric = line.metric if line.runs else METRICS["accuracy"]
+    beside = f"paper {paper(line, metric)}" if line.paper_number else ""
+    return "\n".join(part for part in (measured(line), beside, judged(line, notes)) if part)
 
 
-def shared_reasons(section: Section) -> list[str]:
-    """Reasons against a comparison that several cells would repeat."""
-    lines = [line for task in section.tasks for line in section.lines(task) if line.paper_number]
-    reasons = Counter(reason for line in lines for reason in line.why_not)
-    return [reason for reason, times in reasons.items() if times > 1]
+def _turned(columns: Mapping[str, Sequence[str]], notes: Sequence[str] = ()) -> Table:
+    """Columns as a table."""
+    body = list(zip(*columns.values(), strict=True))
+    return Table("", list(columns), body, words=("verdict", "seeds"), notes=notes)

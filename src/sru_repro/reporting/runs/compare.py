@@ -1,20 +1,21 @@
 """Two runs side by side: what differs in config, data, code, packages, hardware; then metrics and curves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
-from .records import Record, flatten, metric_of, read_record
-
-_ABSENT = "—"
+from ...records.run import RunRecord, read_record
+from ..document import NONE as _ABSENT
+from .records import flatten, metric_of
 
 
 def compare(run_a: Path, run_b: Path) -> str:
     """A text for the terminal about two run folders or records. Raises DataError when one cannot be read."""
     a, b = read_record(run_a), read_record(run_b)
     blocks = [_block("run", [("a", _name(a), ""), ("b", _name(b), "")])]
+    left, right = a.plain(), b.plain()
     for part in ("config", "data", "code", "packages", "hardware"):
-        changed = list(differences(a.get(part) or {}, b.get(part) or {}))
+        changed = list(differences(left.get(part) or {}, right.get(part) or {}))
         blocks.append(_block(part, changed, ("a", "b")) if changed else f"{part}: the same")
     blocks.append(_block("metrics", _metrics(a, b), ("a", "b", "b − a")))
     curves = _curves(a, b)
@@ -23,7 +24,7 @@ def compare(run_a: Path, run_b: Path) -> str:
     return "\n\n".join(blocks)
 
 
-def differences(a: dict[str, Any], b: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
+def differences(a: Mapping[str, object], b: Mapping[str, object]) -> Iterable[tuple[str, str, str]]:
     """(dotted key, value in a, value in b) of all leaves that differ."""
     left, right = dict(flatten(a)), dict(flatten(b))
     for key in sorted(left | right):
@@ -32,16 +33,15 @@ def differences(a: dict[str, Any], b: dict[str, Any]) -> Iterable[tuple[str, str
             yield key, str(old), str(new)
 
 
-def _name(run: Record) -> str:
-    fold = "" if run["fold"] is None else f", fold {run['fold']}"
-    error = f": {run['error']}" if run["error"] else ""
-    what = f"{run['task']}, {run['row']}, profile {run['profile']}, seed {run['seed']}{fold}"
-    return f"{what}, {run['state']}{error}"
+def _name(run: RunRecord) -> str:
+    fold = "" if run.fold is None else f", fold {run.fold}"
+    error = f": {run.error}" if run.error else ""
+    return f"{run.task}, {run.row}, profile {run.profile}, seed {run.seed}{fold}, {run.state}{error}"
 
 
-def _metrics(a: Record, b: Record) -> list[tuple[str, ...]]:
+def _metrics(a: RunRecord, b: RunRecord) -> list[tuple[str, ...]]:
     """Metrics as recorded, then what the runs cost."""
-    left, right = ({**(run.get("metrics") or {}), **_cost(run)} for run in (a, b))
+    left, right = ({**run.metrics, **_cost(run)} for run in (a, b))
     rows: list[tuple[str, ...]] = []
     for key in dict.fromkeys((*sorted(left), *sorted(right))):
         old, new = left.get(key), right.get(key)
@@ -56,35 +56,33 @@ def _text(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
 
 
-def _cost(run: Record) -> dict[str, float]:
-    cost = {
-        "parameters": run.get("parameters"),
-        "peak_bytes": run.get("peak_bytes"),
-        "wall_s": run.get("wall_s"),
-        **{f"throughput/{key}": value for key, value in (run.get("throughput") or {}).items()},
-    }
+def _cost(run: RunRecord) -> dict[str, float]:
+    known = run.plain()
+    cost = {key: known.get(key) for key in ("parameters", "peak_bytes", "wall_s")}
+    cost |= {f"throughput/{key}": value for key, value in run.throughput.plain().items()}
     return {key: value for key, value in cost.items() if value is not None}
 
 
-def _curves(a: Record, b: Record) -> str:
+def _curves(a: RunRecord, b: RunRecord) -> str:
     """The headline's validation metric of both runs, with training seconds; "" unless both have it."""
-    if not a.get("headline") or a["headline"] != b.get("headline"):
+    if not a.headline or a.headline != b.headline:
         return ""
-    key = f"val/{a['headline'].rpartition('/')[2]}"
-    metric = metric_of(a["headline"])
-    sides = [[epoch for epoch in run.get("epochs") or [] if epoch.get(key) is not None] for run in (a, b)]
+    metric, key = metric_of(a.headline), a.validated
+    sides = [
+        [
+            (f"{epoch.figures[key] * metric.scale:.{metric.decimals}f}", f"{epoch.wall_s:.0f} s")
+            for epoch in run.epochs
+            if key in epoch.figures
+        ]
+        for run in (a, b)
+    ]
     if not all(sides):
         return ""
-    rows = []
-    for place in range(max(map(len, sides))):
-        row = [str(place + 1)]
-        for side in sides:
-            if place < len(side):
-                epoch = side[place]
-                row += [f"{epoch[key] * metric.scale:.{metric.decimals}f}", f"{epoch['wall_s']:.0f} s"]
-            else:
-                row += [_ABSENT, _ABSENT]
-        rows.append(row)
+    nothing = (_ABSENT, _ABSENT)
+    rows = [
+        [str(place), *(one or nothing), *(other or nothing)]
+        for place, (one, other) in enumerate(zip_longest(*sides), 1)
+    ]
     return _block(f"validation {metric.name}", rows, ("a", "after", "b", "after"))
 
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from .cells import NONE, count, unconfirmed
-from .sections import REFERENCE, Line
+from ..document import NONE
+from .cells import count, unconfirmed
+from .line import REFERENCE, Line
 
 TRAINING, EPOCHS = "training", "epochs"
 GPU_HOURS, EPOCH_MINUTES = "paper's GPU hours", "paper's minutes per epoch"
 ENCODER_SECONDS = "encoder alone, seconds per epoch"
 PAPER_SPEEDS = ("paper's speed", "paper's encoder speed")
 ENCODER = "encoder_seconds_per_epoch"
-"""Key of throughput."""
+"""Field of `Throughput`."""
 
 
 def speeds(lines: Sequence[Line], with_paper: bool) -> dict[str, list[str]]:
@@ -65,10 +66,8 @@ def paper_speed(line: Line, lstm: Line | None, part: str = "total") -> str:
 
 def _paper_time(line: Line | None, key: str, part: str) -> float | None:
     """A time as the paper tells it: a number is the total, else each part has one."""
-    found = line.paper.get(key) if line else None
-    if found is not None and not isinstance(found, Mapping):
-        found = {"total": found}
-    return (found or {}).get(part)
+    found = getattr(line.paper, key) if line else None
+    return found.get(part) if isinstance(found, Mapping) else found if part == "total" else None
 
 
 def memory(line: Line) -> str:
@@ -94,7 +93,7 @@ def paper_cost(lines: Sequence[Line]) -> dict[str, list[str]]:
     """What a row cost the paper, where it says so."""
     found = {}
     for head, key in ((GPU_HOURS, "gpu_hours"), (EPOCH_MINUTES, "minutes_per_epoch")):
-        costs = [line.paper.get(key) for line in lines]
+        costs = [getattr(line.paper, key) for line in lines]
         found[head] = [
             NONE if cost is None else f"{cost:,g}" + unconfirmed(line, key)
             for cost, line in zip(costs, lines, strict=True)

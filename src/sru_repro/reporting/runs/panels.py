@@ -1,20 +1,31 @@
 """The panels that pictures are made of: numbers beside the paper's, learning curves."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from ..palette import GREY, colour, styles
 from . import cells
 from .costs import clock
-from .records import Record, metric_head
-from .sections import Line
+from .line import Line
+from .records import metric_head, metric_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, told apart by colour-blind readers; their yellow is too pale for lines on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31", "#7F7F7F")
-GREY = "#555555"
+
+@dataclass(frozen=True)
+class Curve:
+    """How a row learned: of each run, (seconds of training, figure in the units of the table) at every validation.
+
+    `name` and `model` give the colour (see `palette`); without runs there is no curve.
+    """
+
+    label: str
+    name: str
+    model: str
+    runs: Sequence[Sequence[tuple[float, float]]]
 
 
 def numbers(axes: "Axes", lines: Sequence[Line], room: float = 0.12) -> None:
@@ -29,11 +40,11 @@ def numbers(axes: "Axes", lines: Sequence[Line], room: float = 0.12) -> None:
     lift = 0.12 if any(line.paper_number for line in lines) else 0.0  # ours above, the paper's below
     for place, line in enumerate(lines):
         if line.runs and not line.mixed:
-            dev, colour = line.deviation or 0.0, _colour(place)
-            axes.errorbar(line.mean, place - lift, xerr=dev, fmt="o", color=colour, markersize=9, capsize=3)
+            dev, own = line.deviation or 0.0, colour(line.name, line.model)
+            axes.errorbar(line.mean, place - lift, xerr=dev, fmt="o", color=own, markersize=9, capsize=3)
             if len(line.values) > 1:
                 heights = [place - lift - 0.21] * len(line.values)
-                axes.scatter(line.values, heights, s=14, color=colour, alpha=0.6, lw=0)
+                axes.scatter(line.values, heights, s=14, color=own, alpha=0.6, lw=0)
             _beside(axes, cells.number(line.mean, None, metric), line.mean + dev, place - lift, "black")
         else:
             where, text = axes.get_yaxis_transform(), "mixed data" if line.runs else cells.NOT_RUN
@@ -60,30 +71,28 @@ def numbers(axes: "Axes", lines: Sequence[Line], room: float = 0.12) -> None:
     axes.set_title(_metric_name(lines))
 
 
-def curves(axes: "Axes", lines: Sequence[Line]) -> None:
-    """The validation metric against training time, a thin line per seed and the mean over seeds."""
-    metric = next(line.metric for line in lines if line.runs)
-    key = f"val/{next(line.runs[0]['headline'] for line in lines if line.runs).rpartition('/')[2]}"
-    curves = {
-        place: found
-        for place, line in enumerate(lines)
-        if (found := [points for run in line.runs if (points := _points(run, key, metric.scale))])
-    }
+def curves(axes: "Axes", headline: str, rows: Sequence[Curve]) -> None:
+    """The validation metric against training time, a thin line per run and the mean over runs."""
+    metric = metric_of(headline)
+    curves = {place: row.runs for place, row in enumerate(rows) if row.runs}
     if not curves:
         axes.set_axis_off()
+        key = f"val/{headline.rpartition('/')[2]}"
         axes.text(0.5, 0.5, f"no {key} was recorded", ha="center", transform=axes.transAxes)
         return
+    looks = styles([(row.name, row.model) for row in rows])
     longest = max(points[-1][0] for found in curves.values() for points in found)
     unit, seconds = clock(longest)
     ends, shown = [], []
     for place, found in curves.items():
+        own, dashes = looks[place]
         if len(found) > 1:
             for points in found:
-                axes.plot(*_xy(points, seconds), color=_colour(place), lw=0.8, alpha=0.4)
+                axes.plot(*_xy(points, seconds), color=own, lw=0.8, alpha=0.4)
         steps = list(zip(*found, strict=False))
         mean = [(fmean(x for x, _ in step), fmean(y for _, y in step)) for step in steps]
         dot = "o" if len(mean) <= 12 else ""
-        (curve,) = axes.plot(*_xy(mean, seconds), color=_colour(place), lw=2.4, ls=_dashes(place))
+        (curve,) = axes.plot(*_xy(mean, seconds), color=own, lw=2.4, ls=dashes)
         curve.set(solid_capstyle="round", marker=dot, markersize=5.0)
         ends.append((place, mean[-1][0] / seconds, mean[-1][1]))
         # What comes first, far from where the curves part, would flatten all the rest: most of all where it falls
@@ -96,7 +105,7 @@ def curves(axes: "Axes", lines: Sequence[Line]) -> None:
     axes.grid()
     axes.set_xlabel(f"training time, {unit}")
     axes.set_title(f"validation {metric.name}" + (", lower is better" if metric.lower_is_better else ""))
-    _label_ends(axes, [(lines[place].label, _colour(place), x, y) for place, x, y in ends])
+    _label_ends(axes, [(rows[place].label, looks[place][0], x, y) for place, x, y in ends])
 
 
 def _label_ends(axes: "Axes", ends: Sequence[tuple[str, str, float, float]]) -> None:
@@ -111,17 +120,17 @@ def _label_ends(axes: "Axes", ends: Sequence[tuple[str, str, float, float]]) -> 
     for place in range(len(heights) - 1, -1, -1):  # and down again where the column has grown beyond the top
         roof = 1.0 if place == len(heights) - 1 else heights[place + 1] - gap
         heights[place] = min(heights[place], roof)
-    for (label, colour, x, y), height in zip(ordered, heights, strict=True):
+    for (label, own, x, y), height in zip(ordered, heights, strict=True):
         axes.annotate(
             label,
             xy=(x, y),
             xytext=(1.035, height),
             textcoords="axes fraction",
             va="center",
-            color=_ink(colour),
+            color=_ink(own),
             fontsize=_letters(len(ends)),
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.8, "alpha": 0.5, "relpos": (0, 0.5)},
+            arrowprops={"arrowstyle": "-", "color": own, "lw": 0.8, "alpha": 0.5, "relpos": (0, 0.5)},
         )
 
 
@@ -131,26 +140,12 @@ def _beside(axes: "Axes", text: str, x: float, y: float, colour: str) -> None:
 
 def _metric_name(lines: Sequence[Line]) -> str:
     first = next(line for line in lines if line.runs)
-    name = metric_head(first.runs[0]["headline"])
+    name = metric_head(first.runs[0].headline)
     return name + (", lower is better" if first.metric.lower_is_better else "")
-
-
-def _points(run: Record, key: str, scale: float) -> list[tuple[float, float]]:
-    """(seconds, metric) of the epochs that have it."""
-    return [(epoch["wall_s"], epoch[key] * scale) for epoch in run["epochs"] if epoch.get(key) is not None]
 
 
 def _xy(points: Sequence[tuple[float, float]], seconds: float) -> tuple[list[float], list[float]]:
     return [x / seconds for x, _ in points], [y for _, y in points]
-
-
-def _colour(place: int) -> str:
-    return _COLOURS[place % len(_COLOURS)]
-
-
-def _dashes(place: int) -> str:
-    """Where colours begin again, lines are broken."""
-    return ("-", "--", ":", "-.")[place // len(_COLOURS) % 4]
 
 
 def _letters(rows: int) -> float:
@@ -163,4 +158,5 @@ def _ink(colour: str) -> str:
     from matplotlib.colors import to_hex, to_rgb
 
     red, green, blue = to_rgb(colour)
-    return to_hex((0.72 * red, 0.72 * green, 0.72 * blue))
+    scale = min(0.72, 0.42 / (0.3 * red + 0.59 * green + 0.11 * blue + 1e-9))  # pale ones more than full ones
+    return to_hex((scale * red, scale * green, scale * blue))

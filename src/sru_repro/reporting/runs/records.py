@@ -1,11 +1,11 @@
-"""Run records: found, checked, laid flat. A record is a run's `run.json`, described in results/README.md."""
+"""Run records for tables: found below folders, laid flat, and how their figures are printed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...record import Record, lookup, read_record
+from ...records.run import RunRecord, read_record
 
 if TYPE_CHECKING:
     import pandas
@@ -14,19 +14,8 @@ FOLDS = 10
 """Parts of a cross-validation; the fold of a record counts from 0."""
 
 _FRAME = (
-    *(
-        "table",
-        "task",
-        "row",
-        "profile",
-        "seed",
-        "fold",
-        "state",
-        "error",
-        "parameters",
-        "backend",
-        "headline",
-    ),
+    *("table", "task", "row", "profile", "seed", "fold", "state", "error"),
+    *("parameters", "backend", "headline"),
     *("hardware.slug", "data.fingerprint", "data.vectors", "data.share", "code.revision", "code.dirty"),
     *("throughput.seconds_per_epoch", "throughput.encoder_seconds_per_epoch", "throughput.tokens_per_s"),
     *("peak_bytes", "wall_s", "started"),
@@ -72,44 +61,37 @@ def metric_head(headline: str) -> str:
     return f"{metric.split or headline.rpartition('/')[0]} {metric.name}".strip()
 
 
-def load_records(*places: Path) -> list[Record]:
+def load_records(*places: Path) -> list[RunRecord]:
     """All records below the folders, in a fixed order; a folder that is not there holds none.
 
     Below a folder with `run.json` files only these are read; of two records of one run, the later one counts.
     """
-    newest: dict[tuple[Any, ...], Record] = {}
+    newest: dict[tuple[object, ...], RunRecord] = {}
     for place in places:
         below = sorted(place.rglob("run.json")) or sorted(place.rglob("*.json"))
-        for record in map(read_record, [place] if place.is_file() else below):
-            key = (*_identity(record), lookup(record, "hardware.slug"), lookup(record, "data.fingerprint"))
-            if key not in newest or str(newest[key].get("started")) <= str(record.get("started")):
-                newest[key] = record
+        for run in map(read_record, [place] if place.is_file() else below):
+            which = (run.table, run.task, run.row, run.profile, run.seed, run.fold)
+            key = (*which, run.hardware.slug, run.data.fingerprint)
+            if key not in newest or newest[key].started <= run.started:
+                newest[key] = run
     return [newest[key] for key in sorted(newest, key=repr)]
 
 
-def frame(records: Iterable[Record]) -> "pandas.DataFrame":
+def frame(records: Iterable[RunRecord]) -> "pandas.DataFrame":
     """One line per run: what it was, what it cost, every metric (fractions, as recorded) by its key."""
     import pandas
 
-    lines = [
-        {name: lookup(record, name) for name in _FRAME} | (record.get("metrics") or {}) for record in records
-    ]
+    lines = []
+    for run in records:
+        known = dict(flatten(run.plain()))
+        lines.append({name: known.get(name) for name in _FRAME} | run.metrics)
     return pandas.DataFrame(lines, columns=None if lines else pandas.Index(_FRAME))
 
 
-def share(record: Record) -> float:
-    """The part of the data that was used; all of it unless the record says otherwise."""
-    return float(record["data"].get("share") or 1.0)
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Leaves of a nested dict under dotted keys, sorted; lists are leaves."""
-    for key in sorted(tree):
-        if isinstance(tree[key], Mapping):
-            yield from flatten(tree[key], f"{prefix}{key}.")
+    for key, value in sorted(tree.items()):
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", tree[key]
-
-
-def _identity(record: Record) -> tuple[Any, ...]:
-    return tuple(record[name] for name in ("table", "task", "row", "profile", "seed", "fold"))
+            yield f"{prefix}{key}", value

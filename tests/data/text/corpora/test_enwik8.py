@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sru_repro.core.errors import ConfigError, DataError
+from sru_repro.core.errors import DataError
 from sru_repro.data.text.corpora import enwik8
 from sru_repro.data.text.load import load_corpus
 
@@ -109,14 +109,6 @@ def test_files_that_are_not_what_they_say(tmp_path: Path) -> None:
         load_corpus("enwik8", tmp_path, "bytes")
 
 
-def test_words_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigError,
-        match=r"task: corpus=enwik8 needs level=bytes or symbols, found level=words; for its words use",
-    ):
-        load_corpus("enwik8", tmp_path, "words")
-
-
 def test_fetched(published: Path, tmp_path: Path) -> None:
     zipped(published / "enwik8.zip")
     corpus = load_corpus("enwik8", tmp_path, "bytes")
@@ -150,7 +142,7 @@ def test_a_wrong_download_leaves_nothing(published: Path, tmp_path: Path, fault:
 
 def test_no_network(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"nor enwik8, enwik8/enwik8.zip, .*no connection to 127.0.0.1.*DATA="
+        DataError, match=r"nor enwik8, enwik8/enwik8.zip, .*no connection to 127.0.0.1.*data_dir="
     ):
         load_corpus("enwik8", tmp_path, "bytes")
 

@@ -47,5 +47,5 @@ def test_too_little(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     with pytest.raises(DataError, match="expected at least 20000 bytes of Python sources, found 6"):
         library_text(25_000, tmp_path)
-    with pytest.raises(ConfigError, match="max_bytes=10: expected at least 20000"):
+    with pytest.raises(ConfigError, match=r"task.max_bytes=10: expected at least 20000"):
         library_text(10, tmp_path)

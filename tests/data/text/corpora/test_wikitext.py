@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sru_repro.core.errors import ConfigError, DataError
+from sru_repro.core.errors import DataError
 from sru_repro.data.text.corpora import _wikitext, corpus_class
 from sru_repro.data.text.corpus import Text
 from sru_repro.data.text.load import load_corpus
@@ -132,13 +132,6 @@ def test_archives_of_another_kind(tmp_path: Path) -> None:
     path.write_text("no archive")
     with pytest.raises(DataError, match=r"zip: expected a zip archive, found a cut or damaged file"):
         load_corpus("wikitext2", tmp_path, "words")
-
-
-def test_bytes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"task: corpus=wikitext2 needs level=words, found level=bytes; .*wikitext-2"
-    ):
-        load_corpus("wikitext2", tmp_path, "bytes")
 
 
 def test_the_published_counts_of_wikitext_2(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

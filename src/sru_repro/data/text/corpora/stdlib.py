@@ -45,7 +45,7 @@ def library_text(max_bytes: int, root: Path) -> Text:
         DataError: there is too little source text, as in a Python that is packed into one file.
     """
     if max_bytes < MIN_BYTES:
-        raise ConfigError(f"max_bytes={max_bytes}: expected at least {MIN_BYTES}")
+        raise ConfigError(f"task.max_bytes={max_bytes}: expected at least {MIN_BYTES}")
     paths, size = [], 0
     for path in _modules(root):
         if size >= max_bytes:

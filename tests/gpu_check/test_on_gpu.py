@@ -1,4 +1,4 @@
-"""The pieces of the ledger as they run on a card, as far as a machine without one can tell."""
+"""The pieces of the GPU check as they run on a GPU, as far as a machine without one can tell."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,44 +9,45 @@ import pytest
 import torch
 
 from sru_repro.bench import overhead
-from sru_repro.gpu_check import Options, card
+from sru_repro.gpu_check import Options, gpu
 from sru_repro.gpu_check.page import Page
-from sru_repro.gpu_check.plan import SECTIONS, pieces
-from sru_repro.ops import tiling
+from sru_repro.gpu_check.plan import pieces
+from sru_repro.ops import launch_config
+from sru_repro.records.gpu_manifest import SECTIONS
 
 ELSEWHERE = {"compile", "resume", "sanitizer", "table", "small"}
-"""Pieces in which nothing can be pretended: they start processes, or compile for a card."""
+"""Pieces in which nothing can be pretended: they start processes, or compile for a GPU."""
 
 
 @pytest.mark.parametrize("section", ["correct", "speed", "tune", "train-sst"])
-def test_the_pieces_run(section: str, pretended_card: list[Any], tmp_path: Path) -> None:
+def test_the_pieces_run(section: str, pretended_gpu: list[Any], tmp_path: Path) -> None:
     options = Options(section, str(tmp_path), "cuda", rehearse=True)
     page = Page(options)
-    assert page.content["card"]["name"] == "A pretended card" and page.content["card"]["devices"] == 2
+    assert page.content["card"]["name"] == "A pretended GPU" and page.content["card"]["devices"] == 2
     plan = pieces(options)
     page.plan([piece.name for piece in plan])
     for piece in plan:
         if piece.name in ELSEWHERE:
             continue
         page.begin(piece.name)
-        values = piece.run(1.0)
-        page.end(piece.name, "ok", values)
-        assert values, piece.name
+        found = piece.run(1.0)
+        page.end(piece.name, "ok", found)
+        assert found, piece.name
     if section == "correct":
         values = {piece["name"]: piece["values"] for piece in page.content["pieces"]}
-        assert values["devices"]["note"] == "2 cards" and "kernels built" in values["grid/sru"]["note"]
-        kinds = {(variant.kernel, variant.cell) for variant in pretended_card}
+        assert values["devices"]["note"] == "2 GPUs" and "kernels built" in values["grid/sru"]["note"]
+        kinds = {(variant.kernel, variant.cell) for variant in pretended_gpu}
         assert len(kinds) == 14
-        assert {variant.columns for variant in pretended_card} == {1, 2, 4}
+        assert {variant.columns for variant in pretended_gpu} == {1, 2, 4}
     if section == "speed":
         names = [piece["name"] for piece in page.content["pieces"]]
         assert "recurrence/small/bfloat16" in names and "shapes/steps/float32" in names
     if section == "tune":
-        (name,) = tiling.read(tmp_path / "tilings.json")
-        assert name == "A pretended card"
+        (name,) = launch_config.read(tmp_path / "launch_configs.json")
+        assert name == "A pretended GPU"
 
 
-def test_the_whole_plan_is_made_for_a_card(pretended_card: list[Any], tmp_path: Path) -> None:
+def test_the_whole_plan_is_made_for_a_gpu(pretended_gpu: list[Any], tmp_path: Path) -> None:
     for section in SECTIONS:
         plan = pieces(Options(section, str(tmp_path), "cuda"))
         names = [piece.name for piece in plan]
@@ -78,13 +79,13 @@ def test_a_graph_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) 
     assert replay() == replay() == 3 and len(calls) == 3 and graph.replay.call_count == 2
 
 
-def test_a_broken_card_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_gpu_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(device: torch.device) -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    assert not card.broken(torch.device("cpu"))
+    assert not gpu.broken(torch.device("cpu"))
     monkeypatch.setattr(torch.cuda, "synchronize", fail)
-    assert card.broken(torch.device("cuda"))
+    assert gpu.broken(torch.device("cuda"))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_broken_card_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_driver_is_asked_by_its_own_tool(
     output: str, status: int, found: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(card.shutil, "which", lambda name: name)
+    monkeypatch.setattr(gpu.shutil, "which", lambda name: name)
     done = SimpleNamespace(stdout=output, returncode=status)
-    monkeypatch.setattr(card.subprocess, "run", lambda *words, **options: done)
-    assert card._driver() == found
+    monkeypatch.setattr(gpu.subprocess, "run", lambda *words, **options: done)
+    assert gpu._driver() == found

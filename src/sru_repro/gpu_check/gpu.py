@@ -13,14 +13,14 @@ from ..bench.overhead import graph, spoilt
 
 
 def name(device: torch.device) -> str:
-    """The card's name; in a rehearsal on the CPU none, as a machine's name there depends on the threads."""
+    """The GPU's name; in a rehearsal on the CPU none, as a machine's name there depends on the threads."""
     if device.type != "cuda":
-        return "no card"
+        return "no GPU"
     return torch.cuda.get_device_properties(torch.cuda.current_device()).name
 
 
 def facts(device: torch.device) -> dict[str, Any]:
-    """Name, capability, multiprocessors, memory (bytes), driver and number of cards; mostly None on the CPU."""
+    """Name, capability, multiprocessors, memory (bytes), driver and number of GPUs; mostly None on the CPU."""
     if device.type != "cuda":
         empty = dict.fromkeys(("capability", "multiprocessors", "memory_bytes", "driver"))
         return {"name": name(device), **empty, "devices": 0}
@@ -40,9 +40,9 @@ def _driver() -> str | None:
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return None
-    words = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
+    args = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(args, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return next(iter(done.stdout.split()), None) if done.returncode == 0 else None
@@ -55,7 +55,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def broken(device: torch.device) -> bool:
-    """Whether the process should use its card no more: after an access to memory that is not its own, or a capture
+    """Whether the process should use its GPU no more: after an access to memory that is not its own, or a capture
     that failed."""
     if spoilt():
         return True
@@ -99,7 +99,7 @@ def captured(device: torch.device, call: Callable[[], Any], first: int = 3) -> C
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that is left on the card; of the CPU, a quarter of a gigabyte."""
+    """Memory that is left on the GPU; of the CPU, a quarter of a gigabyte."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 1 << 28
 
 

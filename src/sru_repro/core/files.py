@@ -1,0 +1,46 @@
+"""Files written whole or not at all: whoever reads beside us, or after a crash, sees the old file or the new one."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole(place: Path) -> Iterator[Path]:
+    """Hands out a path in the same folder, which is made; what was written there takes `place` when all went well."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f"{place.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, place)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(place: Path, text: str) -> None:
+    """UTF-8, lines end with a line feed on every system."""
+    with whole(place) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_bytes(place: Path, content: bytes) -> None:
+    """The bytes as they are."""
+    with whole(place) as part:
+        part.write_bytes(content)
+
+
+def write_json(place: Path, value: object) -> None:
+    """A line a value, without indentation; letters of all languages as themselves."""
+    write_text(place, json.dumps(value, ensure_ascii=False, indent=0) + "\n")
+
+
+def write_csv(place: Path, lines: Sequence[Mapping[str, object]]) -> None:
+    """A line each, columns as they first appear; empty where a line lacks one."""
+    columns = list(dict.fromkeys(key for line in lines for key in line))
+    with whole(place) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(lines)

@@ -1,0 +1,172 @@
+"""The sections of the GPU check and their pieces: names, purposes, shares of the time. Nothing else declares them.
+
+A new piece is one entry here and one function of that name in the section's module in gpu_check/. Capitals in a name
+stand for what there are several of (`grid/CELL`); which those are is found out when the section runs.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The smallest thing that is done whole.
+
+    name        as on the page, with capitals for what there are several of
+    purpose     what for, as the documents tell it
+    weight      its share of the section's time; of each, where there are several
+    least_s     seconds without which it is not begun; a rehearsal begins everything
+    by_weight   neighbours so marked are ordered together, the lightest first
+    """
+
+    name: str
+    purpose: str
+    weight: float = 1.0
+    least_s: float = 0.0
+    by_weight: bool = False
+
+    @property
+    def head(self) -> str:
+        """The name up to its capitals: "grid/" of "grid/CELL"."""
+        return re.split("[A-Z]{2}", self.name, maxsplit=1)[0]
+
+    @property
+    def several(self) -> bool:
+        """Whether it stands for several."""
+        return self.head != self.name
+
+
+@dataclass(frozen=True)
+class Section:
+    """Pieces that share a process and a page.
+
+    question   what the section answers
+    module     where the functions of its pieces are, in gpu_check/
+    weight     its share of the time of all sections: seconds, where nothing else is asked for
+    pieces     in the order in which they run
+    """
+
+    question: str
+    module: str
+    weight: float
+    pieces: tuple[Piece, ...]
+
+
+_RATES = "what this GPU copies and multiplies in a second"
+_TABLE = "validation metric against wall clock, tokens/s, memory, share of the GPU's bfloat16 rate"
+
+SECTIONS: Mapping[str, Section] = {
+    "correct": Section(
+        "Are the kernels right, in every way they are called?",
+        "correct",
+        160.0,
+        (
+            Piece(
+                "grid/CELL",
+                "a cell at many sizes with all its options, in four types, against the float64 reference",
+                3.0,
+            ),
+            Piece("products", "the products of a layer, with their gradients"),
+            Piece("cpu-and-cuda", "the CPU's kernels and CUDA's on the same numbers"),
+            Piece("deterministic", "the same call gives the same bits, however often"),
+            Piece("streams", "calls in several streams at once give what they give alone"),
+            Piece("threads", "so do calls from several threads"),
+            Piece("graph", "captured as a CUDA graph and replayed on new numbers, in training too"),
+            Piece("autocast", "under bfloat16 autocast, as training runs"),
+            Piece("models/MODEL", "a whole model beside the CPU's, then step by step"),
+            Piece("devices", "every other GPU gives the bits of the first one"),
+            Piece("compile", "a model through torch.compile", 5.0),
+            Piece("large", "as many columns as fill a GPU", 5.0),
+            Piece("beyond-2^31", "tensors of more than 2^31 values", 3.0),
+            # These start several processes, one after the other.
+            Piece(
+                "resume",
+                "a training that was stopped and goes on ends with the same weights, bit by bit",
+                15.0,
+                60.0,
+            ),
+            Piece(
+                "sanitizer",
+                "no access outside the tensors, none to what nobody wrote (compute-sanitizer)",
+                15.0,
+                60.0,
+            ),
+        ),
+    ),
+    "speed": Section(
+        "How fast are they, against LSTM, GRU, convolutions, the authors' package and the floor?",
+        "speed",
+        110.0,
+        (
+            Piece("check", "nothing is timed before this is right", 0.1),
+            Piece("rates", _RATES, 0.03),
+            Piece(
+                "shapes/SHAPE/TYPE",
+                "whole models against nn.LSTM and the floor of their products",
+                by_weight=True,
+            ),
+            Piece(
+                "recurrence/SHAPE/TYPE",
+                "the recurrence alone against the authors' kernel and the speed of a copy",
+                by_weight=True,
+            ),
+            Piece(
+                "overhead/SHAPE/TYPE", "what a call costs the host, however small the work", by_weight=True
+            ),
+            Piece("graphs/SHAPE/TYPE", "called as usual and as a CUDA graph", by_weight=True),
+            Piece(
+                "growth/SHAPE/TYPE", "cost against length, batch and width, SRU beside LSTM", by_weight=True
+            ),
+            Piece("decode", "generation token by token: does stacking layers lose the advantage?", 0.2, 5.0),
+        ),
+    ),
+    "tune": Section(
+        "Which launch configurations suit this GPU?",
+        "tune",
+        30.0,
+        (
+            Piece("rates", _RATES, 0.5),
+            Piece(
+                "PASS/TYPE/COLUMNS",
+                "every launch configuration of a pass, forward for training or backward, against the rule's",
+            ),
+        ),
+    ),
+    "train-sst": Section(
+        "Classification in bfloat16, all models side by side",
+        "training",
+        45.0,
+        (Piece("rates", _RATES, 0.03), Piece("table", _TABLE, 1.0, 32.0)),
+    ),
+    "train-enwik8": Section(
+        "Language models in bfloat16: small ones side by side, the papers' sizes alone",
+        "training",
+        85.0,
+        (
+            Piece("rates", _RATES, 0.03),
+            Piece(
+                "small",
+                "seven models of one size side by side: bits per byte against wall clock, tokens/s, memory",
+                3.0,
+                32.0,
+            ),
+            Piece(
+                "paper/ROW",
+                "a row of the papers at its own size, alone on the GPU: the same figures",
+                0.9,
+                26.0,
+            ),
+        ),
+    ),
+    "train-squad": Section(
+        "The reader in bfloat16, its encoders side by side",
+        "training",
+        60.0,
+        (Piece("rates", _RATES, 0.03), Piece("table", _TABLE, 1.0, 50.0)),
+    ),
+}
+"""In the order in which they run; each leaves a page of that name. Weights of `speed` are of a section whose five
+measured kinds weigh 1 together."""
+BUDGET_S = sum(section.weight for section in SECTIONS.values())
+"""Seconds for everything. With the rest (a pack is installed, the last section ends) under ten minutes."""

@@ -1,0 +1,29 @@
+"""What numbers follow from, as lines beneath them: which code, when."""
+
+from collections.abc import Iterable
+
+from ..records.base import Stamp
+
+
+def code(stamps: Iterable[Stamp], more: str = "") -> str:
+    """All revisions and versions of torch; `more` is put behind them."""
+    found = list(stamps)
+    versions = ", ".join(sorted({stamp.torch for stamp in found})) or "unknown"
+    return f"Code: {', '.join(revisions(found)) or 'unknown'}; torch {versions}{more}"
+
+
+def revisions(stamps: Iterable[Stamp]) -> list[str]:
+    """Each once, with a word on what was changed."""
+    changed = {True: " with local changes"}
+    return sorted({f"{stamp.revision or 'unknown'}{changed.get(bool(stamp.dirty), '')}" for stamp in stamps})
+
+
+def days(stamps: Iterable[Stamp]) -> str:
+    """The first day and the last, "" without any."""
+    found = sorted({stamp.date[:10] for stamp in stamps})
+    return " to ".join(dict.fromkeys((found[0], found[-1]))) if found else ""
+
+
+def unique(texts: Iterable[str]) -> list[str]:
+    """Each text once, in their order, without the empty ones."""
+    return list(dict.fromkeys(text for text in texts if text))

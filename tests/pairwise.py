@@ -1,0 +1,40 @@
+"""A few cases of a large grid, in which every two values of different options still meet."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, product
+from typing import Any
+
+Case = dict[str, Any]
+Pair = tuple[int, Any, int, Any]
+
+
+def anything(case: Case) -> bool:
+    """Every case is possible."""
+    return True
+
+
+def pairwise(options: Mapping[str, Sequence[Any]], possible: Callable[[Case], bool] = anything) -> list[Case]:
+    """Cases of `options`, each a choice of one value per name, that hold every pair which a possible case holds.
+
+    Greedy: the next case is the one of the whole grid with most pairs that are new, the first of equals, so the same
+    options always give the same cases. Values must be hashable.
+    """
+    grid = [case for case in _grid(options) if possible(case)]
+    held = [set(_pairs(case)) for case in grid]
+    missing: set[Pair] = set().union(*held)
+    chosen: list[Case] = []
+    while missing:
+        best = max(range(len(grid)), key=lambda i: len(held[i] & missing))
+        chosen.append(grid[best])
+        missing -= held[best]
+    return chosen
+
+
+def _grid(options: Mapping[str, Sequence[Any]]) -> Iterator[Case]:
+    for values in product(*options.values()):
+        yield dict(zip(options, values, strict=True))
+
+
+def _pairs(case: Case) -> Iterator[Pair]:
+    for (i, a), (j, b) in combinations(enumerate(case.values()), 2):
+        yield i, a, j, b

@@ -1,0 +1,79 @@
+"""Documents: every block as Markdown and on a terminal, and nothing of a record's text taken for markup."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from sru_repro.reporting.document import (
+    Block,
+    Bullets,
+    Heading,
+    Picture,
+    Table,
+    Text,
+    markdown,
+    terminal,
+    write_document,
+)
+
+TABLE = Table(
+    "Times <all>",
+    ["model", "ms", "verdict"],
+    [["SRU [2]", "1.0", "a|b"], ["LSTM", "", "x\ny"]],
+    words={"verdict"},
+    notes=["[1] why", "[2] <b>"],
+)
+BLOCKS: list[Block] = [
+    Heading("speed", 1),
+    Text("*Legend*"),
+    Picture("a.png", "a picture"),
+    Bullets(["one <two>", "three"]),
+    Bullets([]),
+    TABLE,
+]
+
+
+def test_markdown(tmp_path: Path) -> None:
+    expected = """\
+# speed
+
+*Legend*
+
+![a picture](a.png)
+
+- one &lt;two>
+- three
+
+### Times &lt;all>
+
+| model | ms | verdict |
+| --- | --: | --- |
+| SRU [2] | 1.0 | a\\|b |
+| LSTM | — | x<br>y |
+
+[1] why  
+[2] &lt;b>
+"""
+    assert markdown(BLOCKS) == expected
+    assert write_document(tmp_path / "new" / "a.md", BLOCKS).read_text() == expected
+
+
+def test_a_table_without_a_title_or_a_column() -> None:
+    table = Table("", TABLE.heads, TABLE.body, words={"verdict"}).without({"ms"})
+    assert markdown([table]).splitlines() == [
+        "| model | verdict |",
+        "| --- | --- |",
+        "| SRU [2] | a\\|b |",
+        "| LSTM | x<br>y |",
+    ]
+
+
+def test_terminal() -> None:
+    console = Console(width=60, file=io.StringIO(), record=True)
+    for shown in terminal(BLOCKS):
+        console.print(shown)
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    assert lines[:4] == ["speed", "*Legend*", "one <two>", "three"]
+    assert "Times <all>" in lines[4] and "SRU [2]" in "".join(lines) and "[1] why" in "".join(lines)
+    assert any(line.split() == ["LSTM", "x"] for line in lines)
