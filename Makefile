@@ -20,10 +20,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SUITE := $(BIN)/sru-repro
+# What errors call the folder of data.
+export SRU_REPRO_DATA_KEY := DATA=
 # Tests look at real data only where someone gave DATA.
 GIVEN := $(filter-out file,$(origin DATA))
 # On all cores; a file's tests stay together, as they share trained runs.
-TESTS = $(BIN)/python -m pytest -n auto --dist loadfile
+TESTS = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 TABLES := $(filter-out quickstart,$(basename $(notdir $(wildcard conf/table/*.yaml))))
 # An empty variable is left out, so that the command's own default holds.
 STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'seeds=$(SEEDS)') \

@@ -28,6 +28,13 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(machine.cores(), 8)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers begin with the files that hold slow tests, so that none is left alone with one at the end."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
     """Tiny products gain nothing from a second thread, and lose much where other programs run."""
@@ -44,7 +51,7 @@ def private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("SRU_REPRO_MIRROR", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.delenv("MAKELEVEL", raising=False)  # `make test` is no user's make
+    monkeypatch.delenv("SRU_REPRO_DATA_KEY", raising=False)  # `make test` sets it
 
 
 @pytest.fixture(scope="session")

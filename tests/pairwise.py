@@ -19,14 +19,18 @@ def pairwise(options: Mapping[str, Sequence[Any]], possible: Callable[[Case], bo
     Greedy: the next case is the one of the whole grid with most pairs that are new, the first of equals, so the same
     options always give the same cases. Values must be hashable.
     """
-    grid = [case for case in _grid(options) if possible(case)]
-    held = [set(_pairs(case)) for case in grid]
-    missing: set[Pair] = set().union(*held)
+    number: dict[Pair, int] = {}  # of each pair: a case is a set of pairs, as the bits of an integer
+    cases, held = [], []
+    for case in _grid(options):
+        if possible(case):
+            cases.append(case)
+            held.append(sum(1 << number.setdefault(pair, len(number)) for pair in _pairs(case)))
+    missing = (1 << len(number)) - 1
     chosen: list[Case] = []
     while missing:
-        best = max(range(len(grid)), key=lambda i: len(held[i] & missing))
-        chosen.append(grid[best])
-        missing -= held[best]
+        best = max(range(len(cases)), key=lambda i: (held[i] & missing).bit_count())
+        chosen.append(cases[best])
+        missing &= ~held[best]
     return chosen
 
 

@@ -162,7 +162,7 @@ TINY = {
 
 @pytest.fixture
 def tiny_bench(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`sru-repro bench` with tiny shapes, a short check, no package of the authors'."""
+    """`sru-repro bench` with tiny shapes and products, a short check, no package of the authors'."""
 
     def fail(device_type: str) -> None:
         raise RuntimeError("it does not compile")
@@ -170,6 +170,9 @@ def tiny_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "SHAPES", TINY)
     monkeypatch.setattr(bench, "GROWTH", {"other": TINY["other"]})
     monkeypatch.setattr(correct, "_GRID", correct._GRID[:1])
+    monkeypatch.setattr(
+        bench_run, "machine_rates", functools.partial(bench_run.machine_rates, copied=1 << 20, size=64)
+    )
     for module in (authors, contenders, bench_run):
         monkeypatch.setattr(module, "authors_package", fail)
 

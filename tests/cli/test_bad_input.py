@@ -147,11 +147,26 @@ def test_data_that_are_not_there_leave_the_working_directory_alone(
     ):
         called = sru_repro(*words, "data_dir=nowhere", cwd=tmp_path)
         refused(called, "nowhere/s", tmp_path)
-        assert "file not found" in called.err and "data_dir=" in called.err
+        assert "file not found" in called.err and "by data_dir=" in called.err
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/mine").write_text("kept")
     assert sru_repro("train", "data_dir=nowhere", cwd=tmp_path).status == 2
     assert [path.name for path in tmp_path.rglob("*")] == ["runs", "mine"]
+
+
+def test_under_make_the_key_is_that_of_make(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = subprocess.run(
+        ["make", "-n", "-p"], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    (line,) = [
+        line for line in shown.stdout.splitlines() if line.startswith("export SRU_REPRO_DATA_KEY")
+    ] or [line for line in shown.stdout.splitlines() if line.startswith("SRU_REPRO_DATA_KEY")]
+    name, _, value = line.removeprefix("export ").partition(" := ")
+    monkeypatch.setenv(name, value)
+    called = sru_repro("fetch", "task=trec", "data_dir=nowhere", cwd=tmp_path)
+    assert called.status == 2 and called.err.endswith("or name a folder that has it by DATA=\n")
 
 
 def test_cut_data_name_the_file_and_the_count(
@@ -261,6 +276,7 @@ def test_weights_of_another_size_are_named(sru_repro: Command, sst_run: Path, tm
     refused(called, message, tmp_path / "work")
 
 
+@pytest.mark.slow
 def test_each_answer_comes_in_four_seconds(process: Process, data: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path / "cut")
     trees = tmp_path / "cut/sst/trees/test.txt"

@@ -16,6 +16,7 @@ Command = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("tiny_bench")
 
 
+@pytest.mark.slow
 def test_everything_is_measured_printed_and_written(sru_repro: Command, tmp_path: Path) -> None:
     called = sru_repro("bench", "device=cpu", "repeats=1", "budget=1", "threads=1", cwd=tmp_path)
     assert called.status == 0, called.err
@@ -39,6 +40,7 @@ def test_everything_is_measured_printed_and_written(sru_repro: Command, tmp_path
     assert again.out.split() == ["results/speed.md", f"results/speed-{slug}.png"]
 
 
+@pytest.mark.slow
 def test_named_shapes_are_measured_without_the_rest(sru_repro: Command, tmp_path: Path) -> None:
     called = sru_repro("bench", "device=cpu", "shapes=other", "repeats=1", cwd=tmp_path)
     assert called.status == 0, called.err
@@ -114,6 +116,7 @@ def test_a_back_end_that_does_not_exist_is_refused(
     assert called.status == 2 and called.err.startswith("sru-repro: SRU_REPRO_BACKEND: unknown")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny_decode")
 def test_generation_is_measured_printed_and_written(sru_repro: Command, tmp_path: Path) -> None:
     called = sru_repro("bench", "task=decode", "device=cpu", "threads=1", cwd=tmp_path)
@@ -135,6 +138,7 @@ def test_generation_is_measured_printed_and_written(sru_repro: Command, tmp_path
     assert "left: About 0.02 million parameters each, after 8 symbols" in called.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny_decode")
 def test_contexts_and_rounds_are_chosen(sru_repro: Command, tmp_path: Path) -> None:
     words = ("task=decode", "device=cpu", "contexts=6,2,6", "repeats=1", "budget=1")

@@ -212,6 +212,7 @@ def test_wrong_rows_of_a_table_are_named(
     assert called.err.startswith("sru-repro: conf/table/quickstart.yaml: rows") and said in called.err
 
 
+@pytest.mark.slow
 def test_list_needs_neither_data_nor_network_nor_patience(tmp_path: Path) -> None:
     refuse = (
         "import socket, sys\n"

@@ -28,6 +28,7 @@ def states(content: Any) -> dict[str, str]:
     return {piece["name"]: piece["state"] for piece in content["pieces"]}
 
 
+@pytest.mark.slow
 def test_every_section_is_rehearsed(sru_repro: Command, data: Path, tmp_path: Path) -> None:
     called = sru_repro(*REHEARSE, f"data_dir={data}", "budget=400", cwd=tmp_path)
     assert called.status == 0, called.out + called.err
@@ -69,6 +70,7 @@ def test_every_section_is_rehearsed(sru_repro: Command, data: Path, tmp_path: Pa
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "pages").glob("*.json")}
 
 
+@pytest.mark.slow
 def test_a_section_that_fails_stops_no_other(sru_repro: Command, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     called = sru_repro(*REHEARSE, "data_dir=empty", "sections=train-enwik8,tune", "budget=120", cwd=tmp_path)
@@ -109,6 +111,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     return lambda names: monkeypatch.setenv("PIECES", names)
 
 
+@pytest.mark.slow
 def test_what_dies_or_is_wrong_is_told_and_the_rest_is_done(
     sru_repro: Command, tmp_path: Path, broken: Callable[[str], None]
 ) -> None:
@@ -122,6 +125,7 @@ def test_what_dies_or_is_wrong_is_told_and_the_rest_is_done(
     assert errors["wrong"] == "ZeroDivisionError: division by zero"
 
 
+@pytest.mark.slow
 def test_what_hangs_is_ended_and_the_rest_is_done(
     sru_repro: Command, tmp_path: Path, broken: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +139,7 @@ def test_what_hangs_is_ended_and_the_rest_is_done(
         assert after["state"] == "ok"
 
 
+@pytest.mark.slow
 def test_what_takes_the_time_of_its_section_is_ended(
     sru_repro: Command, tmp_path: Path, broken: Callable[[str], None]
 ) -> None:
@@ -146,6 +151,7 @@ def test_what_takes_the_time_of_its_section_is_ended(
     assert piece["error"] == "hung: it was ended long after its time"
 
 
+@pytest.mark.slow
 def test_without_time_nothing_is_begun_and_the_status_says_so(sru_repro: Command, tmp_path: Path) -> None:
     called = sru_repro(*REHEARSE, "sections=correct", "budget=1", cwd=tmp_path)
     assert called.status == 3, called.out + called.err
@@ -155,6 +161,7 @@ def test_without_time_nothing_is_begun_and_the_status_says_so(sru_repro: Command
     assert "correct       unfinished" in called.out
 
 
+@pytest.mark.slow
 def test_pages_of_another_machine_are_left_alone(sru_repro: Command, tmp_path: Path) -> None:
     sru_repro(*REHEARSE, "sections=tune", cwd=tmp_path)
     path = tmp_path / "pages/tune.json"
@@ -198,6 +205,7 @@ def test_bad_words_are_told_in_one_line(
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_rehearsal_is_not_adopted(sru_repro: Command, tmp_path: Path) -> None:
     sru_repro(*REHEARSE, "sections=tune", cwd=tmp_path)
     before = TABLE.read_bytes()
@@ -206,6 +214,7 @@ def test_a_rehearsal_is_not_adopted(sru_repro: Command, tmp_path: Path) -> None:
     assert TABLE.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_sigterm_ends_the_section_in_progress(tmp_path: Path, broken: Callable[[str], None]) -> None:
     broken("fine hangs")
     words = [sys.executable, "-m", "sru_repro", *REHEARSE, "sections=tune", "budget=600"]

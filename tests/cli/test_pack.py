@@ -64,6 +64,7 @@ def test_what_is_packed(packed: Path, data: Path, capsys: pytest.CaptureFixture[
     assert run([f"out={packed.parent}", f"data_dir={data}"]) == 0  # as other tests expect it
 
 
+@pytest.mark.slow
 def test_training_on_a_pack_needs_nothing_that_stays_at_home(
     packed: Path, data: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_pack_is_not_begun_where_it_cannot_be_made(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_check_is_not_begun_without_a_pack_or_a_card(tmp_path: Path) -> None:
     def refused(*words: str, **surroundings: str) -> str:
         status, out, err = called("gpu_check.sh", *words, TMPDIR=str(tmp_path), **surroundings)

@@ -76,6 +76,7 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "_write", lambda *_: [])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("runs_made", "no_files", "tiny_bench", "tiny_decode")
 @pytest.mark.parametrize("line", [*LINES, *INLINE])
 def test_a_command_of_the_readme(

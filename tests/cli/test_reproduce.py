@@ -165,6 +165,7 @@ def test_cross_validation_makes_a_run_of_every_fold(
     )
 
 
+@pytest.mark.slow
 def test_quickstart_ends_with_table_and_picture_and_a_clean_checkout(
     sru_repro: Command, runs_made: list[str], tmp_path: Path
 ) -> None:

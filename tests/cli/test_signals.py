@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+pytestmark = pytest.mark.slow
 Process = Callable[..., subprocess.Popen[str]]
 
 ENDLESS = (

@@ -38,6 +38,7 @@ def test_a_run_lies_where_its_task_row_profile_and_seed_say(
     assert record["data"]["vectors"] == "three.300d.txt" and "cover" in record["data"]["notes"][-1]
 
 
+@pytest.mark.slow
 def test_a_sweep_makes_a_run_of_every_combination(
     sru_repro: Command, small: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_sweep_makes_a_run_of_every_combination(
     assert all(record["state"] == "finished" for record in runs.values())
 
 
+@pytest.mark.slow
 def test_a_range_sweeps_too(sru_repro: Command, tmp_path: Path) -> None:
     called = sru_repro("train", "--multirun", *QUICK, "model=gru", "seed=range(1,3)", cwd=tmp_path)
     assert called.status == 0, called.err

@@ -19,6 +19,7 @@ ELSEWHERE = {"compile", "resume", "sanitizer", "table", "small"}
 """Pieces in which nothing can be pretended: they start processes, or compile for a GPU."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", ["correct", "speed", "tune", "train-sst"])
 def test_the_pieces_run(section: str, pretended_gpu: list[Any], tmp_path: Path) -> None:
     options = Options(section, str(tmp_path), "cuda", rehearse=True)

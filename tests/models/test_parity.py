@@ -15,6 +15,8 @@ from sru_repro import ops
 from sru_repro.models import SRU
 from sru_repro.models._authors import convert
 
+from ..pairwise import pairwise
+
 assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
 
 L, B = 6, 4
@@ -24,39 +26,57 @@ ANYWHERE = torch.rand(L, B, generator=torch.Generator().manual_seed(4)) > 0.6
 ALIKE: dict[str, Any] = {"input_size": 8, "hidden_size": 8}
 UNLIKE: dict[str, Any] = {"input_size": 6, "hidden_size": 8}
 BOTH_WAYS: dict[str, Any] = {"input_size": 6, "hidden_size": 4, "bidirectional": True}
+GIVEN: dict[str, dict[str, Any]] = {
+    "": {},
+    "behind": {"padding": BEHIND},
+    "anywhere": {"padding": ANYWHERE},
+    "packed": {"lengths": LENGTHS},
+}
 
-# Options in our names; then what else a case gives.
-OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "three-matrices": (ALIKE, {}),
-    "four-matrices": (UNLIKE, {}),
-    "rescale": (ALIKE | {"rescale": True, "highway_bias": -1.5}, {}),
-    "rescale-four": (UNLIKE | {"rescale": True}, {}),
-    "highway-bias": (UNLIKE | {"highway_bias": -2.0}, {}),
-    "no-skip": (UNLIKE | {"has_skip_term": False}, {}),
-    "no-skip-rescale": (ALIKE | {"has_skip_term": False, "rescale": True}, {}),
-    "bidirectional": (BOTH_WAYS, {}),
-    "bidirectional-three": (BOTH_WAYS | {"input_size": 8, "num_layers": 1}, {}),
-    "projection": (UNLIKE | {"projection_size": 3}, {}),
-    "projection-bidirectional": (BOTH_WAYS | {"projection_size": 3}, {}),
-    "norm-before": (UNLIKE | {"layer_norm": "pre"}, {}),
-    "norm-after": (UNLIKE | {"layer_norm": "post"}, {}),
-    "tanh": (UNLIKE | {"activation": "tanh"}, {}),
-    "v1": (UNLIKE | {"v1": True}, {}),
-    "dropout": (ALIKE | {"dropout": 0.4, "num_layers": 3}, {}),
-    "state": (UNLIKE, {"c0": True}),
-    "state-bidirectional": (BOTH_WAYS, {"c0": True}),
-    "padding": (UNLIKE, {"padding": BEHIND}),
-    "padding-anywhere": (BOTH_WAYS, {"padding": ANYWHERE, "c0": True}),
-    "padding-norm-after": (BOTH_WAYS | {"layer_norm": "post"}, {"padding": ANYWHERE}),
-    "packed": (UNLIKE, {"lengths": LENGTHS}),
-    "packed-bidirectional": (BOTH_WAYS, {"lengths": LENGTHS, "c0": True}),
-    "everything": (
-        BOTH_WAYS
-        | {"projection_size": 3, "layer_norm": "pre", "rescale": True, "highway_bias": -1.0, "activation": "tanh"}
-        | {"num_layers": 3, "dropout": 0.3},
-        {"padding": ANYWHERE, "c0": True},
-    ),
-}  # fmt: skip
+
+def possible(case: dict[str, Any]) -> bool:
+    """What their package has, too: its dropout of v1 is that of 2018."""
+    return not (case["v1"] and case["dropout"])
+
+
+def named(case: dict[str, Any]) -> str:
+    return (
+        " ".join(f"{key}={value}" for key, value in case.items() if value not in (False, 0, "", None))
+        or "plain"
+    )
+
+
+# Every two options meet: their names here are ours, `three` that input and output are of one size, `given` what the
+# sequences are like.
+GRID = pairwise(
+    {
+        "bidirectional": [False, True],
+        "three": [False, True],
+        "layer_norm": [None, "pre", "post"],
+        "given": list(GIVEN),
+        "c0": [False, True],
+        "projection_size": [0, 3],
+        "skip": [True, False],
+        "rescale": [False, True],
+        "highway_bias": [0.0, -1.5],
+        "activation": ["identity", "tanh"],
+        "v1": [False, True],
+        "dropout": [0.0, 0.4],
+    },
+    possible,
+)
+
+
+def settings(case: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options in our names; then what else a case gives."""
+    rest = dict(case)
+    more = dict(GIVEN[rest.pop("given")]) | ({"c0": True} if rest.pop("c0") else {})
+    sizes = {"input_size": 8 if rest.pop("three") else 6, "hidden_size": 4 if rest["bidirectional"] else 8}
+    sizes |= {"has_skip_term": rest.pop("skip"), "num_layers": 3 if rest["dropout"] else 2}
+    return sizes | rest, more
+
+
+OPTIONS = {named(case): settings(case) for case in GRID}
 GIVEN_PRODUCTS = {"weights-per-step": ALIKE | {"rescale": True}, "weights-per-step-bidirectional": BOTH_WAYS}
 WIDE = "projection-wider"  # 3.0 factorises it all the same
 

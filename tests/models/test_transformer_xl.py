@@ -16,6 +16,8 @@ from torch.utils import _pytree
 
 from sru_repro.models import AttentionContext, TransformerXL
 
+from ..pairwise import pairwise
+
 assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
 
 L, B, D, H = 6, 3, 5, 8
@@ -98,8 +100,15 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("size", [D, H], ids=["projected", "as-it-is"])
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+PIECES: dict[str, list[Any]] = {
+    "window": [0, 1, 4, 11, 50],
+    "clamp": [0, 2, 20],
+    "cut": [1, 3, 11],
+    "gradients": [False, True],
+}
+
+
+@pytest.mark.parametrize(("options", "size"), [*zip(OPTIONS, (D, H, D, H), strict=True)], ids=str)
 def test_equations_of_the_paper_with_memory(options: dict[str, Any], size: int) -> None:
     """Segments in training; weights get gradient through keys and values of the memory, and none through it."""
     memory, kept = 4, None
@@ -140,11 +149,11 @@ def test_equations_of_the_paper_without_a_stream(
     assert state is None and not model.causal and not model.streams
 
 
-@pytest.mark.parametrize("gradients", [False, True])
-@pytest.mark.parametrize("cut", [1, 3, 11])
-@pytest.mark.parametrize("window", [0, 1, 4, 11, 50])
-@pytest.mark.parametrize("clamp", [0, 2, 20])
-def test_pieces_equal_the_whole_in_evaluation(clamp: int, window: int, cut: int, gradients: bool) -> None:
+@pytest.mark.parametrize(
+    ("window", "clamp", "cut", "gradients"),
+    [tuple(case.values()) for case in pairwise(PIECES)],
+)
+def test_pieces_equal_the_whole_in_evaluation(window: int, clamp: int, cut: int, gradients: bool) -> None:
     model, x = (
         built(D, 3, AttentionContext(7, window), num_heads=2, clamp_length=clamp).eval(),
         normal(11, B, D),

@@ -157,6 +157,23 @@ def test_bits_per_byte_are_those_of_the_whole_stream(words: tuple[str, ...], unr
     assert found["loss"] == pytest.approx(found["bpc"] * math.log(2), rel=1e-12)
 
 
+def test_a_language_model_minimises_the_mean_over_a_segment() -> None:
+    config = composed(["task=quickstart", "model.hidden_size=6", "task.embedding_size=5"])
+    task: Any = task_class("lm").create(config.task, config.model)
+    text = np.random.default_rng(1).integers(0, 256, 101, dtype=np.uint8)
+    step = task.step(StreamBatches(text, 4, 20)[0], None)
+    assert step.loss.requires_grad and step.totals["characters"] == step.tokens == 80
+    assert step.loss.item() == pytest.approx(float(step.totals["nats"]) / 80)
+
+
+def test_perplexity_is_the_number_of_words_that_are_alike() -> None:
+    """A model that thinks 50 words equally likely has a perplexity of 50."""
+    metrics = task_class("lm").metrics
+    found = metrics({"nats": 7 * math.log(50), "words": 7.0})
+    assert found == {"loss": pytest.approx(math.log(50)), "ppl": pytest.approx(50)}
+    assert math.isfinite(metrics({"nats": 1e6, "words": 1.0})["ppl"])
+
+
 def test_prediction_of_a_language_model_is_its_bits_per_byte() -> None:
     config = composed(["task=quickstart", "model.hidden_size=6", "task.embedding_size=5"])
     torch.manual_seed(3)

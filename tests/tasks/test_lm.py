@@ -186,6 +186,7 @@ def corpora(tmp_path_factory: pytest.TempPathFactory, treebank: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["sst", "enwik8", "wikitext103"])
 @pytest.mark.parametrize("model", [*MODELS, "cnn"])
 def test_every_model_trains_on_every_task_it_can(

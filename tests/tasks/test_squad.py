@@ -84,6 +84,7 @@ def test_padding_changes_no_answer(model: str, squad_folder: Path) -> None:
             assert task.step(batch, None).outputs[example.id] == outputs[example.id]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.*")
 def test_two_steps_of_every_model(model: str, squad_folder: Path, sru_repro: Command, tmp_path: Path) -> None:

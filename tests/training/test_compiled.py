@@ -35,6 +35,7 @@ def losses(folder: Path) -> list[float]:
     return [point[key] for point in points for key in ("train/loss", "val/loss") if key in point]
 
 
+@pytest.mark.slow
 def test_two_steps_give_the_losses_of_the_uncompiled_run(configured: Configured, tmp_path: Path) -> None:
     plain = train(configured("lm", *WORDS, *STEPS), tmp_path / "plain", [])
     before = graphs()

@@ -10,6 +10,7 @@ from sru_repro.training.config import RunConfig
 from sru_repro.training.run import train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["sru", "qrnn", "lstm"])
 @pytest.mark.parametrize("task", ["sst", "lm"])
 def test_bf16_trains_and_comes_close_to_float32(

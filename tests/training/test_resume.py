@@ -141,6 +141,7 @@ def uninterrupted(
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "place"), CASES)
 def test_resume_is_exact(
     name: str,
@@ -172,6 +173,7 @@ def test_resume_is_exact(
     assert read_record(tmp_path).wall_s > record.wall_s
 
 
+@pytest.mark.slow
 def test_accumulation_resumes_exactly_from_every_batch(
     configured: Configured, tmp_path: Path, happening: Happening, sigterm: Callable[[], None]
 ) -> None:

@@ -33,18 +33,19 @@ def products_alone(
     return forward, training
 
 
-def machine_rates(device: torch.device, copied: int = 0) -> dict[str, float | None]:
+def machine_rates(device: torch.device, copied: int = 0, size: int = 0) -> dict[str, float | None]:
     """Bytes a second that a copy reads and writes, and operations a second of a square product, by type.
 
     Args:
         device: where.
         copied: bytes of the copied tensor: beyond any cache, by default 1 GiB on CUDA and 256 MiB on the CPU.
+        size: of the product: enough for the full rate, by default 8192 on CUDA and 1024 on the CPU.
     """
     on_cuda = device.type == "cuda"
     copied = copied or (2**30 if on_cuda else 2**28)
     source = torch.zeros(copied, dtype=torch.uint8, device=device)
     target = torch.ones_like(source)
-    size = 8192 if on_cuda else 1024
+    size = size or (8192 if on_cuda else 1024)
 
     def product(dtype: torch.dtype) -> Call:
         a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))

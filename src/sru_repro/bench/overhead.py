@@ -103,7 +103,7 @@ _spoilt = False
 
 
 def spoilt() -> bool:
-    """Whether a capture has failed, after which this process should measure nothing more on a card."""
+    """Whether a capture has failed, after which this process should measure nothing more on a GPU."""
     return _spoilt
 
 

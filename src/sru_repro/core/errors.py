@@ -1,5 +1,15 @@
 """The one kind of error that a user of the suite is meant to read: a single line that says what to do."""
 
+import os
+
+DATA_KEY = "SRU_REPRO_DATA_KEY"
+"""The variable in which make says what the folder of data is called there."""
+
+
+def data_key() -> str:
+    """What a user names the folder of data by: `data_dir=`, or `DATA=` under make."""
+    return os.environ.get(DATA_KEY) or "data_dir="
+
 
 class SuiteError(Exception):
     """Something the user can mend. The message is one line: which key or file, what was expected, what was found."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..core.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError, data_key
 from ..core.interrupt import Signals
 from ..core.process import Process, stop
 from ..ops import launch_config
@@ -90,7 +90,7 @@ def _prepared(names: Sequence[str], options: Options) -> None:
             ) from None
     if any(name.startswith("train-") for name in names) and not Path(options.data_dir).is_dir():
         raise DataError(
-            f"data_dir={options.data_dir}: expected a folder of data for the trainings, found none"
+            f"{data_key()}{options.data_dir}: expected a folder of data for the trainings, found none"
         )
 
 

@@ -36,8 +36,9 @@ def settings(options: Options) -> bench.BenchPlan:
 
 def measured_rates(options: Options, seconds: float = 0.0) -> dict[str, Any]:
     """Piece `rates` of several sections: copies and products."""
+    small = {"copied": 1 << 20, "size": 128} if options.rehearse else {}
     with environment():
-        return {"rates": machine_rates(options.torch_device, copied=1 << 20 if options.rehearse else 0)}
+        return {"rates": machine_rates(options.torch_device, **small)}
 
 
 def _units(options: Options) -> list[Unit]:

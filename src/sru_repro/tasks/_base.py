@@ -158,7 +158,7 @@ class Task(nn.Module):
         raise NotImplementedError
 
     def predict(self, text: str) -> Any:
-        """What the task says about a piece of text, ready to be printed as JSON."""
+        """What the task says about a text, ready to be printed as JSON."""
         raise NotImplementedError
 
     def answer(self, passage: str, question: str, top: int = 3) -> Answer:
@@ -168,7 +168,7 @@ class Task(nn.Module):
     def generate(
         self, prompt: str, *, length: int, temperature: float, top_k: int, seed: int
     ) -> Iterator[str]:
-        """A text that goes on from the prompt, piece by piece; only language models have one."""
+        """A text that goes on from the prompt, as it is drawn; only language models have one."""
         raise NotImplementedError
 
     def published_parameters(self) -> int:

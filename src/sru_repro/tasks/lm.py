@@ -258,7 +258,7 @@ class LanguageModel(Task):
     def generate(
         self, prompt: str, *, length: int, temperature: float, top_k: int, seed: int
     ) -> Iterator[str]:
-        """A text that goes on from the prompt, piece by piece: a step of the model for each symbol."""
+        """A text that goes on from the prompt, as it is drawn: a step of the model for each symbol."""
         symbols = self._symbols()
         decoder, ids = symbols.decoder(), symbols.encode(prompt)
         for number in ids:  # so that the first word knows whether a space comes before it

@@ -100,7 +100,7 @@ def test_the_folder_is_named_by_the_key_that_was_typed(
 ) -> None:
     with pytest.raises(DataError, match=r"name a folder that has it by data_dir=$"):
         locate(tmp_path, ["a.txt"])
-    monkeypatch.setenv("MAKELEVEL", "1")  # as make does for what it runs
+    monkeypatch.setenv("SRU_REPRO_DATA_KEY", "DATA=")  # as the Makefile does
     with pytest.raises(DataError, match=r"name a folder that has it by DATA=$"):
         locate(tmp_path, ["a.txt"])
 

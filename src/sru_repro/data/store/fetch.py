@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ...core.errors import DataError
+from ...core.errors import DataError, data_key
 
 MIRROR_VARIABLE = "SRU_REPRO_MIRROR"
 """Environment variable with a base URL: files are then fetched as `<base>/<file name>` instead."""
@@ -88,10 +88,8 @@ def locate(
 def missing(target: Path, candidates: Sequence[str], reason: str) -> str:
     """The one line for a file that is not there: what was looked for, why it was not fetched, what to do."""
     also = f" (nor {', '.join(candidates[1:])})" if len(candidates) > 1 else ""
-    key = "DATA" if "MAKELEVEL" in os.environ else "data_dir"  # make tells its children how deep they are
-    return (
-        f"{target}: file not found{also} and {reason}; put it there, or name a folder that has it by {key}="
-    )
+    mend = f"put it there, or name a folder that has it by {data_key()}"
+    return f"{target}: file not found{also} and {reason}; {mend}"
 
 
 def _fetch(remote: Remote, target: Path, candidates: Sequence[str]) -> None:
