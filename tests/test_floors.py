@@ -20,6 +20,7 @@ FLOORS = [
     {"record"},
     {"tasks"},
     {"models", "data"},
+    {"verify"},
     {"ops"},
     {"records"},
 ]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sru_repro.bench import authors, contenders, correct, run
+from sru_repro.bench import authors, contenders, run
 from sru_repro.bench.shapes import Shape
+from sru_repro.verify import grid
 
 TINY = {
     "small": Shape("small", "small, L6 B3 5→4 ×2", 6, 3, 5, 4, 2, ragged=True),
@@ -31,4 +32,4 @@ def no_authors(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def one_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """A check of one cell before anything is timed."""
-    monkeypatch.setattr(correct, "_GRID", correct._GRID[:1])
+    monkeypatch.setattr(grid, "COMPACT", grid.COMPACT[:1])

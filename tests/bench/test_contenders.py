@@ -102,7 +102,7 @@ def test_bytes_of_a_recurrence() -> None:
 
 
 def test_rates_of_this_machine() -> None:
-    rates = machine_rates(CPU, copied=2**20)
+    rates = machine_rates(CPU, copied=2**20).plain()
     assert set(rates) == {"copy_bytes_per_s", "float32_flop_per_s", "bfloat16_flop_per_s"}
     assert all(rate is not None and rate > 1e8 for rate in rates.values())
 

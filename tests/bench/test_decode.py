@@ -228,7 +228,7 @@ def test_everything_is_measured(only: Only) -> None:
     only("sru-2", "lstm-cells", "srupp-last", odd=Model("Odd", 1, encoder))
     told: list[tuple[float, str]] = []
     settings = decode.DecodePlan("cpu", (5, 3), 20_000, WIDTH, repeats=3, budget_s=0.1)
-    record = decode.measure(settings, lambda share, what: told.append((share, what)))
+    record = decode.measure(settings, lambda share, what: told.append((share, what))).plain()
     assert (record["contexts"], record["batches"]) == ([3, 5], [1, 32])
     assert record["correctness"] == {"cases": 4} and record["backend"]["name"]
     assert [group["name"] for group in record["groups"]] == ["parameters", "width"]
@@ -260,7 +260,7 @@ def test_where_there_is_no_room_for_all_streams_the_rest_is_measured(
         return right(state, axes, batch)
 
     monkeypatch.setattr(decode, "streams", streams)
-    record = decode.measure(decode.DecodePlan("cpu", (3,), 20_000, WIDTH, repeats=1, budget_s=0.1))
+    record = decode.measure(decode.DecodePlan("cpu", (3,), 20_000, WIDTH, repeats=1, budget_s=0.1)).plain()
     for group in record["groups"]:
         failed = {(row["contender"], row["batch"]) for row in group["rows"] if "error" in row}
         assert failed == {("srupp-last", 32)} and all("state_bytes" in row for row in group["rows"])

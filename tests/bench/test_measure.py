@@ -1,15 +1,15 @@
 """A whole measurement on tiny shapes: what the record holds, and when there is none."""
 
-import json
 from typing import Any
 
 import pytest
 import torch
 
-from sru_repro.bench import PARTS, SHAPES, BenchPlan, Shape, budget_s, correct, measure
+from sru_repro.bench import PARTS, SHAPES, BenchPlan, Shape, budget_s, measure
 from sru_repro.bench.authors import authors_recurrence
 from sru_repro.bench.plan import plan
 from sru_repro.core.errors import RunError
+from sru_repro.verify import compare
 
 pytestmark = pytest.mark.usefixtures("no_authors")
 LINE = "RuntimeError: error: nothing compiles here"
@@ -23,9 +23,10 @@ def settings(tiny: dict[str, Shape], one_check: None) -> BenchPlan:
 
 def test_a_record_holds_every_section(settings: BenchPlan) -> None:
     steps: list[tuple[float, str]] = []
-    record = json.loads(json.dumps(measure(settings, lambda share, what: steps.append((share, what)))))
+    record = measure(settings, lambda share, what: steps.append((share, what))).plain()
     assert (
-        record["correctness"]["cases"] > 0 and record["backend"]["name"] in record["correctness"]["backends"]
+        record["correctness"]["cases"] > 0
+        and record["shapes"][0]["measured"]["backend"]["name"] in record["correctness"]["backends"]
     )
     assert all(rate > 0 for rate in record["rates"].values())
     assert [len(record[section]) for section in (*PARTS, "graphs")] == [2, 1, 1, 1, 0]
@@ -56,7 +57,7 @@ def test_a_record_holds_every_section(settings: BenchPlan) -> None:
 
 
 def test_nothing_is_timed_while_a_check_is_red(settings: BenchPlan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(correct, "failures", lambda *_: (9, ["back end x, sru: h is off", "another"]))
+    monkeypatch.setattr(compare, "failures", lambda *_: (9, ["back end x, sru: h is off", "another"]))
     monkeypatch.setattr("sru_repro.bench.run.machine_rates", pytest.fail)
     with pytest.raises(
         RunError, match=r"^bench: 2 of 9 correctness checks fail, so nothing is timed: back end x"

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from sru_repro import bench
-from sru_repro.bench import authors, contenders, correct, decode, decoders
+from sru_repro.bench import authors, contenders, decode, decoders
 from sru_repro.bench import run as bench_run
 from sru_repro.bench.shapes import Shape
 from sru_repro.cli import campaign, tables
 from sru_repro.cli.bar import Bar
 from sru_repro.data.sentences import treebank as sst_files
 from sru_repro.ops import build
+from sru_repro.verify import grid
 
 SMALL = ("profile=smoke", "trainer=cpu", "logger=csv", "task.train_on=sentences", "task.batch_size=8")
 
@@ -169,7 +170,7 @@ def tiny_bench(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(bench, "SHAPES", TINY)
     monkeypatch.setattr(bench, "GROWTH", {"other": TINY["other"]})
-    monkeypatch.setattr(correct, "_GRID", correct._GRID[:1])
+    monkeypatch.setattr(grid, "COMPACT", grid.COMPACT[:1])
     monkeypatch.setattr(
         bench_run, "machine_rates", functools.partial(bench_run.machine_rates, copied=1 << 20, size=64)
     )

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from sru_repro import bench
-from sru_repro.bench import correct, decode, decoders, run
+from sru_repro.bench import decode, decoders, run
 from sru_repro.core.errors import RunError
+from sru_repro.verify import tolerance
 
 Command = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("tiny_bench")
@@ -67,7 +68,7 @@ def test_the_threads_are_given_back(
 def test_a_red_check_is_told_in_a_line_and_nothing_is_written(
     sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(correct, "FACTOR", -1.0)  # then not even plain PyTorch is right enough
+    monkeypatch.setattr(tolerance, "FACTOR", -1.0)  # then not even plain PyTorch is right enough
     monkeypatch.setattr(run, "machine_rates", pytest.fail)
     called = sru_repro("bench", "device=cpu", cwd=tmp_path)
     (line,) = [line for line in called.err.splitlines() if line.startswith("sru-repro: ")]

@@ -13,15 +13,16 @@ import pytest
 
 from sru_repro.gpu_check import run as gpu_check
 from sru_repro.ops.launch_config import TABLE
+from sru_repro.records.base import read
 from sru_repro.records.gpu_manifest import SECTIONS
-from sru_repro.reporting.gpu.record import read_page
+from sru_repro.records.gpu_page import GPUPage
 
 Command = Callable[..., Any]
 REHEARSE = ("gpu-check", "rehearse=true", "device=cpu", "out=pages")
 
 
 def page(folder: Path, section: str) -> Any:
-    return read_page(folder / f"pages/{section}.json")
+    return read(GPUPage, folder / f"pages/{section}.json").plain()
 
 
 def states(content: Any) -> dict[str, str]:
@@ -187,7 +188,7 @@ def test_pages_of_another_machine_are_left_alone(sru_repro: Command, tmp_path: P
         (("sections=speed,foo",), "sections: expected some of correct, speed, tune, train-sst,"),
         (("rehearse=yes",), "rehearse: expected true or false, found 'yes'"),
         (("rehearse=true", "budget=ten"), "budget: expected seconds, a whole number from 1 on, found 'ten'"),
-        (("device=tpu",), "device: expected 'cuda' or 'cpu', found 'tpu'"),
+        (("device=tpu",), "device: expected 'cpu' or 'cuda', found 'tpu'"),
         (("adopt=there", "fresh=true"), "adopt: expected no other key beside it, found fresh"),
         (("adopt=nowhere",), "nowhere/tune.json: expected "),
         (
@@ -220,9 +221,14 @@ def test_sigterm_ends_the_section_in_progress(tmp_path: Path, broken: Callable[[
     words = [sys.executable, "-m", "sru_repro", *REHEARSE, "sections=tune", "budget=600"]
     process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     path = tmp_path / "pages/tune.json"
-    while process.poll() is None and not (path.exists() and read_page(path)["running"] == "hangs"):
+    while process.poll() is None and not (
+        path.exists() and read(GPUPage, path).plain()["running"] == "hangs"
+    ):
         time.sleep(0.05)
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == 143
-    assert states(read_page(path)) == {"fine": "ok"} and read_page(path)["running"] == "hangs"
+    assert (
+        states(read(GPUPage, path).plain()) == {"fine": "ok"}
+        and read(GPUPage, path).plain()["running"] == "hangs"
+    )

@@ -254,7 +254,7 @@ def test_a_new_table_is_its_configuration_and_that_of_its_task(
     assert called.status == 0, called.err
     assert len(runs_made) == 4 and "table    mine: gru, sru" in called.out
     written = (folder / "runs/mine/mine.md").read_text()
-    assert "| GRU " in written and "| LSTM " not in written and (folder / "runs/mine/mine.png").is_file()
+    assert " gru " in written and "qrnn" not in written and (folder / "runs/mine/mine.png").is_file()
 
 
 CELL = """// c_t = f c_{t-1} + (1 - f) u, h = o c.

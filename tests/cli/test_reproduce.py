@@ -49,8 +49,8 @@ def table(sru_repro: Command, runs_made: list[str], small: tuple[str, ...], tmp_
 
 @pytest.fixture
 def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables and pictures take a second each time they are written."""
-    monkeypatch.setattr(campaign, "write_figure", lambda *_: None)
+    """A picture takes a second each time it is drawn."""
+    monkeypatch.setattr("sru_repro.reporting.runs.table.write_figure", lambda *_: None)
 
 
 @pytest.mark.usefixtures("no_files")

@@ -12,7 +12,8 @@ from sru_repro.gpu_check import adopt
 from sru_repro.gpu_check.adopt import measurements, merged
 from sru_repro.ops import launch_config
 from sru_repro.ops.launch_config import LaunchConfig, Measurement
-from sru_repro.reporting.gpu.record import SCHEMA, read_page
+from sru_repro.records.base import read
+from sru_repro.records.gpu_page import GPUPage
 
 MEASURED = {"date": "2026-11-25T10:00:00Z", "revision": None, "dirty": None, "torch": "2", "sources": "0"}
 
@@ -33,11 +34,11 @@ def tuned(gain: float, columns: int, best: tuple[int, int, int] = (4, 2, 64)) ->
 
 def page_of(*pieces: dict[str, Any], gpu: str = "A GPU", rehearsal: bool = False) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
+        "schema": 1,
         "section": "tune",
         "rehearsal": rehearsal,
         "device": "cpu" if rehearsal else "cuda",
-        "hardware": {"name": gpu},
+        "hardware": {"name": gpu, "slug": "x"},
         "card": {"name": gpu},
         "packages": {},
         "planned": [piece["name"] for piece in pieces],
@@ -104,8 +105,8 @@ def test_what_is_installed_is_not_written_to(tmp_path: Path, monkeypatch: pytest
 
 def test_the_packaged_table_is_what_the_committed_evidence_gives() -> None:
     assert machine.ROOT is not None
-    pages = [read_page(path) for path in (machine.ROOT / "results").glob("cuda/*/tune.json")]
+    pages = [read(GPUPage, path) for path in (machine.ROOT / "results").glob("cuda/*/tune.json")]
     table: launch_config.Table = {}
-    for page in sorted(pages, key=lambda page: max(piece["measured"]["date"] for piece in page["pieces"])):
-        table = merged(table, page["card"]["name"], measurements(page))
+    for page in sorted(pages, key=lambda page: max(piece.measured.date for piece in page.pieces)):
+        table = merged(table, page.gpu.name, measurements(page))
     assert launch_config.TABLE.read_text() == launch_config.dump(table)

@@ -7,7 +7,7 @@ import pytest
 
 from sru_repro.gpu_check import Options, plan, tune
 from sru_repro.records import gpu_manifest
-from sru_repro.records.gpu_manifest import BUDGET_S, SECTIONS, Piece
+from sru_repro.records.gpu_manifest import BUDGET_S, SECTIONS, Declared
 
 
 @pytest.mark.parametrize("module", sorted({section.module for section in SECTIONS.values()}))
@@ -48,8 +48,8 @@ def test_the_bench_runs_smallest_first_between_its_checks_and_generation() -> No
 
 
 def test_capitals_stand_for_several() -> None:
-    assert Piece("grid/CELL", "").head == "grid/" and Piece("PASS/TYPE", "").head == ""
-    assert not Piece("beyond-2^31", "").several and Piece("paper/ROW", "").several
+    assert Declared("grid/CELL", "").head == "grid/" and Declared("PASS/TYPE", "").head == ""
+    assert not Declared("beyond-2^31", "").several and Declared("paper/ROW", "").several
     assert BUDGET_S == sum(section.weight for section in SECTIONS.values()) == 490
 
 
@@ -58,7 +58,7 @@ def test_a_new_piece_is_one_entry_and_one_function(monkeypatch: pytest.MonkeyPat
         return {"cases": 1, "note": options.section}
 
     own = SECTIONS["tune"]
-    entry = Piece("toy", "whether a toy is right", 2.0)
+    entry = Declared("toy", "whether a toy is right", 2.0)
     monkeypatch.setattr(
         plan, "SECTIONS", {**gpu_manifest.SECTIONS, "tune": replace(own, pieces=(*own.pieces, entry))}
     )

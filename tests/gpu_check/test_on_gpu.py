@@ -24,7 +24,7 @@ ELSEWHERE = {"compile", "resume", "sanitizer", "table", "small"}
 def test_the_pieces_run(section: str, pretended_gpu: list[Any], tmp_path: Path) -> None:
     options = Options(section, str(tmp_path), "cuda", rehearse=True)
     page = Page(options)
-    assert page.content["card"]["name"] == "A pretended GPU" and page.content["card"]["devices"] == 2
+    assert page.content.gpu.name == "A pretended GPU" and page.content.gpu.devices == 2
     plan = pieces(options)
     page.plan([piece.name for piece in plan])
     for piece in plan:
@@ -35,13 +35,13 @@ def test_the_pieces_run(section: str, pretended_gpu: list[Any], tmp_path: Path) 
         page.end(piece.name, "ok", found)
         assert found, piece.name
     if section == "correct":
-        values = {piece["name"]: piece["values"] for piece in page.content["pieces"]}
-        assert values["devices"]["note"] == "2 GPUs" and "kernels built" in values["grid/sru"]["note"]
+        notes = {piece.name: piece.values.note for piece in page.content.pieces}
+        assert notes["devices"] == "2 GPUs" and "kernels built" in notes["grid/sru"]
         kinds = {(variant.kernel, variant.cell) for variant in pretended_gpu}
         assert len(kinds) == 14
         assert {variant.columns for variant in pretended_gpu} == {1, 2, 4}
     if section == "speed":
-        names = [piece["name"] for piece in page.content["pieces"]]
+        names = [piece.name for piece in page.content.pieces]
         assert "recurrence/small/bfloat16" in names and "shapes/steps/float32" in names
     if section == "tune":
         (name,) = launch_config.read(tmp_path / "launch_configs.json")

@@ -17,7 +17,6 @@ from sru_repro.gpu_check import (
     Options,
     Piece,
     Skipped,
-    correct,
     kernels,
     outside,
     section,
@@ -28,7 +27,9 @@ from sru_repro.gpu_check import page as pages
 from sru_repro.gpu_check.page import Page, bury
 from sru_repro.gpu_check.run import count
 from sru_repro.ops import launch_config
-from sru_repro.reporting.gpu.record import read_page
+from sru_repro.records.base import read
+from sru_repro.records.gpu_page import GPUPage
+from sru_repro.verify.call import Call
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def pieces(monkeypatch: pytest.MonkeyPatch) -> list[Piece]:
 
 
 def states(options: Options) -> dict[str, str]:
-    return {piece["name"]: piece["state"] for piece in read_page(options.page)["pieces"]}
+    return {piece.name: piece.state for piece in read(GPUPage, options.page).pieces}
 
 
 def test_a_section_goes_on_where_it_stopped(options: Options, pieces: list[Piece], capsys: Any) -> None:
@@ -63,7 +64,7 @@ def test_a_section_goes_on_where_it_stopped(options: Options, pieces: list[Piece
     pieces += [piece("a"), piece("b", ValueError("first line\nsecond")), piece("c", Skipped("no such tool"))]
     assert section.carry_out(options) == section.FAILED
     assert states(options) == {"a": "ok", "b": "failed", "c": "skipped"}
-    errors = [found["error"] for found in read_page(options.page)["pieces"]]
+    errors = [found.error for found in read(GPUPage, options.page).pieces]
     assert errors == [None, "ValueError: first line", "no such tool"]
     assert count(options.page) == {"ok": 1, "failed": 1, "skipped": 1, "not run yet": 0}
     pieces[1] = piece("b")
@@ -136,8 +137,8 @@ def test_a_dead_process_leaves_the_piece_that_killed_it(options: Options) -> Non
     assert bury(options.page, "died", 1.0) is None
     page.begin("b")
     assert bury(options.page, "died", 1.0) == "b" and bury(options.page, "died", 1.0) is None
-    found = read_page(options.page)
-    assert found["running"] is None and found["pieces"][0]["error"] == "died"
+    found = read(GPUPage, options.page)
+    assert found.running is None and found.pieces[0].error == "died"
     with pytest.raises(
         ConfigError, match="expected rehearsal False, found True; name another folder by out="
     ):
@@ -185,14 +186,14 @@ def test_what_runs_under_the_sanitizer_runs() -> None:
 
 
 def test_a_wrong_kernel_is_told(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = correct.kernels.correct.results
+    real = Call.results
 
-    def off(backend: str, run: Any, inputs: Any) -> Any:
-        found = real(backend, run, inputs)
+    def off(call: Call, backend: str) -> Any:
+        found = real(call, backend)
         return found if backend == "reference" else {key: value * 1.01 for key, value in found.items()}
 
-    monkeypatch.setattr(correct.kernels.correct, "results", off)
-    with pytest.raises(RunError, match=r"wrong: back end \w+, sru \(length 1, .*output 0 is off by"):
+    monkeypatch.setattr(Call, "results", off)
+    with pytest.raises(RunError, match=r"wrong: back end \w+, sru \(length 1, .*h is off by"):
         kernels.grid(options, 1.0, "sru")
 
 
@@ -225,7 +226,7 @@ def test_a_run_that_failed_leaves_its_last_word(
     monkeypatch.setattr(sys, "executable", str(program))
     run = Training(["experiment=small/sru"], tmp_path / "run")
     assert run.wait(10) == 2
-    told = training._told("small/sru", run, None)
+    told = training._told("small/sru", run)
     assert (told["state"], told["error"]) == ("failed", "sru-repro: the end")
 
 
@@ -237,6 +238,6 @@ def test_a_group_of_which_one_run_failed_has_failed_and_keeps_the_others(
 
     pieces.append(Piece("small", run))
     assert section.carry_out(options) == section.FAILED
-    (found,) = read_page(options.page)["pieces"]
-    assert (found["state"], found["values"]) == ("failed", {"cases": 1})
-    assert found["error"] == "1 of 2 runs failed: lstm: no such file"
+    (found,) = read(GPUPage, options.page).pieces
+    assert (found.state, found.values.plain()) == ("failed", {"cases": 1})
+    assert found.error == "1 of 2 runs failed: lstm: no such file"

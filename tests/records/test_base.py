@@ -9,7 +9,7 @@ from pydantic import Field
 
 from sru_repro.core.errors import DataError
 from sru_repro.records.base import Number, Part, Record, read, write
-from sru_repro.records.layout import layout
+from sru_repro.records.text import layout
 
 
 class Row(Part):

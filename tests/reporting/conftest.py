@@ -1,6 +1,7 @@
 """Run records as training writes them: a factory, and a small table of made-up runs."""
 
 import math
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -93,7 +94,7 @@ def record(rows: list[Row]) -> Factory:
                 "seed": seed,
                 "data_dir": "/home/someone/data",
                 "optim": {"lr": 0.001},
-                "model": {"name": row},
+                "model": {"name": re.sub(r"[\d-].*", "", row)},
             },
             "paper": deepcopy(papers[row]),
             "code": {"revision": "abc1234", "dirty": False},

@@ -76,4 +76,4 @@ def test_terminal() -> None:
     lines = [line.rstrip() for line in console.export_text().splitlines()]
     assert lines[:4] == ["speed", "*Legend*", "one <two>", "three"]
     assert "Times <all>" in lines[4] and "SRU [2]" in "".join(lines) and "[1] why" in "".join(lines)
-    assert any(line.split() == ["LSTM", "x"] for line in lines)
+    assert any(line.split() == ["LSTM", "—", "x"] for line in lines)

@@ -93,6 +93,32 @@ def test_a_model_that_ignores_its_input_has_a_closed_form(cutoffs: str) -> None:
         assert figures(task, TEXT, 1, 77)["bpc"] == pytest.approx(8.0, rel=1e-12)
 
 
+def test_tied_weights_are_one_matrix_of_embedding_and_output() -> None:
+    width = language_model("sru").encoder.output_size
+    tied, apart = (
+        language_model("sru", f"task.embedding_size={width}", f"task.tie_weights={tie}")
+        for tie in ("true", "false")
+    )
+    assert tied.output.weight is tied.embedding.weight and apart.output.weight is not apart.embedding.weight
+    tied_count, count = (sum(p.numel() for p in task.parameters()) for task in (tied, apart))
+    assert count - tied_count == 256 * width == apart.published_parameters() - tied.published_parameters()
+
+
+@pytest.mark.parametrize(
+    ("words", "width"),
+    [((), 8), (("task.cutoffs=[20,100]", "task.div_value=2"), 12)],
+    ids=["plain", "adaptive"],
+)
+def test_a_scaled_embedding_is_larger_by_the_root_of_its_width(words: tuple[str, ...], width: int) -> None:
+    ids = torch.from_numpy(TEXT[:30].astype(np.int64)).unsqueeze(1)
+    plain, scaled = (
+        language_model("sru", *words, f"task.scale_embedding={scale}").embed(ids)
+        for scale in ("false", "true")
+    )
+    assert plain.size(-1) == width and plain.abs().max() > 0
+    torch.testing.assert_close(scaled, plain * math.sqrt(width))
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_stepwise_generation_equals_the_whole_pass(model: str) -> None:
     task = language_model(model, "task.eval_window=9").double()

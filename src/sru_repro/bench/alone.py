@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
+from ..records.bench import Timed
 from .authors import authors_recurrence
 from .floor import recurrence_bytes
 from .shapes import Shape
@@ -22,13 +23,13 @@ def backends(device: torch.device) -> list[str]:
 
 def time_recurrence(
     shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int, budget_s: float
-) -> list[dict[str, Any]]:
+) -> list[Timed]:
     """A row per back end: timings of forward, and of forward and backward, and the bytes that must be moved."""
     arguments = inputs(shape, device, dtype)
     u_LBkD, x_LBD, v_2D, b_2D, c0_BD = arguments
     grad_LBD = torch.randn_like(x_LBD)
     calls: dict[tuple[str, str], Call] = {}
-    rows: dict[str, dict[str, Any]] = {name: {"backend": name, "label": name} for name in backends(device)}
+    rows = {name: Timed(backend=name, label=name) for name in backends(device)}
     for name in rows:
         run = _recurrence(arguments, shape.bidirectional)
         calls |= {
@@ -36,20 +37,21 @@ def time_recurrence(
         }
     # Theirs computes in float32 alone: other types are cast at every call, which is part of what it costs.
     casts = "" if dtype == torch.float32 else " (casts to float32)"
-    rows["authors"] = {"backend": "authors", "label": f"the authors' kernel{casts}"}
+    rows["authors"] = Timed(backend="authors", label=f"the authors' kernel{casts}")
     try:
         single = c0_BD.to(dtype)
         run, leaves = authors_recurrence(u_LBkD, x_LBD, v_2D, b_2D, single, shape.bidirectional)
         calls |= _both("authors", run, leaves, grad_LBD)
     except Exception as error:
-        rows["authors"] |= failure(error)
+        rows["authors"].error = failure(error)
     found = interleaved(calls, device, repeats, budget_s)
     forward, training = recurrence_bytes(
         shape.length, shape.batch, u_LBkD.size(2), shape.columns, dtype, skip_input=True
     )
-    for name, row in rows.items():
-        row |= {mode: found[name, mode] for mode in ("inference", "training") if (name, mode) in found}
-        row |= {"bytes_inference": forward, "bytes_training": training}
+    for (name, mode), timing in found.items():
+        setattr(rows[name], mode, timing)
+    for row in rows.values():
+        row.bytes_inference, row.bytes_training = forward, training
     return list(rows.values())
 
 

@@ -9,19 +9,19 @@ Shapes: L time, B batch, V symbols.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 import torch
 
-from .. import ops
+from ..core import machine
 from ..models import State
+from ..records.bench import Correctness, Timing
+from ..records.decode import Comparison, DecodeRecord, Generated, Generation, Generator
+from ..records.origin import Code, Hardware
 from .decoders import MODELS, SYMBOLS, Decoder, batch_axes, parameters, state_bytes, streams, width_for
-from .run import Watch, true_float32
+from .run import Watch, back_end, now, true_float32
 from .stepping import check
-from .timing import Call, Timing, failure, interleaved
+from .timing import Call, failure, interleaved
 
-SCHEMA = 1
 CONTEXTS = (16, 128, 512, 1024, 2048, 4096)
 BATCHES = (1, 32)
 _CHUNK = 256
@@ -67,8 +67,15 @@ def groups(settings: DecodePlan) -> list[Group]:
     ]
 
 
-def measure(settings: DecodePlan, watch: Watch = lambda share, what: None) -> dict[str, Any]:
-    """The record of all measurements of one process, without the machine's facts.
+def measure(settings: DecodePlan, watch: Watch = lambda share, what: None) -> DecodeRecord:
+    """A measurement with the machine and the code. Raises as `compare` does."""
+    found = dict(compare(settings, watch))
+    hardware, code = Hardware(**machine.hardware(settings.device)), Code(**machine.code_revision())
+    return DecodeRecord(**found, hardware=hardware, code=code, packages=machine.packages())
+
+
+def compare(settings: DecodePlan, watch: Watch = lambda share, what: None) -> Generation:
+    """All comparisons, in this process.
 
     Raises:
         RunError: a contender's steps do not equal its whole pass; nothing has been timed then.
@@ -76,36 +83,30 @@ def measure(settings: DecodePlan, watch: Watch = lambda share, what: None) -> di
     device = torch.device(settings.device)
     with true_float32(), torch.no_grad():
         watch(0.0, "correctness")
-        cases = check(device)
-        chosen = ops.choose(device.type)
-        record: dict[str, Any] = {
-            "schema": SCHEMA,
-            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "device": settings.device,
-            "backend": {"name": chosen.name, "why": chosen.why},
-            "correctness": {"cases": cases},
-            "contexts": sorted(settings.contexts),
-            "batches": list(BATCHES),
-            "parameters": settings.parameters,
-            "width": settings.width,
-            "groups": [],
-        }
-        plan = [(group, context) for group in groups(settings) for context in sorted(settings.contexts)]
+        found = Generation(
+            date=now(),
+            device=settings.device,
+            correctness=Correctness(cases=check(device)),
+            backend=back_end(device),
+            contexts=sorted(settings.contexts),
+            batches=list(BATCHES),
+            parameters=settings.parameters,
+            width=settings.width,
+            groups=[],
+        )
+        plan = [(group, context) for group in groups(settings) for context in found.contexts]
+        found.groups = [Comparison(name=one.name, label=one.label, rows=[]) for one in groups(settings)]
+        rows = {group.name: group.rows for group in found.groups}
         weights = [sum(map(_weight, [context] * len(BATCHES), BATCHES)) for _, context in plan]
-        rows: dict[str, list[dict[str, Any]]] = {group.name: [] for group, _ in plan}
         left_s, done = settings.budget_s, 0.0
         for (group, context), weight in zip(plan, weights, strict=True):
             watch(done / sum(weights), f"{group.label}, after {context} symbols")
             budget_s = left_s * weight / (sum(weights) - done)
-            found, spent_s = _time(group, context, device, settings.repeats, budget_s)
-            rows[group.name] += found
+            timed, spent_s = _time(group, context, device, settings.repeats, budget_s)
+            rows[group.name] += timed
             left_s, done = max(0.0, left_s - spent_s), done + weight
-        labels = {group.name: group.label for group, _ in plan}
-        record["groups"] = [
-            {"name": name, "label": label, "rows": rows[name]} for name, label in labels.items()
-        ]
         watch(1.0, "done")
-    return record
+    return found
 
 
 def _weight(context: int, batch: int) -> float:
@@ -115,36 +116,47 @@ def _weight(context: int, batch: int) -> float:
 
 def _time(
     group: Group, context: int, device: torch.device, repeats: int, budget_s: float
-) -> tuple[list[dict[str, Any]], float]:
+) -> tuple[list[Generated], float]:
     """A row per contender and batch, and the seconds that timing took, reading the context left out."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Generated] = []
     ready: dict[str, tuple[Decoder, State, list[int | None]]] = {}
-    facts: dict[str, dict[str, Any]] = {}
+    facts: dict[str, Generator] = {}
+    errors: dict[str, Timing] = {}
     for name, model in MODELS.items():
         width = group.widths[name]
-        own = facts[name] = {"contender": name, "label": model.label, "layers": model.layers, "width": width}
-        own |= {"attends": model.attends, "parameters": parameters(model, width), "context": context}
+        facts[name] = Generator(
+            contender=name,
+            label=model.label,
+            layers=model.layers,
+            width=width,
+            attends=model.attends,
+            parameters=parameters(model, width),
+            context=context,
+            batch=1,
+        )
         try:
             torch.manual_seed(0)
             decoder = model.build(width, context).to(device)
             state, axes = read(decoder, context), batch_axes(decoder)
-            own["state_bytes"] = state_bytes(state, axes)
+            facts[name].state_bytes = state_bytes(state, axes)
             ready[name] = decoder, state, axes
         except Exception as error:
-            own |= failure(error)
+            errors[name] = Timing(error=failure(error))
     weights, spent_s = [_weight(context, batch) for batch in BATCHES], 0.0
     for batch, weight in zip(BATCHES, weights, strict=True):
         started = time.perf_counter()
         calls: dict[str, Call] = {}
-        timings: dict[str, Timing] = {}
+        timings = dict(errors)
         for name, (decoder, state, axes) in ready.items():
             try:
                 calls[name] = generation(decoder, streams(state, axes, batch), batch)
             except Exception as error:  # no room for so many
-                timings[name] = failure(error)
+                timings[name] = Timing(error=failure(error))
         timings |= interleaved(calls, device, repeats, budget_s * weight / sum(weights))
         spent_s += time.perf_counter() - started
-        rows += [{**facts[name], "batch": batch, **timings.get(name, {})} for name in MODELS]
+        rows += [
+            Generated(**{**facts[name].plain(), "batch": batch, **timings[name].plain()}) for name in MODELS
+        ]
     return rows, spent_s
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 
 from .. import ops
-from .timing import Call, Timing, interleaved
+from ..records.bench import Rates, Timing
+from .timing import Call, interleaved
 
 
 def products_alone(
@@ -33,7 +34,7 @@ def products_alone(
     return forward, training
 
 
-def machine_rates(device: torch.device, copied: int = 0, size: int = 0) -> dict[str, float | None]:
+def machine_rates(device: torch.device, copied: int = 0, size: int = 0) -> Rates:
     """Bytes a second that a copy reads and writes, and operations a second of a square product, by type.
 
     Args:
@@ -55,12 +56,16 @@ def machine_rates(device: torch.device, copied: int = 0, size: int = 0) -> dict[
     calls: dict[str, Call] = {"copy": lambda: target.copy_(source)}
     calls |= {name: product(dtype) for name, dtype in types.items()}
     found = interleaved(calls, device, repeats=7, budget_s=3.0)
-    rates = {"copy_bytes_per_s": _rate(2 * copied, found["copy"])}
-    return rates | {f"{name}_flop_per_s": _rate(2 * size**3, found[name]) for name in types}
+    products = {name: _rate(2 * size**3, found[name]) for name in types}
+    return Rates(
+        copy_bytes_per_s=_rate(2 * copied, found["copy"]),
+        float32_flop_per_s=products["float32"],
+        bfloat16_flop_per_s=products["bfloat16"],
+    )
 
 
 def _rate(amount: float, timing: Timing) -> float | None:
-    return None if "error" in timing else amount / timing["median_s"]
+    return None if timing.median_s is None else amount / timing.median_s
 
 
 def recurrence_bytes(

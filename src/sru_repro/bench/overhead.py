@@ -1,12 +1,10 @@
 """What a call costs however small the work is: on the host, and on CUDA as a graph, which takes that cost away."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from .. import ops
+from ..records.bench import Timed, Timing
 from .alone import inputs
 from .contenders import CONTENDERS, Contender
 from .shapes import Shape
@@ -16,53 +14,53 @@ from .whole import INFERENCE, TRAINING, passes
 
 def time_overhead(
     shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int, budget_s: float
-) -> list[dict[str, Any]]:
+) -> list[Timed]:
     """A row per model: host seconds a layer, forward and forward with backward; then the bare recurrence.
 
     On CUDA the time until the calls return: the device has then still work in its queue.
     """
     calls: dict[tuple[str, str], Call] = {}
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, Timed] = {}
     for name, contender in _called():
-        rows[name] = {"contender": name, "label": contender.label}
+        rows[name] = Timed(contender=name, label=contender.label)
         try:
             own = passes(contender.build(shape, device, dtype), shape, device, dtype)
             calls |= {(name, mode): call for mode, call in own.items()}
         except Exception as error:
-            rows[name] |= failure(error)
+            rows[name].error = failure(error)
     u_LBkD, x_LBD, v_2D, b_2D, c0_BD = inputs(shape, device, dtype)
 
     def recurrence() -> Tensor:
         return ops.recurrence("sru", u_LBkD, x_LBD, v_2D, b_2D, c0_BD)[0]
 
     grad_LBD, leaves = torch.randn_like(x_LBD), (u_LBkD, x_LBD, v_2D, b_2D)
-    rows["recurrence"] = {"contender": "recurrence", "label": "ops.recurrence alone"}
+    rows["recurrence"] = Timed(contender="recurrence", label="ops.recurrence alone")
     calls["recurrence", "inference"] = torch.no_grad()(recurrence)
     calls["recurrence", "training"] = lambda: torch.autograd.grad(recurrence(), leaves, grad_LBD)
     found = interleaved(calls, device, repeats, budget_s, inner=20, host=True)
     for (name, mode), timing in found.items():
-        rows[name][mode] = _per(timing, 1 if name == "recurrence" else shape.layers)
+        setattr(rows[name], mode, _per(timing, 1 if name == "recurrence" else shape.layers))
     return list(rows.values())
 
 
 def time_graphs(
     shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int, budget_s: float
-) -> list[dict[str, Any]]:
+) -> list[Timed]:
     """A row per model: called as usual, and replayed as a CUDA graph, both modes."""
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, Timed] = {}
     calls: dict[tuple[str, str], Call] = {}
     for name, contender in _called():
-        rows[name] = {"contender": name, "label": contender.label}
+        rows[name] = Timed(contender=name, label=contender.label)
         try:
             own = passes(contender.build(shape, device, dtype), shape, device, dtype)
             for mode in (INFERENCE, TRAINING):  # packing asks the device for lengths, which no graph may
                 calls[name, mode] = own[mode]
                 calls[name, f"graph_{mode}"] = graph(own[mode])
         except Exception as error:
-            rows[name] |= failure(error)
+            rows[name].error = failure(error)
     found = interleaved(calls, device, repeats, budget_s)
     for (name, mode), timing in found.items():
-        rows[name][mode] = timing
+        setattr(rows[name], mode, timing)
     return list(rows.values())
 
 
@@ -107,5 +105,7 @@ def spoilt() -> bool:
     return _spoilt
 
 
-def _per(timing: Mapping[str, Any], layers: int) -> dict[str, Any]:
-    return {key: value / layers if key.endswith("_s") else value for key, value in timing.items()}
+def _per(timing: Timing, layers: int) -> Timing:
+    """Of one of so many layers."""
+    seconds = {key: value / layers for key, value in timing if isinstance(value, float)}
+    return timing.model_copy(update=seconds)

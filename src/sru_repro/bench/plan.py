@@ -3,10 +3,10 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
+from ..records.bench import Timed
 from . import alone, overhead, whole
 from .contenders import CONTENDERS
 from .shapes import GROWTH, SHAPES, TINY, Shape
@@ -20,6 +20,10 @@ PARTS = {
 FULL_BUDGET_S = 240.0
 _GRAPHED = ("figure-256", "sst")
 """Small shapes, which on CUDA are timed as a graph, too."""
+
+
+Run = Callable[[float], list[Timed]]
+"""Within so many seconds: the rows."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,13 @@ class BenchPlan:
 
 @dataclass(frozen=True)
 class Unit:
-    """One step of the plan; `run(budget in seconds)` gives its rows, `shape` is what they are of."""
+    """One step of the plan; `run` measures it, `shape` is what they are of."""
 
     section: str
     shape: Shape
     dtype: torch.dtype
     weight: float
-    run: Callable[[float], list[dict[str, Any]]]
+    run: Run
 
 
 def budget_s(settings: BenchPlan) -> float:
@@ -89,15 +93,13 @@ def plan(settings: BenchPlan, device: torch.device) -> Iterator[Unit]:
             yield Unit("growth", shape, dtype, 2 * shape.cost, _growth(shape, device, dtype, repeats))
 
 
-def _models(
-    shape: Shape, device: torch.device, dtype: torch.dtype, settings: BenchPlan
-) -> Callable[..., Any]:
+def _models(shape: Shape, device: torch.device, dtype: torch.dtype, settings: BenchPlan) -> Run:
     return lambda budget_s: whole.time_models(
         shape, device, dtype, settings.repeats, budget_s, names=settings.contenders
     )
 
 
-def _growth(shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int) -> Callable[..., Any]:
+def _growth(shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int) -> Run:
     modes = (whole.INFERENCE, whole.TRAINING)
     return lambda budget_s: whole.time_models(
         shape, device, dtype, repeats, budget_s, names=("sru", "lstm"), modes=modes, memory=False
@@ -105,6 +107,6 @@ def _growth(shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int
 
 
 def _bind(
-    run: Callable[..., Any], shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int
-) -> Callable[[float], Any]:
+    run: Callable[..., list[Timed]], shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int
+) -> Run:
     return lambda budget_s: run(shape, device, dtype, repeats, budget_s)

@@ -5,25 +5,28 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
 
 import torch
 
 from .. import ops
+from ..core import machine
 from ..core.errors import RunError
-from . import alone, correct
+from ..records.bench import Backend, Correctness, Entry, SpeedRecord, SpeedStamp, StampedEntry
+from ..records.origin import Hardware
+from ..verify import compare
+from ..verify.compare import type_name
+from . import alone
 from .authors import authors_package
 from .floor import machine_rates
-from .plan import PARTS, BenchPlan, Unit, budget_s, plan
+from .plan import BenchPlan, Unit, budget_s, plan
 from .shapes import GROWTH, SHAPES, TINY
 
-SCHEMA = 1
 Watch = Callable[[float, str], None]
 """Told how far the measurement is, from 0 to 1, and what comes next."""
 
 
-def measure(settings: BenchPlan, watch: Watch = lambda share, what: None) -> dict[str, Any]:
-    """The record of all measurements of one process, without the machine's facts.
+def measure(settings: BenchPlan, watch: Watch = lambda share, what: None) -> SpeedRecord:
+    """All measurements of one process.
 
     Raises:
         RunError: a correctness check fails; nothing has been timed then.
@@ -36,37 +39,52 @@ def measure(settings: BenchPlan, watch: Watch = lambda share, what: None) -> dic
             watch(0.0, "the authors' package, compiled the first time")
             with suppress(Exception):  # told again, and recorded, where it is timed
                 authors_package(settings.device)
-        chosen = choice(device)
-        record: dict[str, Any] = {
-            "schema": SCHEMA,
-            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "device": settings.device,
-            "backend": {"name": chosen.name, "why": chosen.why},
-            "correctness": checked,
-            "repeats": settings.repeats,
-            "rates": machine_rates(device),
-        }
-        record |= {section: [] for section in (*PARTS, "graphs")}
+        stamp = SpeedStamp(
+            date=now(),
+            **machine.code_revision(),
+            torch=torch.__version__,
+            backend=back_end(device),
+            repeats=settings.repeats,
+        )
+        record = SpeedRecord(
+            device=settings.device,
+            correctness=checked,
+            rates=machine_rates(device),
+            **{kind: [] for kind in SpeedRecord.ENTRIES},
+            hardware=Hardware(**machine.hardware(settings.device)),
+            packages=machine.packages(),
+        )
         units = sorted(plan(settings, device), key=lambda unit: unit.weight)
         left_s, weights = budget_s(settings), sum(unit.weight for unit in units)
         done = 0.0
         for unit in units:
             watch(done / weights, f"{unit.section}: {unit.shape.label}")
             started = time.perf_counter()
-            record[unit.section].append(entry(unit, left_s * unit.weight / (weights - done), settings))
+            found = entry(unit, left_s * unit.weight / (weights - done), settings)
+            getattr(record, unit.section).append(StampedEntry.of(found, stamp))
             left_s = max(0.0, left_s - (time.perf_counter() - started))
             done += unit.weight
         watch(1.0, "done")
-    for section in (*PARTS, "graphs"):  # measured from the quickest on, told in the order of the tables
-        record[section].sort(key=lambda found: (found["order"], found["dtype"]))
+    record.order()  # measured from the quickest on
     return record
 
 
-def entry(unit: Unit, budget_s: float, settings: BenchPlan) -> dict[str, Any]:
+def entry(unit: Unit, budget_s: float, settings: BenchPlan) -> Entry:
     """Measures one step of the plan: its shape, its type, its place in the tables, its rows."""
     order = [*{**SHAPES, **GROWTH, **settings.shapes, **settings.growth_shapes}, TINY.name]
-    place = {"order": order.index(unit.shape.name), "dtype": correct.name_of(unit.dtype)}
-    return unit.shape.facts() | place | {"rows": unit.run(budget_s)}
+    place, dtype = order.index(unit.shape.name), type_name(unit.dtype)
+    return Entry(**unit.shape.facts(), order=place, dtype=dtype, rows=unit.run(budget_s))
+
+
+def back_end(device: torch.device) -> Backend:
+    """What computes the recurrences there, for a record."""
+    chosen = choice(device)
+    return Backend(name=chosen.name, why=chosen.why)
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def choice(device: torch.device) -> ops.Choice:
@@ -74,7 +92,7 @@ def choice(device: torch.device) -> ops.Choice:
     return ops.choose(device.type)
 
 
-def check(device: torch.device) -> dict[str, Any]:
+def check(device: torch.device) -> Correctness:
     """Tries every back end that is going to be timed; how many cases were right.
 
     Raises:
@@ -82,14 +100,14 @@ def check(device: torch.device) -> dict[str, Any]:
     """
     cases = 0
     for name in alone.backends(device):
-        tried, wrong = correct.failures(name, device)
+        tried, wrong = compare.failures(name, device)
         cases += tried
         if wrong:
             more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
             raise RunError(
                 f"bench: {len(wrong)} of {tried} correctness checks fail, so nothing is timed: {wrong[0]}{more}"
             )
-    return {"cases": cases, "backends": alone.backends(device)}
+    return Correctness(cases=cases, backends=alone.backends(device))
 
 
 @contextmanager

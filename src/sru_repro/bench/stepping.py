@@ -32,7 +32,7 @@ def check(device: torch.device) -> int:
                 whole_LBV, _ = peer(ids_LB)
                 off = float((_stepped(decoder, ids_LB) - whole_LBV).abs().max())
         except Exception as error:
-            wrong.append(f"{model.label} does not run: {failure(error)['error']}")
+            wrong.append(f"{model.label} does not run: {failure(error)}")
             continue
         if not off <= 1e-9 * max(1.0, float(whole_LBV.abs().max())):  # also when it is no number
             wrong.append(f"{model.label}, stepped, is off by {off:.2g} from one call on the whole")

@@ -6,14 +6,14 @@ import statistics
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
+from ..records.bench import Timing
+
 Key = TypeVar("Key", bound=Hashable)
 Call = Callable[[], object]
-Timing = dict[str, Any]
-"""`median_s`, `q1_s`, `q3_s` (seconds a call) and `repeats`; or `error`, the first line of one."""
 
 FEWEST_ROUNDS = 3
 _SAMPLE_S = 2e-3
@@ -47,7 +47,7 @@ def interleaved(
             once = _seconds(call, 1, device, host)
             times[key] = (inner or max(1, math.ceil(_SAMPLE_S / max(once, 1e-7))), [])
         except Exception as error:
-            found[key] = failure(error)
+            found[key] = Timing(error=failure(error))
     with _without_collection():
         for done in range(repeats):
             if done >= FEWEST_ROUNDS and time.perf_counter() - started > budget_s:
@@ -56,15 +56,15 @@ def interleaved(
                 try:
                     samples.append(_seconds(calls[key], count, device, host))
                 except Exception as error:
-                    found[key] = failure(error)
+                    found[key] = Timing(error=failure(error))
                     del times[key]
     return found | {key: _summary(samples) for key, (_, samples) in times.items()}
 
 
-def failure(error: BaseException) -> Timing:
-    """The row of something that does not run: kind and first line of the error."""
+def failure(error: BaseException) -> str:
+    """What is told of something that does not run: kind and first line of the error."""
     line = next(iter(str(error).strip().splitlines()), "")
-    return {"error": f"{type(error).__name__}: {line}"[:200].rstrip(": ")}
+    return f"{type(error).__name__}: {line}"[:200].rstrip(": ")
 
 
 def _seconds(call: Call, count: int, device: torch.device, host: bool) -> float:
@@ -102,4 +102,4 @@ def _summary(samples: list[float]) -> Timing:
     low, high = min(samples), max(samples)
     if len(samples) > 1:
         low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return {"median_s": statistics.median(samples), "q1_s": low, "q3_s": high, "repeats": len(samples)}
+    return Timing(median_s=statistics.median(samples), q1_s=low, q3_s=high, repeats=len(samples))

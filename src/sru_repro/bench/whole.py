@@ -5,18 +5,18 @@ Every contender's input needs its gradient, as it would inside a larger network,
 Shapes: L time, B batch, D input features, H output features.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..records.bench import Timed
 from .contenders import CONTENDERS, Subject
 from .floor import products_alone, recurrence_bytes
 from .memory import peak_bytes
 from .shapes import Shape
-from .timing import Call, Timing, failure, interleaved
+from .timing import Call, failure, interleaved
 
 INFERENCE, TRAINING, RAGGED_INFERENCE, RAGGED_TRAINING = MODES = (
     "inference", "training", "ragged_inference", "ragged_training",
@@ -33,28 +33,29 @@ def time_models(
     names: Sequence[str],
     modes: Sequence[str] = MODES,
     memory: bool = True,
-) -> list[dict[str, Any]]:
+) -> list[Timed]:
     """A row for each contender: its timing in each mode, the floor under it, bytes of memory; or `error`."""
     calls: dict[tuple[str, str], Call] = {}
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, Timed] = {}
     floors: dict[tuple[tuple[int, int], ...], str] = {}
+    floor_under: dict[str, str] = {}
     for name in names:
         contender = CONTENDERS[name]
         if not (contender.steps if shape.stepwise else contender.batches):
             continue
-        row = rows[name] = {"contender": name, "label": contender.label}
+        row = rows[name] = Timed(contender=name, label=contender.label)
         try:
             torch.manual_seed(0)
             subject = contender.build(shape, device, dtype)
             own = passes(subject, shape, device, dtype)
         except Exception as error:
-            row |= failure(error)
+            row.error = failure(error)
             continue
-        row["parameters"] = sum(parameter.numel() for parameter in subject.module.parameters())
+        row.parameters = sum(parameter.numel() for parameter in subject.module.parameters())
         calls |= {(name, mode): call for mode, call in own.items() if mode in modes}
         if subject.products:
-            row |= _bytes(shape, subject, dtype)
-            row["floor"] = floors.setdefault(subject.products, f"floor {len(floors) + 1}")
+            row.bytes_inference, row.bytes_training = _bytes(shape, subject, dtype)
+            floor_under[name] = floors.setdefault(subject.products, f"floor {len(floors) + 1}")
     for products, floor in floors.items():
         both = products_alone(products, 1 if shape.stepwise else shape.length, shape.batch, device, dtype)
         if shape.stepwise:
@@ -65,10 +66,12 @@ def time_models(
             calls.pop((floor, TRAINING), None)
     found = interleaved(calls, device, repeats, budget_s)
     for name, row in rows.items():
-        row |= {mode: found[name, mode] for mode in modes if (name, mode) in found}
-        floor = row.pop("floor", None)
-        row |= {f"floor_{mode}": found[floor, mode] for mode in modes if (floor, mode) in found}
-        row |= _peaks(row, name, calls, device) if memory and not shape.stepwise else {}
+        for mode in modes:
+            for key, what in ((mode, name), (f"floor_{mode}", floor_under.get(name, ""))):
+                if (what, mode) in found:
+                    setattr(row, key, found[what, mode])
+        if memory and not shape.stepwise:
+            _peaks(row, {mode: calls[name, mode] for mode in modes if (name, mode) in calls}, device)
     return list(rows.values())
 
 
@@ -132,24 +135,20 @@ def _repeated(call: Call, times: int) -> Call:
     return many
 
 
-def _bytes(shape: Shape, subject: Subject, dtype: torch.dtype) -> dict[str, int]:
-    """Bytes that the recurrences of all layers must move."""
+def _bytes(shape: Shape, subject: Subject, dtype: torch.dtype) -> tuple[int, int]:
+    """Bytes that the recurrences of all layers must move: inference, forward and backward."""
     inference = training = 0
     for size, width in subject.products:
         matrices = width // shape.columns
         skip_input = subject.skip and size == shape.columns
         own = recurrence_bytes(shape.length, shape.batch, matrices, shape.columns, dtype, skip_input)
         inference, training = inference + own[0], training + own[1]
-    return {"bytes_inference": inference, "bytes_training": training}
+    return inference, training
 
 
-def _peaks(
-    row: dict[str, Any], name: str, calls: dict[tuple[str, str], Call], device: torch.device
-) -> dict[str, int]:
-    found = {}
+def _peaks(row: Timed, calls: Mapping[str, Call], device: torch.device) -> None:
+    """Notes what the passes that were timed allocate themselves."""
     for mode in (INFERENCE, TRAINING):
-        timing: Timing | None = row.get(mode)
-        if timing is not None and "error" not in timing:
+        if row.seconds(mode) is not None:
             with suppress(RuntimeError):  # out of memory beside what the others hold
-                found[f"peak_{mode}_bytes"] = peak_bytes(calls[name, mode], device)
-    return found
+                setattr(row, f"peak_{mode}_bytes", peak_bytes(calls[mode], device))

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import model_validator
 
@@ -27,9 +27,11 @@ from ..core.interrupt import signals
 from .options import Names, Options, available_device, numbers, some_of, whole
 
 if TYPE_CHECKING:
+    from ..reporting.document import Block
     from ..training.console import Console
 
 Count = Annotated[int, whole(1)]
+R = TypeVar("R")
 
 
 class BenchOptions(Options):
@@ -69,7 +71,8 @@ def _measured(options: BenchOptions) -> int:
     import torch
 
     from .. import bench
-    from ..reporting.bench.speed import console_speed, publish_speed
+    from ..reporting.bench.speed import publish_speed
+    from ..reporting.bench.speed_tables import speed_tables
 
     device = available_device(options.device, "device=cpu measures this machine")
     sections = some_of("sections", options.sections, bench.PARTS)
@@ -88,7 +91,7 @@ def _measured(options: BenchOptions) -> int:
     facts = {"sections": ", ".join(sections), "shapes": ", ".join(names)}
     record = _recorded(device, facts, bench.budget_s(settings), lambda watch: bench.measure(settings, watch))
     written = publish_speed(record, Path("results"))
-    _show(console_speed(record), written)
+    _show(speed_tables(record), written)
     return 0
 
 
@@ -96,7 +99,9 @@ def _decoded(options: BenchOptions) -> int:
     import torch
 
     from ..bench import choice, decode
-    from ..reporting.bench.decode import console_decode, publish_decode
+    from ..reporting.bench.decode import publish_decode
+    from ..reporting.bench.decode_tables import answers, decode_tables
+    from ..reporting.document import Bullets
 
     device = available_device(options.device, "device=cpu measures this machine")
     settings = decode.DecodePlan(device)
@@ -111,7 +116,7 @@ def _decoded(options: BenchOptions) -> int:
     facts = {"contexts": ", ".join(map(str, contexts))}
     record = _recorded(device, facts, settings.budget_s, lambda watch: decode.measure(settings, watch))
     written = publish_decode(record, Path("results"))
-    _show(console_decode(record), written)
+    _show([*decode_tables(record), Bullets(answers(record))], written)
     return 0
 
 
@@ -126,14 +131,13 @@ def _recorded(
     device: str,
     facts: dict[str, str],
     budget_s: float,
-    measure: Callable[[Callable[[float, str], None]], dict[str, Any]],
-) -> dict[str, Any]:
-    """Says what is going to happen, measures, and adds what the machine is."""
+    measure: Callable[[Callable[[float, str], None]], R],
+) -> R:
+    """Says what is going to happen, and measures."""
     from ..core import machine
     from ..training.console import Console
 
-    hardware = machine.hardware(device)
-    facts = {"machine": hardware["name"], **facts}
+    facts = {"machine": machine.hardware(device)["name"], **facts}
     width = max(map(len, facts)) + 1
     print("\n".join(f"{key:<{width}}{value}" for key, value in facts.items()))
     print(
@@ -141,16 +145,17 @@ def _recorded(
         flush=True,
     )
     with signals(), Console("bench", "", Path(os.devnull)) as console:
-        record = measure(_watch(console, budget_s))
-    return record | {"hardware": hardware, "code": machine.code_revision(), "packages": machine.packages()}
+        return measure(_watch(console, budget_s))
 
 
-def _show(tables: Iterable[object], written: Iterable[Path]) -> None:
+def _show(blocks: "Iterable[Block]", written: Iterable[Path]) -> None:
     from rich.console import Console as Terminal
 
-    terminal = Terminal(width=None if sys.stdout.isatty() else 200)
-    for table in tables:
-        terminal.print(table)
+    from ..reporting.document import terminal
+
+    screen = Terminal(width=None if sys.stdout.isatty() else 200)
+    for shown in terminal(blocks):
+        screen.print(shown)
     print("  ".join(map(str, written)))
 
 

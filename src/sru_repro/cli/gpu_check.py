@@ -40,7 +40,7 @@ class CheckOptions(Options):
     sections: Names | None = None
     budget: Annotated[int, whole(1, "seconds, a whole number")] | None = None
     out: str | None = Field(default=None, min_length=1)
-    device: Literal["cuda", "cpu"] | None = None
+    device: Literal["cpu", "cuda"] | None = None
     data_dir: str = Field(default="data", min_length=1)
     rehearse: Switch = False
     fresh: Switch = False

@@ -2,16 +2,16 @@
 that the suite looks into by `sru-repro gpu-check adopt=FOLDER`."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import ConfigError, DataError
 from ..core.files import write_text
 from ..core.layout import checkout
 from ..ops import launch_config
 from ..ops.launch_config import LaunchConfig, Measurement, Table
-from ..reporting.gpu.record import read_page
+from ..records.base import read
+from ..records.gpu_page import FoundLaunch, GPUPage
 
 WORTH = 1.03
 """Times as fast as the rule's launch configuration that one must be to enter the table: less is noise."""
@@ -27,8 +27,8 @@ def adopt(folder: Path) -> tuple[Path, int]:
         DataError: there is no sound page, it is of a rehearsal, or the table is broken.
     """
     path = _own_table()
-    page = read_page(folder / "tune.json")
-    if page["rehearsal"] or page["device"] != "cuda":
+    page = read(GPUPage, folder / "tune.json")
+    if page.rehearsal or page.device != "cuda":
         raise DataError(f"adopt={folder}: expected what a GPU measured, found a rehearsal")
     try:
         table = launch_config.read(path) if path.exists() else {}
@@ -36,9 +36,9 @@ def adopt(folder: Path) -> tuple[Path, int]:
         raise DataError(
             f"{path}: expected a table of launch configurations, found {error}; delete it"
         ) from None
-    found = merged(table, page["card"]["name"], measurements(page))
+    found = merged(table, page.gpu.name, measurements(page))
     write_text(path, launch_config.dump(found))
-    return path, len(found.get(page["card"]["name"], ()))
+    return path, len(found.get(page.gpu.name, ()))
 
 
 def _own_table() -> Path:
@@ -52,25 +52,25 @@ def _own_table() -> Path:
     return launch_config.TABLE
 
 
-def measurements(page: Mapping[str, Any]) -> list[tuple[Measurement, bool]]:
+def measurements(page: GPUPage) -> list[tuple[Measurement, bool]]:
     """What was fastest in each piece of a page, and whether it is worth a row."""
     return [
-        measurement(piece["values"])
-        for piece in page["pieces"]
-        if piece["state"] == "ok" and "kernel" in piece["values"]
+        measurement(piece.values)
+        for piece in page.pieces
+        if piece.state == "ok" and isinstance(piece.values, FoundLaunch)
     ]
 
 
-def measurement(values: Mapping[str, Any]) -> tuple[Measurement, bool]:
+def measurement(values: FoundLaunch) -> tuple[Measurement, bool]:
     """The same of a piece."""
     found = Measurement(
-        values["kernel"],
-        values["dtype"],
-        values["columns"],
-        values["step_bytes"],
-        LaunchConfig(*values["best"]),
+        values.kernel,
+        values.dtype,
+        values.columns,
+        values.step_bytes,
+        LaunchConfig(*values.best),
     )
-    return found, values["gain"] >= WORTH
+    return found, values.gain >= WORTH
 
 
 def merged(

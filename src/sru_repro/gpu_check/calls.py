@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from ..bench import correct
+from ..verify.draw import draw
 from . import gpu
 from .kernels import backend, verdict
 from .plan import Checked, Options, Skipped
@@ -22,10 +22,9 @@ def _calls(options: Options, number: int) -> list[Callable[[], Results]]:
     found: list[Callable[[], Results]] = []
     for place in range(number):
         cell = [*ops.CELLS][place % len(ops.CELLS)]
-        size = {"length": 40 + place, "batch": 4 + place, "size": 64 if options.rehearse else 512}
-        _, run, inputs = correct.case(cell, device, **size)
-        rounded = {key: value.to((torch.float32, torch.bfloat16)[place % 2]) for key, value in inputs.items()}
-        found.append(partial(correct.results, name, run, rounded))
+        size = (40 + place, 4 + place, 64 if options.rehearse else 512)
+        call = draw(cell, *size, device=device).to((torch.float32, torch.bfloat16)[place % 2])
+        found.append(partial(call.results, name))
     return found
 
 
@@ -79,40 +78,40 @@ def threads(options: Options, seconds: float) -> Checked:
 def graphs(options: Options, seconds: float) -> Checked:
     """Captured once and replayed on new numbers: inference, training, and a kernel met for the first time there."""
     device, name, lines = options.torch_device, backend(options), []
-    _, run, inputs = correct.case("sru", device, length=24, batch=6, size=96)
-    static = {key: value.float().requires_grad_() for key, value in inputs.items()}
+    call = draw("sru", length=24, batch=6, size=96, device=device)
+    static = call.with_inputs(lambda _, value: value.float().requires_grad_())
     back = torch.randn(24, 6, 96, device=device)
 
     def training() -> tuple[Tensor, ...]:
-        h, _ = run(name, static)
+        h, _ = static.forward(name)
         with ops.use(name):
-            return h.detach(), *torch.autograd.grad(h, [*static.values()], back)
+            return h.detach(), *torch.autograd.grad(h, [*static.inputs.values()], back)
 
     def inference() -> tuple[Tensor, ...]:
         with torch.no_grad():
-            return run(name, static)
+            return static.forward(name)
 
     cases = 0
-    for what, call in (("training", training), ("inference", inference)):
-        replay = gpu.captured(device, call)
+    for what, passes in (("training", training), ("inference", inference)):
+        replay = gpu.captured(device, passes)
         for seed in range(3):
             cases += 1
             torch.manual_seed(seed)
             with torch.no_grad():
-                for value in static.values():
+                for value in static.inputs.values():
                     value.copy_(torch.randn_like(value))
             found = [value.clone() for value in replay()]
-            pairs = zip(call(), found, strict=True)
+            pairs = zip(passes(), found, strict=True)
             lines += [
                 f"{what}: result {place} differs"
                 for place, (a, b) in enumerate(pairs)
                 if not torch.equal(a, b)
             ]
-    _, fresh, other = correct.case("qrnn_ifo", device, length=5, batch=2, size=24, activation="tanh")
-    half = {key: value.half() for key, value in other.items()}
-    replay = gpu.captured(device, torch.no_grad()(lambda: fresh(name, half)), first=0)
+    half = draw("qrnn_ifo", length=5, batch=2, size=24, activation="tanh", device=device).to(torch.float16)
+    fresh = torch.no_grad()(partial(half.forward, name))
+    replay = gpu.captured(device, fresh, first=0)
     found = [value.clone() for value in replay()]
-    pairs = zip(torch.no_grad()(fresh)(name, half), found, strict=True)
+    pairs = zip(fresh(), found, strict=True)
     lines += [
         f"first use in a graph: result {place} differs"
         for place, (a, b) in enumerate(pairs)
@@ -130,9 +129,8 @@ def devices(options: Options, seconds: float) -> Checked:
     for cell in ops.CELLS:
         results = []
         for index in range(number):
-            _, run, inputs = correct.case(cell, torch.device("cuda", index), length=20, batch=5, size=64)
-            single = {key: value.float() for key, value in inputs.items()}
-            found = correct.results("cuda", run, single)
+            call = draw(cell, length=20, batch=5, size=64, device=torch.device("cuda", index))
+            found = call.to(torch.float32).results("cuda")
             results.append({key: value.cpu() for key, value in found.items()})
         for index in range(1, number):
             cases += 1

@@ -13,23 +13,28 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from ..bench import correct
 from ..core import machine
 from ..core.errors import RunError
 from ..ops import cuda, cuda_driver
-from ..ops.launch_config import LaunchConfig, launched
+from ..verify.call import Case
+from ..verify.compare import (
+    CHOSEN,
+    LaunchConfigs,
+    both_passes,
+    default_configs,
+    failures,
+    launched,
+    whole_grid,
+)
+from ..verify.draw import draw
+from ..verify.grid import compact, every_combination
+from ..verify.grid import products as all_products
 from . import gpu
 from .plan import Checked, Options
 
 TYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-LAUNCH_CONFIGS = [
-    {},
-    *(
-        {"forward": config, "backward": config}
-        for config in (LaunchConfig(4, 2, 128), LaunchConfig(2, 4, 64), LaunchConfig(8, 2, 32))
-    ),
-]
-"""By the kernels' own choice, and as at sizes beyond the grid's, where threads run several columns."""
+LAUNCH_CONFIGS = [CHOSEN, both_passes(4, 2, 128), both_passes(2, 4, 64), both_passes(8, 2, 32)]
+"""The launch configuration that the kernels choose, and those of sizes beyond the grid's: several columns a thread."""
 
 
 def backend(options: Options) -> str:
@@ -53,16 +58,16 @@ def build(options: Options, calls: Iterable[Callable[[], object]]) -> str:
 
 
 def _calls(
-    cases: Iterable[correct.Case], types: Sequence[torch.dtype], configs: Sequence[dict[str, LaunchConfig]]
+    cases: Iterable[Case], types: Sequence[torch.dtype], configs: Sequence[LaunchConfigs]
 ) -> Iterator[Callable[[], object]]:
     """Both passes of all cases, in all types and launch configurations."""
-    for (_, run, inputs), kind, config in itertools.product(cases, types, configs):
-        yield partial(_passes_of, run, {key: value.to(kind) for key, value in inputs.items()}, config)
+    for case, kind, config in itertools.product(cases, types, configs):
+        yield partial(_both_passes, case, kind, config)
 
 
-def _passes_of(run: correct.Call, inputs: dict[str, Tensor], config: dict[str, LaunchConfig]) -> None:
+def _both_passes(case: Case, kind: torch.dtype, config: LaunchConfigs) -> None:
     with launched(**config):
-        correct.results("cuda", run, inputs)
+        case.to(kind).results("cuda")
 
 
 def grid(options: Options, seconds: float, cell: str) -> Checked:
@@ -70,28 +75,27 @@ def grid(options: Options, seconds: float, cell: str) -> Checked:
     device, name = options.torch_device, backend(options)
     types = TYPES[:1] if options.rehearse else TYPES
     configs = LAUNCH_CONFIGS if options.on_gpu else LAUNCH_CONFIGS[:1]
-    sizes, options_of_all = [*correct.grid(cell, device)], [*correct.combinations(cell, device)]
+    sizes, options_of_all = [*compact(cell, device)], [*every_combination(cell, device)]
     if options.rehearse:
         sizes, options_of_all = sizes[:3], options_of_all[:2]
     every = itertools.chain(_calls(sizes, types, configs), _calls(options_of_all, types, configs[:1]))
     note = build(options, every)
     with gpu.poisoned():
-        tried, wrong = correct.failures(name, device, sizes, types, configs)
-        more, also = correct.failures(name, device, options_of_all, types, configs[:1])
+        tried, wrong = failures(name, device, sizes, types, configs)
+        more, also = failures(name, device, options_of_all, types, configs[:1])
     return verdict(tried + more, wrong + also, note)
 
 
 def build_grid(options: Options) -> str:
     """What the bench's own checks need, side by side; they would build it one by one."""
-    cases = itertools.chain(*(correct.grid(cell, options.torch_device) for cell in ops.CELLS))
-    return build(options, _calls(cases, TYPES[:2], LAUNCH_CONFIGS[:3]))
+    return build(options, _calls(whole_grid(options.torch_device), TYPES[:2], default_configs("cuda")))
 
 
 def products(options: Options, seconds: float) -> Checked:
     """The products of a layer."""
     device = options.torch_device
     types = TYPES[:2]
-    return verdict(*correct.failures(backend(options), device, correct.products(device), types, [{}]))
+    return verdict(*failures(backend(options), device, all_products(device), types, [CHOSEN]))
 
 
 def both_back_ends(options: Options, seconds: float) -> Checked:
@@ -99,13 +103,14 @@ def both_back_ends(options: Options, seconds: float) -> Checked:
     device, cpu = options.torch_device, torch.device("cpu")
     other = "cpp" if ops.available("cpp")[0] else "eager"
     mine = backend(options) if options.on_gpu else "eager"
-    size = {"length": 64, "batch": 8, "size": 32 if options.rehearse else 256}
+    size = (64, 8, 32 if options.rehearse else 256)
     worst, cases, lines = 0.0, 0, []
     for cell in ops.CELLS:
-        _, there, inputs = correct.case(cell, device, **size, bidirectional=True, padding=True)
-        _, here, same = correct.case(cell, cpu, **size, bidirectional=True, padding=True)
-        found = correct.results(mine, there, {key: value.float() for key, value in inputs.items()})
-        expected = correct.results(other, here, {key: value.float() for key, value in same.items()})
+        there, here = (
+            draw(cell, *size, bidirectional=True, padding=True, device=where).to(torch.float32)
+            for where in (device, cpu)
+        )
+        found, expected = there.results(mine), here.results(other)
         for name, value in found.items():
             cases += 1
             off = distance(value.cpu(), expected[name])
@@ -119,22 +124,17 @@ def deterministic(options: Options, seconds: float) -> Checked:
     """The same call gives the same bits, gradients too, however often."""
     device, name = options.torch_device, backend(options)
     times = 3 if options.rehearse else 20
-    size = (
-        {"length": 32, "batch": 4, "size": 32}
-        if options.rehearse
-        else {"length": 300, "batch": 32, "size": 512}
-    )
+    size = (32, 4, 32) if options.rehearse else (300, 32, 512)
     cases, lines = 0, []
     for cell in ("sru", "qrnn_ifo"):
         for kind in TYPES[:2]:
-            what, run, inputs = correct.case(cell, device, **size)
-            rounded = {key: value.to(kind) for key, value in inputs.items()}
-            first = correct.results(name, run, rounded)
+            call = draw(cell, *size, device=device).to(kind)
+            first = call.results(name)
             for _ in range(times - 1):
                 cases += 1
-                again = correct.results(name, run, rounded)
+                again = call.results(name)
                 lines += [
-                    f"{what}: {key} differs" for key in first if not torch.equal(first[key], again[key])
+                    f"{call.what}: {key} differs" for key in first if not torch.equal(first[key], again[key])
                 ]
     return verdict(cases, lines)
 

@@ -3,11 +3,14 @@
 Shapes: L time, B batch, k matrices, D columns.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
 from .. import ops
-from ..bench import correct
+from ..verify.compare import CHOSEN, failures
+from ..verify.draw import draw
 from . import gpu
 from .kernels import TYPES, backend, verdict
 from .plan import Checked, Options, Skipped
@@ -16,18 +19,14 @@ from .plan import Checked, Options, Skipped
 def large(options: Options, seconds: float) -> Checked:
     """As many columns as fill a GPU, in float32 and bfloat16, against the float64 reference."""
     device = options.torch_device
-    size = (
-        {"length": 9, "batch": 4, "size": 64}
-        if options.rehearse
-        else {"length": 192, "batch": 64, "size": 1024}
-    )
-    needed = 30 * 8 * size["length"] * size["batch"] * size["size"]  # what autograd keeps of the reference
+    size = (9, 4, 64) if options.rehearse else (192, 64, 1024)
+    needed = 30 * 8 * math.prod(size)  # what autograd keeps of the reference
     _require_memory(options, needed)
     cases = [
-        correct.case("sru", device, **size, padding=True),
-        correct.case("qrnn_fo", device, **size),
+        draw("sru", *size, padding=True, device=device),
+        draw("qrnn_fo", *size, device=device),
     ]
-    return verdict(*correct.failures(backend(options), device, cases, TYPES[:2], [{}]))
+    return verdict(*failures(backend(options), device, cases, TYPES[:2], [CHOSEN]))
 
 
 def beyond(options: Options, seconds: float) -> Checked:

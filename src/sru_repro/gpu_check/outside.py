@@ -13,7 +13,7 @@ import torch
 
 from ..core.errors import DataError, RunError
 from ..core.process import Process, Training, stop
-from ..record import Record, read_record
+from ..records.run import RunRecord, read_record
 from .plan import Checked, Options, Skipped
 
 TOOL = "compute-sanitizer"
@@ -91,7 +91,7 @@ def resume(options: Options, seconds: float) -> Checked:
                 f"{len(wrong)} of {len(expected)} weights differ, by {off:.2g} at most: {wrong[0]} first"
             )
         key = "test/bpc"
-        one, other = (read_record(place)["metrics"][key] for place in (whole, stopped))
+        one, other = (read_record(place).metrics[key] for place in (whole, stopped))
         if one != other:
             raise RunError(f"{key}: {one} without and {other} with a stop, though all weights are equal")
     return {"cases": len(expected), "note": f"stopped after {at:.0%} of {steps} steps"}
@@ -107,17 +107,16 @@ def _start(options: Options, folder: Path, steps: int) -> Training:
 def _stop_midway(run: Training, end: float) -> float:
     """Sends SIGTERM after the first validation; how far the run was."""
     while run.poll() is None and time.monotonic() < end:
-        if _record(run).get("epochs"):
+        if (record := _record(run)) is not None and record.epochs:
             run.send(signal.SIGTERM)
             run.wait(max(1.0, end - time.monotonic()))
             break
         time.sleep(0.02)
     record = _record(run)
-    if record.get("state") != "interrupted":
-        raise RunError(
-            f"expected a run to be stopped, found it {record.get('state', 'not begun')}: {run.last_line()}"
-        )
-    return float((record.get("progress") or {}).get("fraction", 0.0))
+    if record is None or record.state != "interrupted":
+        state = "not begun" if record is None else record.state
+        raise RunError(f"expected a run to be stopped, found it {state}: {run.last_line()}")
+    return float(record.progress.fraction) if record.progress else 0.0
 
 
 def _wait(run: Training, end: float) -> None:
@@ -128,11 +127,11 @@ def _wait(run: Training, end: float) -> None:
         raise RunError(f"the training ended with status {status}: {run.last_line()}")
 
 
-def _record(run: Training) -> Record:
+def _record(run: Training) -> RunRecord | None:
     try:
         return read_record(run.folder)
     except DataError:
-        return {}
+        return None
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -4,16 +4,17 @@ import functools
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from ..bench.run import now
 from ..core import machine
 from ..core.errors import ConfigError
 from ..core.layout import sources
-from ..reporting.gpu.record import SCHEMA, read_page, write_page
+from ..records.base import read, write
+from ..records.gpu_page import GPU, GPUPage, Piece, PieceStamp
+from ..records.origin import Hardware
 from . import gpu
 from .plan import Options
 
@@ -22,47 +23,42 @@ SETTLED = ("ok", "skipped")
 
 
 class Page:
-    """`content` as it lies in the file (results/cuda/README.md says what is in it)."""
+    """`content` is what lies in the file."""
 
     def __init__(self, options: Options) -> None:
         self.path, self.since = options.page, options.since
-        head = {
-            "schema": SCHEMA,
-            "section": options.section,
-            "rehearsal": options.rehearse,
-            "device": options.device,
-            "hardware": machine.hardware(options.device),
-            "card": gpu.facts(options.torch_device),
-            "packages": machine.packages(),
-        }
         before = require_same(options)
-        self.content: dict[str, Any] = {
-            **head,
-            "planned": before["planned"] if before else [],
-            "running": None,
-            "pieces": before["pieces"] if before else [],
-        }
+        self.content = GPUPage(
+            section=options.section,
+            rehearsal=options.rehearse,
+            device=options.device,
+            hardware=Hardware(**machine.hardware(options.device)),
+            gpu=GPU(**gpu.facts(options.torch_device)),
+            packages=machine.packages(),
+            planned=before.planned if before else [],
+            running=None,
+            pieces=before.pieces if before else [],
+        )
         self._begun = 0.0
 
     def plan(self, names: Sequence[str]) -> None:
         """Says which pieces there are; what was recorded of others is dropped."""
-        self.content["planned"] = list(names)
-        found = {piece["name"]: piece for piece in self.content["pieces"]}
-        self.content["pieces"] = [found[name] for name in names if name in found]
+        self.content.planned = list(names)
+        self.content.pieces = [piece for name in names if (piece := self.content.piece(name))]
         self.save()
 
     def has(self, name: str) -> bool:
         """Whether a piece was done by the code at hand, or tried by it in this call."""
-        piece = next((piece for piece in self.content["pieces"] if piece["name"] == name), None)
+        piece = self.content.piece(name)
         if piece is None:
             return False
-        return same_code(piece["measured"]) and (
-            piece["state"] in SETTLED or piece["measured"]["date"] >= self.since > ""
+        return same_code(piece.measured) and (
+            piece.state in SETTLED or piece.measured.date >= self.since > ""
         )
 
     def begin(self, name: str) -> None:
         """Notes what is in progress: should the process die, the file says in what."""
-        self.content["running"] = name
+        self.content.running = name
         self._begun = time.perf_counter()
         self.save()
 
@@ -75,31 +71,24 @@ class Page:
 
     def save(self) -> None:
         """Writes the file whole."""
-        write_page(self.path, self.content)
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        write(self.content, self.path)
 
 
 def bury(path: Path, error: str, seconds: float) -> str | None:
     """A process has died: the piece that it was at has failed; its name. None when it was at none."""
-    page: dict[str, Any] = dict(read_page(path)) if path.exists() else {"running": None}
-    name: str | None = page["running"]
-    if name is None:
+    page = read(GPUPage, path) if path.exists() else None
+    if page is None or page.running is None:
         return None
+    name = page.running
     _place(page, name, "failed", error, seconds, {})
-    write_page(path, page)
+    write(page, path)
     return name
 
 
-def stamp() -> dict[str, Any]:
+def stamp() -> PieceStamp:
     """The code at hand: its revision for people, and what tells one working copy from another, by which a piece is
     known to be done."""
-    code = machine.code_revision()
-    told = {"revision": code["revision"], "dirty": code["dirty"], "torch": torch.__version__}
-    return told | {"sources": _sources()}
+    return PieceStamp(date=now(), **machine.code_revision(), torch=torch.__version__, sources=_sources())
 
 
 @functools.cache
@@ -112,30 +101,24 @@ def _sources() -> str:
     return found.hexdigest()[:12]
 
 
-def same_code(measured: Mapping[str, Any]) -> bool:
+def same_code(measured: PieceStamp) -> bool:
     """Whether a piece was run by the code and the PyTorch at hand."""
     mine = stamp()
-    return all(measured.get(key) == mine[key] for key in ("sources", "torch"))
+    return (measured.sources, measured.torch) == (mine.sources, mine.torch)
 
 
 def _place(
-    page: dict[str, Any],
-    name: str,
-    state: str,
-    error: str | None,
-    seconds: float,
-    values: Mapping[str, object],
+    page: GPUPage, name: str, state: str, error: str | None, seconds: float, values: Mapping[str, object]
 ) -> None:
     """Puts a piece where it is planned, in the place of an earlier one; nothing is in progress then."""
-    piece: dict[str, Any] = {"name": name, "state": state, "error": error, "seconds": seconds}
-    piece |= {"measured": {"date": now(), **stamp()}, "values": values}
-    places = {name: number for number, name in enumerate(page["planned"])}
-    others = [other for other in page["pieces"] if other["name"] != name]
-    page["pieces"] = sorted([*others, piece], key=lambda piece: places[piece["name"]])
-    page["running"] = None
+    told = {"name": name, "state": state, "error": error, "seconds": seconds}
+    piece = Piece.model_validate({**told, "measured": stamp(), "values": values})
+    others = [other for other in page.pieces if other.name != name]
+    page.pieces = sorted([*others, piece], key=lambda piece: page.planned.index(piece.name))
+    page.running = None
 
 
-def require_same(options: Options) -> dict[str, Any] | None:
+def require_same(options: Options) -> GPUPage | None:
     """The page of a section that is there already, None where there is none.
 
     Raises:
@@ -144,11 +127,11 @@ def require_same(options: Options) -> dict[str, Any] | None:
     """
     if not options.page.exists():
         return None
-    before = dict(read_page(options.page))
+    before = read(GPUPage, options.page)
     for key, mine, theirs in (
-        ("GPU", gpu.name(options.torch_device), before["card"]["name"]),
-        ("rehearsal", options.rehearse, before["rehearsal"]),
-        ("section", options.section, before["section"]),
+        ("GPU", gpu.name(options.torch_device), before.gpu.name),
+        ("rehearsal", options.rehearse, before.rehearsal),
+        ("section", options.section, before.section),
     ):
         if mine != theirs:
             raise ConfigError(

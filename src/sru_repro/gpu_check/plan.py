@@ -135,7 +135,7 @@ def pieces(options: Options) -> list[Piece]:
     return planned
 
 
-def _carried_out(declared: gpu_manifest.Piece, work: Work | Several, options: Options) -> Iterator[Piece]:
+def _carried_out(declared: gpu_manifest.Declared, work: Work | Several, options: Options) -> Iterator[Piece]:
     """A piece of the manifest, once for each of what its capitals stand for."""
     least_s = 0.0 if options.rehearse else declared.least_s
     if isinstance(work, Several):

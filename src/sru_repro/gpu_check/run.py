@@ -19,8 +19,9 @@ from ..core.errors import ConfigError, DataError, data_key
 from ..core.interrupt import Signals
 from ..core.process import Process, stop
 from ..ops import launch_config
+from ..records.base import read
 from ..records.gpu_manifest import SECTIONS
-from ..reporting.gpu.record import read_page
+from ..records.gpu_page import GPUPage
 from . import page as pages
 from .plan import Options
 from .section import AGAIN, DONE, UNFINISHED
@@ -169,11 +170,11 @@ def _authors_built_aside(names: Sequence[str], options: Options) -> Iterator[Non
 def count(path: Path) -> dict[str, int]:
     """Pieces of a page by state, "not run yet" among them; empty where there is no page."""
     try:
-        content = read_page(path)
+        content = read(GPUPage, path)
     except DataError:
         return {}
     found: dict[str, int] = {}
-    for piece in content["pieces"]:
-        found[piece["state"]] = found.get(piece["state"], 0) + 1
-    found["not run yet"] = len(content["planned"]) - len(content["pieces"])
+    for piece in content.pieces:
+        found[piece.state] = found.get(piece.state, 0) + 1
+    found["not run yet"] = len(content.planned) - len(content.pieces)
     return found

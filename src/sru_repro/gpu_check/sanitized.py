@@ -8,11 +8,12 @@ import sys
 import torch
 
 from .. import ops
-from ..bench import correct
-from ..ops.launch_config import LaunchConfig, launched
+from ..verify.compare import both_passes, launched
+from ..verify.draw import draw
 from . import gpu
 
-SIZE = {"length": 7, "batch": 3, "size": 36}
+SIZE = (7, 3, 36)
+"""L, B and columns of one direction."""
 
 
 def main(device: torch.device) -> int:
@@ -20,13 +21,10 @@ def main(device: torch.device) -> int:
     number = 0
     name = "cuda" if device.type == "cuda" else ops.choose(device.type).name
     for cell in ops.CELLS:
-        _, run, inputs = correct.case(cell, device, **SIZE, bidirectional=True, padding=True)
-        for kind, config in (
-            (torch.float32, LaunchConfig(1, 8, 32)),
-            (torch.bfloat16, LaunchConfig(4, 2, 64)),
-        ):
-            with launched(forward=config, backward=config):
-                found = correct.results(name, run, {key: value.to(kind) for key, value in inputs.items()})
+        call = draw(cell, *SIZE, bidirectional=True, padding=True, device=device)
+        for kind, config in ((torch.float32, both_passes(1, 8, 32)), (torch.bfloat16, both_passes(4, 2, 64))):
+            with launched(**config):
+                found = call.to(kind).results(name)
             if not all(value.isfinite().all() for value in found.values()):
                 raise SystemExit(f"{cell}: a result is not finite")
             number += 1

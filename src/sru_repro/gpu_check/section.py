@@ -33,7 +33,7 @@ def carry_out(options: Options) -> int:
         budget_s = options.until - time.time() if options.until else options.budget_s
         deadline = time.monotonic() + budget_s
         # What failed before may hang again, and comes last.
-        failed = {piece["name"] for piece in page.content["pieces"] if piece["state"] == "failed"}
+        failed = page.content.named("failed")
         todo = sorted(
             (piece for piece in plan if not page.has(piece.name)), key=lambda piece: piece.name in failed
         )
@@ -69,8 +69,7 @@ def carry_out(options: Options) -> int:
             if gpu.broken(options.torch_device) or dispatch.fallen(options.device):
                 return AGAIN
             gpu.release(options.torch_device)
-        states = {piece["state"] for piece in page.content["pieces"]}
-        return FAILED if "failed" in states else DONE
+        return FAILED if page.content.named("failed") else DONE
 
 
 def _alarm(seconds: float) -> None:

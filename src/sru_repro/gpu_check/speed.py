@@ -6,13 +6,15 @@ from functools import partial
 from typing import Any
 
 from .. import bench, ops
-from ..bench import correct, decode
+from ..bench import decode
 from ..bench.floor import machine_rates
 from ..bench.plan import Unit, plan
 from ..bench.run import check, entry, environment
 from ..bench.shapes import Shape
 from ..core.errors import DataError, RunError
-from ..reporting.gpu.record import read_page
+from ..records.base import read
+from ..records.gpu_page import GPUPage
+from ..verify.compare import type_name
 from .kernels import build_grid
 from .page import same_code
 from .plan import Each, Functions, Options, Several
@@ -51,7 +53,7 @@ def _of(kind: str, options: Options) -> Iterator[Each]:
     total = sum(unit.weight for unit in units)
     for unit in units:
         if unit.section == kind:
-            text = f"{unit.shape.name}/{correct.name_of(unit.dtype)}"
+            text = f"{unit.shape.name}/{type_name(unit.dtype)}"
             yield Each(text, (unit,), unit.weight / total)
 
 
@@ -69,7 +71,7 @@ def _checked(options: Options, seconds: float) -> dict[str, Any]:
         return {"cases": before, "note": "by section correct"}
     note = build_grid(options)
     with environment():
-        return {"cases": check(options.torch_device)["cases"], "note": note}
+        return {"cases": check(options.torch_device).cases, "note": note}
 
 
 def _green(options: Options) -> int | None:
@@ -77,20 +79,18 @@ def _green(options: Options) -> int | None:
     path = replace(options, section="correct").page
     try:
         grids = [
-            piece for piece in read_page(path)["pieces"] if piece["name"].startswith(("grid/", "products"))
+            piece for piece in read(GPUPage, path).pieces if piece.name.startswith(("grid/", "products"))
         ]
     except DataError:
         return None
-    right = [
-        piece["values"]["cases"] for piece in grids if piece["state"] == "ok" and same_code(piece["measured"])
-    ]
+    right = [piece.values.cases or 0 for piece in grids if piece.state == "ok" and same_code(piece.measured)]
     return sum(right) if len(right) == len(ops.CELLS) + 1 else None
 
 
 def _require_right(options: Options) -> None:
     """Raises RunError while piece `check` is not green."""
-    states = {piece["name"]: piece["state"] for piece in read_page(options.page)["pieces"]}
-    if states.get("check") != "ok":
+    checked = read(GPUPage, options.page).piece("check")
+    if checked is None or checked.state != "ok":
         raise RunError("the checks are not green, so nothing is timed")
 
 
@@ -100,7 +100,7 @@ def _decoded(options: Options, seconds: float) -> dict[str, Any]:
     wanted = decode.DecodePlan(options.device, contexts=DECODE_CONTEXTS, budget_s=0.6 * seconds)
     if options.rehearse:
         wanted = decode.DecodePlan(options.device, (4,), parameters=40_000, width=32, repeats=1, budget_s=0.0)
-    return {"decode": decode.measure(wanted)}
+    return {"decode": decode.compare(wanted)}
 
 
 FUNCTIONS: Functions = {

@@ -12,8 +12,9 @@ from typing import Any
 
 from ..core.errors import DataError
 from ..core.process import Training, stop, wait_all
-from ..record import Record, read_record
-from ..reporting.gpu.record import read_page
+from ..records.base import read
+from ..records.gpu_page import FoundRates, GPUPage
+from ..records.run import RunRecord, read_record
 from .plan import Each, Failed, Functions, Options, Several
 from .speed import measured_rates
 
@@ -102,7 +103,7 @@ def _train(options: Options, seconds: float, group: Group) -> dict[str, Any]:
     finally:
         stop(started.values(), 4.0)
     peak = _bfloat16_rate(options)
-    runs = [_told(row, run, peak) for row, run in started.items()]
+    runs = [_told(row, run) for row, run in started.items()]
     values = {
         "side_by_side": len(rows),
         "seconds_each": each_s,
@@ -116,36 +117,35 @@ def _train(options: Options, seconds: float, group: Group) -> dict[str, Any]:
     return values
 
 
-def _told(row: str, run: Training, peak: float | None) -> dict[str, Any]:
+def _told(row: str, run: Training) -> dict[str, Any]:
     """What the page keeps of a run."""
     name = row.split("/")[-1]
     try:
-        record = read_record(run.folder)
+        record: RunRecord | None = read_record(run.folder)
     except DataError:
-        record = {}
-    if run.poll() or record.get("state") != "finished":
-        error = record.get("error") or run.last_line()
-        return {"row": name, "label": name, "state": "failed", "error": str(error)[:300]}
-    return {"row": name, "state": "finished", "error": None, **_figures(record, peak)}
+        record = None
+    if record is None or run.poll() or not record.finished:
+        error = (record.error if record else None) or run.last_line()
+        return {"row": name, "label": name, "state": "failed", "error": error[:300]}
+    return {"row": name, "state": "finished", "error": None, **_figures(record)}
 
 
-def _figures(record: Record, peak: float | None) -> dict[str, Any]:
-    throughput = record["throughput"]
-    steps_a_second = 1e3 / throughput["step_ms"]
-    flop = throughput.get("flop_per_step")
+def _figures(record: RunRecord) -> dict[str, Any]:
+    paced, flop = record.throughput, record.throughput.flop_per_step
+    plain = record.plain()
     return {
-        "label": (record["paper"] or {}).get("label", record["row"]),
-        "headline": record["headline"],
-        "higher_is_better": record["higher_is_better"],
-        "metrics": record["metrics"],
-        "epochs": record["epochs"],
-        "parameters": record["parameters"],
-        "backend": record["backend"],
-        "precision": record["config"]["trainer"]["precision"],
+        "label": (record.paper.label if record.paper else None) or record.row,
+        "headline": record.headline,
+        "higher_is_better": record.higher_is_better,
+        "metrics": record.metrics,
+        "epochs": plain["epochs"],
+        "parameters": record.parameters,
+        "backend": record.backend,
+        "precision": record.config["trainer"]["precision"],
         "flop_per_step": flop,
-        "flop_per_s": None if flop is None else flop * steps_a_second,
-        "notes": record["notes"],
-        "data": {key: record["data"][key] for key in ("description", "comparable", "why_not")},
+        "flop_per_s": None if flop is None or not paced.step_ms else flop * 1e3 / paced.step_ms,
+        "notes": record.notes,
+        "data": {key: plain["data"].get(key) for key in ("description", "comparable", "why_not")},
     }
 
 
@@ -158,11 +158,9 @@ def _line(run: dict[str, Any]) -> str:
 
 def _bfloat16_rate(options: Options) -> float | None:
     """What this GPU multiplies in bfloat16, as measured at the head of the page."""
-    for piece in read_page(options.page)["pieces"]:
-        if piece["name"] == "rates" and piece["state"] == "ok":
-            rate: float | None = piece["values"]["rates"]["bfloat16_flop_per_s"]
-            return rate
-    return None
+    measured = read(GPUPage, options.page).piece("rates")
+    values = measured.values if measured else None
+    return values.rates.bfloat16_flop_per_s if isinstance(values, FoundRates) else None
 
 
 def _side_by_side(options: Options, seconds: float) -> dict[str, Any]:

@@ -5,19 +5,20 @@ Shapes: L time, B batch, D columns of a row.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..bench import correct
 from ..bench.floor import recurrence_bytes
 from ..bench.timing import interleaved
 from ..core.files import write_text
 from ..ops import cuda, dispatch, launch_config
 from ..ops.launch_config import LaunchConfig, launched
+from ..records.gpu_page import FoundLaunch, Variant
+from ..verify.compare import type_name
 from . import gpu
 from .adopt import measurement, merged
 from .kernels import backend, build
@@ -35,7 +36,7 @@ def _each(options: Options) -> Iterator[Each]:
     """Each pass, type and size, smallest first."""
     sizes = ((4, 2, 8),) if options.rehearse else SIZES
     for (length, batch, size), kernel, kind in itertools.product(sizes, ("forward", "backward"), TYPES):
-        text = f"{kernel}/{correct.name_of(kind)}/{batch * size}"
+        text = f"{kernel}/{type_name(kind)}/{batch * size}"
         yield Each(text, (kernel, kind, length, batch, size))
 
 
@@ -77,22 +78,30 @@ def _timed(
         run()  # built and loaded
         calls[config] = gpu.captured(device, run, first=1) if columns <= _GRAPHED else run
     found = interleaved(calls, device, repeats=3 if options.rehearse else 9, budget_s=0.8 * seconds)
-    timed = {config: timing["median_s"] for config, timing in found.items() if "error" not in timing}
+    timed = {config: timing.median_s for config, timing in found.items() if timing.median_s is not None}
     if rule not in timed:
-        raise RuntimeError(f"the rule's own, {tuple(rule)}, does not run: {found[rule].get('error')}")
+        raise RuntimeError(f"the rule's own, {tuple(rule)}, does not run: {found[rule].error}")
     best = min(timed, key=lambda config: timed[config])
     gain = timed[rule] / timed[best]
     moved = recurrence_bytes(length, batch, 3, columns // batch, kind, skip_input=True)
-    row = {
-        "kernel": kernel, "dtype": correct.name_of(kind), "cell": "sru",
-        "length": length, "batch": batch, "size": size, "columns": columns, "step_bytes": step,
-        "moved_bytes": moved_bytes(kernel, moved, length * columns, kind),
-        "heuristic": list(rule), "best": list(best), "gain": gain,
-        "variants": [{"tiling": list(config), **timing} for config, timing in found.items()],
-        "note": f"rule {'x'.join(map(str, rule))}, best {'x'.join(map(str, best))}: {gain:.2f} times as fast",
-    }  # fmt: skip
+    row = FoundLaunch(
+        kernel=kernel,
+        dtype=type_name(kind),
+        cell="sru",
+        length=length,
+        batch=batch,
+        size=size,
+        columns=columns,
+        step_bytes=step,
+        moved_bytes=moved_bytes(kernel, moved, length * columns, kind),
+        rule=list(rule),
+        best=list(best),
+        gain=gain,
+        variants=[Variant(launch=list(config), **timing.plain()) for config, timing in found.items()],
+        note=f"rule {'x'.join(map(str, rule))}, best {'x'.join(map(str, best))}: {gain:.2f} times as fast",
+    )
     _keep(options.launch_configs, gpu.facts(device)["name"], row)
-    return row
+    return row.plain()
 
 
 def moved_bytes(kernel: str, both: tuple[int, int], cells: int, kind: torch.dtype) -> int:
@@ -134,7 +143,7 @@ def _call(options: Options, kernel: str, kind: torch.dtype, length: int, batch: 
     return partial(module.backward, *back, "sru", u, x, v, b, None, None, states, False, 1.0, False)
 
 
-def _keep(path: Path, gpu: str, values: Mapping[str, Any]) -> None:
+def _keep(path: Path, gpu: str, values: FoundLaunch) -> None:
     """Puts a size into the table beside the pages, or takes it out where the rule is as good."""
     table = launch_config.read(path) if path.exists() else {}
     write_text(path, launch_config.dump(merged(table, gpu, [measurement(values)])))

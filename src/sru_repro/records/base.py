@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.errors import DataError
 from ..core.files import write_text
-from .layout import layout
+from .published import published
+from .text import layout
 
 Number = int | float
 """A figure as JSON has it: 5 stays 5."""
@@ -64,6 +65,8 @@ class Record(Part):
     """Its name in a folder, where a folder may stand for it."""
     BY_LINE: ClassVar[Sequence[str]] = ()
     """Keys of lists that are written with a line an item."""
+    DIGITS: ClassVar[int | None] = None
+    """Of a number, where the file is for others to read; paths of this machine are then left out, too."""
     SORTED: ClassVar[bool] = False
     """Whether keys are written in the order of the alphabet."""
     ASCII: ClassVar[bool] = False
@@ -72,6 +75,7 @@ class Record(Part):
     def text(self) -> str:
         """The file, byte by byte."""
         content = {"schema": self.SCHEMA, **self.plain()}
+        content = content if self.DIGITS is None else published(content, self.DIGITS)
         text = layout(content, self.BY_LINE, sort_keys=self.SORTED) + "\n"
         return re.sub(r"[^\x00-\x7e]", lambda found: json.dumps(found[0])[1:-1], text) if self.ASCII else text
 

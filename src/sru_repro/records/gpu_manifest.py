@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Piece:
-    """The smallest thing that is done whole.
+class Declared:
+    """A piece, the smallest thing that is done whole.
 
     name        as on the page, with capitals for what there are several of
     purpose     what for, as the documents tell it
@@ -50,7 +50,7 @@ class Section:
     question: str
     module: str
     weight: float
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Declared, ...]
 
 
 _RATES = "what this GPU copies and multiplies in a second"
@@ -62,31 +62,31 @@ SECTIONS: Mapping[str, Section] = {
         "correct",
         160.0,
         (
-            Piece(
+            Declared(
                 "grid/CELL",
                 "a cell at many sizes with all its options, in four types, against the float64 reference",
                 3.0,
             ),
-            Piece("products", "the products of a layer, with their gradients"),
-            Piece("cpu-and-cuda", "the CPU's kernels and CUDA's on the same numbers"),
-            Piece("deterministic", "the same call gives the same bits, however often"),
-            Piece("streams", "calls in several streams at once give what they give alone"),
-            Piece("threads", "so do calls from several threads"),
-            Piece("graph", "captured as a CUDA graph and replayed on new numbers, in training too"),
-            Piece("autocast", "under bfloat16 autocast, as training runs"),
-            Piece("models/MODEL", "a whole model beside the CPU's, then step by step"),
-            Piece("devices", "every other GPU gives the bits of the first one"),
-            Piece("compile", "a model through torch.compile", 5.0),
-            Piece("large", "as many columns as fill a GPU", 5.0),
-            Piece("beyond-2^31", "tensors of more than 2^31 values", 3.0),
+            Declared("products", "the products of a layer, with their gradients"),
+            Declared("cpu-and-cuda", "the CPU's kernels and CUDA's on the same numbers"),
+            Declared("deterministic", "the same call gives the same bits, however often"),
+            Declared("streams", "calls in several streams at once give what they give alone"),
+            Declared("threads", "so do calls from several threads"),
+            Declared("graph", "captured as a CUDA graph and replayed on new numbers, in training too"),
+            Declared("autocast", "under bfloat16 autocast, as training runs"),
+            Declared("models/MODEL", "a whole model beside the CPU's, then step by step"),
+            Declared("devices", "every other GPU gives the bits of the first one"),
+            Declared("compile", "a model through torch.compile", 5.0),
+            Declared("large", "as many columns as fill a GPU", 5.0),
+            Declared("beyond-2^31", "tensors of more than 2^31 values", 3.0),
             # These start several processes, one after the other.
-            Piece(
+            Declared(
                 "resume",
                 "a training that was stopped and goes on ends with the same weights, bit by bit",
                 15.0,
                 60.0,
             ),
-            Piece(
+            Declared(
                 "sanitizer",
                 "no access outside the tensors, none to what nobody wrote (compute-sanitizer)",
                 15.0,
@@ -99,26 +99,28 @@ SECTIONS: Mapping[str, Section] = {
         "speed",
         110.0,
         (
-            Piece("check", "nothing is timed before this is right", 0.1),
-            Piece("rates", _RATES, 0.03),
-            Piece(
+            Declared("check", "nothing is timed before this is right", 0.1),
+            Declared("rates", _RATES, 0.03),
+            Declared(
                 "shapes/SHAPE/TYPE",
                 "whole models against nn.LSTM and the floor of their products",
                 by_weight=True,
             ),
-            Piece(
+            Declared(
                 "recurrence/SHAPE/TYPE",
                 "the recurrence alone against the authors' kernel and the speed of a copy",
                 by_weight=True,
             ),
-            Piece(
+            Declared(
                 "overhead/SHAPE/TYPE", "what a call costs the host, however small the work", by_weight=True
             ),
-            Piece("graphs/SHAPE/TYPE", "called as usual and as a CUDA graph", by_weight=True),
-            Piece(
+            Declared("graphs/SHAPE/TYPE", "called as usual and as a CUDA graph", by_weight=True),
+            Declared(
                 "growth/SHAPE/TYPE", "cost against length, batch and width, SRU beside LSTM", by_weight=True
             ),
-            Piece("decode", "generation token by token: does stacking layers lose the advantage?", 0.2, 5.0),
+            Declared(
+                "decode", "generation token by token: does stacking layers lose the advantage?", 0.2, 5.0
+            ),
         ),
     ),
     "tune": Section(
@@ -126,8 +128,8 @@ SECTIONS: Mapping[str, Section] = {
         "tune",
         30.0,
         (
-            Piece("rates", _RATES, 0.5),
-            Piece(
+            Declared("rates", _RATES, 0.5),
+            Declared(
                 "PASS/TYPE/COLUMNS",
                 "every launch configuration of a pass, forward for training or backward, against the rule's",
             ),
@@ -137,21 +139,21 @@ SECTIONS: Mapping[str, Section] = {
         "Classification in bfloat16, all models side by side",
         "training",
         45.0,
-        (Piece("rates", _RATES, 0.03), Piece("table", _TABLE, 1.0, 32.0)),
+        (Declared("rates", _RATES, 0.03), Declared("table", _TABLE, 1.0, 32.0)),
     ),
     "train-enwik8": Section(
         "Language models in bfloat16: small ones side by side, the papers' sizes alone",
         "training",
         85.0,
         (
-            Piece("rates", _RATES, 0.03),
-            Piece(
+            Declared("rates", _RATES, 0.03),
+            Declared(
                 "small",
                 "seven models of one size side by side: bits per byte against wall clock, tokens/s, memory",
                 3.0,
                 32.0,
             ),
-            Piece(
+            Declared(
                 "paper/ROW",
                 "a row of the papers at its own size, alone on the GPU: the same figures",
                 0.9,
@@ -163,7 +165,7 @@ SECTIONS: Mapping[str, Section] = {
         "The reader in bfloat16, its encoders side by side",
         "training",
         60.0,
-        (Piece("rates", _RATES, 0.03), Piece("table", _TABLE, 1.0, 50.0)),
+        (Declared("rates", _RATES, 0.03), Declared("table", _TABLE, 1.0, 50.0)),
     ),
 }
 """In the order in which they run; each leaves a page of that name. Weights of `speed` are of a section whose five

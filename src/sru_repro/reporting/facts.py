@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from ..records.base import Stamp
+from ..records.bench import Rates
+from .numbers import significant
 
 
 def code(stamps: Iterable[Stamp], more: str = "") -> str:
@@ -27,3 +29,17 @@ def days(stamps: Iterable[Stamp]) -> str:
 def unique(texts: Iterable[str]) -> list[str]:
     """Each text once, in their order, without the empty ones."""
     return list(dict.fromkeys(text for text in texts if text))
+
+
+RATES = (
+    ("copy", "copy_bytes_per_s", 1e9, "GB/s"),
+    ("float32 products", "float32_flop_per_s", 1e12, "TFLOP/s"),
+    ("bfloat16 products", "bfloat16_flop_per_s", 1e12, "TFLOP/s"),
+)
+"""What a machine does by itself: name, key, and the unit that it is told in."""
+
+
+def rates(found: Rates) -> list[str]:
+    """Those that were measured."""
+    known = [(name, getattr(found, key), unit, of) for name, key, unit, of in RATES]
+    return [f"{name} {significant(value / unit)} {of}" for name, value, unit, of in known if value]

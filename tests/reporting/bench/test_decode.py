@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from sru_repro.core.errors import DataError
+from sru_repro.records.base import parse, read
+from sru_repro.records.decode import Comparison, DecodeRecord
 from sru_repro.reporting.bench import decode
-from sru_repro.reporting.bench.decode import console_decode, publish_decode, read_decode, report_decode
+from sru_repro.reporting.bench.decode import publish_decode, report_decode
 from sru_repro.reporting.bench.decode_figure import draw_decode_figure
-from sru_repro.reporting.bench.decode_tables import against_lstm, answers, decode_tables, size
+from sru_repro.reporting.bench.decode_tables import against_lstm, answers, decode_tables
+from sru_repro.reporting.numbers import size
 
 Record = dict[str, Any]
-Factory = Callable[..., Record]
+Factory = Callable[..., DecodeRecord]
 CONTEXTS = (16, 1024)
 # Milliseconds a token of one stream, after either context; bytes of state after either.
 ONE: dict[str, tuple[str, int, tuple[float, float], tuple[int, int]]] = {
@@ -45,9 +48,9 @@ def rows(**changed: tuple[float, float]) -> list[Record]:
 
 @pytest.fixture
 def measured() -> Factory:
-    """A factory of records as `decode.measure` and the command make them."""
+    """A factory of records as `decode.measure` makes them."""
 
-    def make(slug: str = "cpu-a-2c", own: list[Record] | None = None, **changes: Any) -> Record:
+    def make(slug: str = "cpu-a-2c", own: list[Record] | None = None, **changes: Any) -> DecodeRecord:
         own = rows() if own is None else own
         groups = [
             {"name": "parameters", "label": "About 4.5 million parameters each", "rows": own},
@@ -66,7 +69,7 @@ def measured() -> Factory:
             "code": {"revision": "abc1234", "dirty": True},
             "packages": {"torch": "2.13.0"},
         }
-        return record | changes
+        return parse(DecodeRecord, record | changes, slug)
 
     return make
 
@@ -77,7 +80,7 @@ def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "write_decode_figure", lambda record, out: out.write_bytes(b""))
 
 
-def table(record: Record, title: str) -> dict[str, dict[str, str]]:
+def table(record: DecodeRecord, title: str) -> dict[str, dict[str, str]]:
     """{model: {head: cell}} of the table with that title."""
     (found,) = [one for one in decode_tables(record) if one.title == title]
     return {row[0]: dict(zip(found.heads, row, strict=True)) for row in found.body}
@@ -116,11 +119,15 @@ def test_a_table_for_each_comparison_and_batch(measured: Factory) -> None:
     assert many["ms/token of a stream after 1,024"] == "6.40 (5.76–7.04)"
 
 
+def compared(own: list[Record]) -> Comparison:
+    return Comparison.model_validate({"name": "width", "label": "Width 512 each", "rows": own})
+
+
 def test_the_faster_lstm_of_each_context_is_the_measure() -> None:
-    group = {"rows": rows(lstm=(0.5, 4.0), lstm_cells=(1.0, 2.0), sru_2=(0.5, 0.5), sru_4=(0.1, 4.0))}
+    group = compared(rows(lstm=(0.5, 4.0), lstm_cells=(1.0, 2.0), sru_2=(0.5, 0.5), sru_4=(0.1, 4.0)))
     assert against_lstm(group, "sru-2", 1) == pytest.approx((1.0 + 4.0) / 2)
     assert against_lstm(group, "sru-4", 1) == pytest.approx((5.0 + 0.5) / 2)
-    without = {"rows": [row for row in group["rows"] if "lstm" not in row["contender"]]}
+    without = compared([row for row in rows() if "lstm" not in row["contender"]])
     assert against_lstm(without, "sru-2", 1) is None
 
 
@@ -195,9 +202,7 @@ def test_publishing_writes_file_table_and_picture(tmp_path: Path, measured: Fact
     ):
         assert part in text, part
     assert struct.unpack(">II", written[2].read_bytes()[16:24]) == (1600, 1000)
-    assert read_decode(written[0]) == json.loads(json.dumps(record)), (
-        "these numbers have no more than four digits"
-    )
+    assert read(DecodeRecord, written[0]) == record, "these numbers have no more than four digits"
     assert len(written[0].read_text().splitlines()) < len(rows()) * 2 + 60, "a row a line"
     before = {path: path.read_bytes() for path in written[1:]}
     for path in before:
@@ -214,7 +219,7 @@ def test_a_measurement_replaces_the_earlier_one_and_leaves_other_machines(
     again = measured("a", own=[row for row in rows() if row["context"] == 16], contexts=[16])
     path, *written = publish_decode(again, tmp_path)
     assert [one.name for one in written] == ["decode.md", "decode-a.png", "decode-b.png"]
-    assert {row["context"] for group in read_decode(path)["groups"] for row in group["rows"]} == {16}
+    assert {row.context for group in read(DecodeRecord, path).groups for row in group.rows} == {16}
     text = (tmp_path / "decode.md").read_text()
     assert text.index("## machine a") < text.index("## machine b")
 
@@ -234,11 +239,14 @@ def test_numbers_have_four_digits_and_no_folder_is_told(tmp_path: Path, measured
     ("change", "line"),
     [
         ("{", "expected JSON of `sru-repro bench task=decode`"),
-        ("[]", "key 'schema': expected 1, found 'list'"),
+        ("[]", "expected a mapping, found list"),
         ({"schema": 2}, "key 'schema': expected 1, found 2"),
         ({"contexts": None}, "key 'contexts': expected list, found None"),
-        ({"groups": [{"name": "x"}]}, "a group: key 'label' is missing"),
-        ({"groups": [{"name": "x", "label": "", "rows": [{}]}]}, "a row of 'x': key 'contender' is missing"),
+        ({"groups": [{"name": "x"}]}, "key 'groups[0].label' is missing"),
+        (
+            {"groups": [{"name": "x", "label": "", "rows": [{}]}]},
+            "key 'groups[0].rows[0].contender' is missing",
+        ),
     ],
 )
 def test_a_broken_file_is_named(change: Any, line: str, tmp_path: Path, measured: Factory) -> None:
@@ -263,10 +271,3 @@ def test_the_picture_shows_every_model_in_every_panel(measured: Factory) -> None
     speed, _, memory = figure.axes[:3]
     assert np.array_equal(speed.lines[0].get_ydata(), [2000.0, 2000.0])
     assert np.array_equal(memory.lines[-1].get_ydata(), [65.536, 4194.304])
-
-
-def test_the_terminal_shows_the_same_tables_and_answers(measured: Factory) -> None:
-    shown = console_decode(measured())
-    tables = list(decode_tables(measured()))
-    assert [one.title for one in shown[:4] if not isinstance(one, str)] == [one.title for one in tables]
-    assert shown[4:] == answers(measured())

@@ -5,18 +5,15 @@ from typing import Any
 import pytest
 
 from sru_repro.reporting.gpu.claims import MET, MISSED, OPEN, Claim, claims
-from sru_repro.reporting.gpu.record import Ledger
 
-from .test_pages import correct, page, piece, speed
+from .test_pages import check_of, correct, page, piece, speed
 
 Page = dict[str, Any]
 
 
 def judged(*pages: Page) -> dict[str, Claim]:
     """By what is asked."""
-    return {
-        claim.asked: claim for claim in claims(Ledger({content["section"]: content for content in pages}))
-    }
+    return {claim.asked: claim for claim in claims(check_of(*pages))}
 
 
 def one(found: dict[str, Claim], *words: str) -> Claim:
@@ -31,7 +28,7 @@ def entries(content: Page, section: str, name: str) -> list[Page]:
     return [found["values"]["entry"] for found in pieces]
 
 
-def test_nothing_is_measured_without_a_ledger() -> None:
+def test_nothing_is_measured_without_a_check() -> None:
     assert {claim.verdict for claim in claims(None)} == {OPEN} and len(claims(None)) == 11
     assert [claim.asked for claim in claims(None)] == list(judged(correct(), speed()))
 

@@ -1,4 +1,4 @@
-"""From the pages of the CUDA ledger to `results/cuda.md` and what lies beside it."""
+"""From the pages of the GPU check to `results/cuda.md` and what lies beside it."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from sru_repro.core.errors import DataError
+from sru_repro.records.gpu_manifest import SECTIONS
 from sru_repro.reporting.gpu.document import render_cuda, report_cuda
-from sru_repro.reporting.gpu.plan import PIECES, SECTIONS
-from sru_repro.reporting.gpu.record import load_ledgers
+from sru_repro.reporting.gpu.pages import load_gpu_checks
 from sru_repro.reporting.report import report
 
 from .test_pages import OTHER, correct, page, piece, put, run, speed, trainings, tune, whole
@@ -30,12 +30,12 @@ def rows(text: str, head: str) -> dict[str, list[str]]:
 
 
 def rendered(results: Path) -> str:
-    return render_cuda(load_ledgers(results), set())
+    return render_cuda(load_gpu_checks(results), set())
 
 
 @pytest.fixture
 def partial() -> list[Page]:
-    """A card whose first section failed and stopped, with speed of which the authors' kernel has no part."""
+    """A GPU whose first section failed and stopped, with speed of which the authors' kernel has no part."""
     first = correct(OTHER)
     first["pieces"] = first["pieces"][:4]
     wrong = "RunError: 1 of 12 wrong: sru_v1 <x>"
@@ -51,23 +51,25 @@ def test_without_a_page_everything_is_said_to_be_open(tmp_path: Path) -> None:
     (tmp_path / "cuda").mkdir()
     assert report_cuda(tmp_path) == [tmp_path / "cuda.md"]
     text = (tmp_path / "cuda.md").read_text()
-    assert "No card has been measured yet" in text and "make gpu-check" in text
+    assert "No GPU has been measured yet" in text and "make gpu-check" in text
     assert {name: cells[-1] for name, cells in rows(text, "## Not measured yet").items()} == dict.fromkeys(
         SECTIONS, "not run yet"
     )
     assert {cells[-1] for cells in rows(text, "### What is asked of the kernels").values()} == {
         "not measured yet"
     }
-    assert all(f"| {section} | {name} | " in text for section, found in PIECES.items() for name, _ in found)
+    assert all(
+        f"| {name} | {one.name} | " in text for name, section in SECTIONS.items() for one in section.pieces
+    )
 
 
 def test_the_committed_file_is_what_the_committed_pages_give() -> None:
     results = Path(__file__).parents[3] / "results"
     pictures = {path.name for path in results.glob("cuda-*.png")}
-    assert (results / "cuda.md").read_text() == render_cuda(load_ledgers(results), pictures)
+    assert (results / "cuda.md").read_text() == render_cuda(load_gpu_checks(results), pictures)
 
 
-def test_a_card_has_its_file_its_picture_and_its_tables_of_speed(tmp_path: Path) -> None:
+def test_a_gpu_has_its_file_its_picture_and_its_tables_of_speed(tmp_path: Path) -> None:
     put(tmp_path, "x", whole())
     written = report(tmp_path, {})
     stem = "cuda-imaginary-g100-2026-11-25"
@@ -96,7 +98,7 @@ def test_what_was_run_and_what_was_not(tmp_path: Path, partial: list[Page]) -> N
     assert found["tune"] == ["not run yet", *["—"] * 7]
     assert "- correct, grid/sru_v1: failed: RunError: 1 of 12 wrong: sru_v1 &lt;x>" in text
     assert "- correct, graph: was begun, and its process ended there" in text
-    assert "### How the work is cut" not in text and "### train-" not in text
+    assert "### Launch configurations" not in text and "### train-" not in text
 
 
 def test_skipped_pieces_are_told_with_their_reason(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_a_page_without_pieces_is_not_run(tmp_path: Path) -> None:
     assert [path.name for path in report_cuda(tmp_path)] == ["cuda.md"]
 
 
-def test_cards_and_dates_stand_side_by_side(tmp_path: Path, partial: list[Page]) -> None:
+def test_gpus_and_dates_stand_side_by_side(tmp_path: Path, partial: list[Page]) -> None:
     later = correct()
     for one in later["pieces"]:
         one["measured"]["date"] = "2026-12-01T00:00:00Z"
@@ -123,7 +125,7 @@ def test_cards_and_dates_stand_side_by_side(tmp_path: Path, partial: list[Page])
         put(tmp_path, folder, pages)
     text = rendered(tmp_path)
     assert "|  | Imaginary G100, 2026-11-25 | Imaginary G100, 2026-12-01 | Imaginary G7, 2026-11-25 |" in text
-    found = rows(text, "## Cards")
+    found = rows(text, "## GPUs")
     assert found["correct"] == ["ok 7 of 9, 2 skipped"] * 2 + ["1 failed, 3 of 9 ok, rest not run yet"]
     assert found["tune"] == ["ok 4 of 4", "not run yet", "not run yet"]
     asked = "Correctness: every piece of `correct` is right"
@@ -156,7 +158,7 @@ def test_recurrences_stand_by_type_and_columns(tmp_path: Path) -> None:
     ]
 
 
-def test_cuts_and_what_they_gain(tmp_path: Path) -> None:
+def test_launch_configurations_and_what_they_gain(tmp_path: Path) -> None:
     put(tmp_path, "x", [speed(), tune()])
     text = rendered(tmp_path)
     row = "| backward | bfloat16 | 65,536 | 1 × 8 × 32 | 2 × 4 × 64 | 1.11× | 576 | 10% | 2 |"
@@ -167,7 +169,7 @@ def test_trainings_with_their_failures(tmp_path: Path) -> None:
     put(tmp_path, "x", [trainings("train-enwik8"), trainings("train-squad")])
     text = rendered(tmp_path)
     heads = (
-        "| model | parameters | val bits per byte | test bits per byte | tokens/s | ms/step | of the card's"
+        "| model | parameters | val bits per byte | test bits per byte | tokens/s | ms/step | of the GPU's"
     )
     assert heads in text and "| val F1, % | dev F1, % | dev exact match, % |" in text
     found = rows(
@@ -178,7 +180,7 @@ def test_trainings_with_their_failures(tmp_path: Path) -> None:
     assert found["SRU++"] == [*figures, "7", "60"] and found["SRU++ base"][-2:] == ["1", "60"]
     assert next(iter(found)) == "SRU, 4 layers" and "GRU" not in found
     assert "- GRU: failed: RuntimeError: out of &lt;memory>" in text
-    assert "- small: 6 runs side by side make 9.0% of the card's bfloat16 rate" in text
+    assert "- small: 6 runs side by side make 9.0% of the GPU's bfloat16 rate" in text
     assert "- train-enwik8, paper/sru6: failed: all 1 runs failed: sru6: no such file | here" in text
     assert "- Data: invented text of 1,000 bytes; not comparable: invented" in text
 
@@ -194,6 +196,6 @@ def test_a_run_may_lack_what_was_not_counted(tmp_path: Path) -> None:
 
 def test_a_rehearsal_is_no_measurement(tmp_path: Path) -> None:
     put(tmp_path, "x", [correct() | {"rehearsal": True}])
-    with pytest.raises(DataError, match="expected what a CUDA GPU measured, found a rehearsal"):
+    with pytest.raises(DataError, match="expected what a GPU measured, found a rehearsal"):
         report_cuda(tmp_path)
     assert not (tmp_path / "cuda.md").exists()

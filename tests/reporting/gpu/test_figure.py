@@ -1,4 +1,4 @@
-"""The picture of a card: what it shows, what it leaves out, and that nothing overlaps."""
+"""The picture of a GPU: what it shows, what it leaves out, and that nothing overlaps."""
 
 from pathlib import Path
 from typing import Any
@@ -9,20 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from sru_repro.reporting.gpu.figure import draw_cuda_figure, write_cuda_figure
-from sru_repro.reporting.gpu.record import Ledger
+from sru_repro.reporting.gpu.figure import draw_gpu_figure, write_gpu_figure
 
-from .test_pages import correct, page, piece, run, speed, trainings, tune, whole
+from .test_pages import check_of, correct, page, piece, run, speed, trainings, tune, whole
 
 Page = dict[str, Any]
 
 
-def ledger(*pages: Page) -> Ledger:
-    return Ledger({content["section"]: content for content in pages})
-
-
 def drawn(*pages: Page) -> Figure:
-    figure = draw_cuda_figure(ledger(*pages))
+    figure = draw_gpu_figure(check_of(*pages))
     assert figure is not None
     FigureCanvasAgg(figure).draw()
     return figure
@@ -47,8 +42,8 @@ def test_all_panels(tmp_path: Path) -> None:
     assert forward.get_ylim()[1] >= 1 and {line.get_ydata()[0] for line in forward.lines} >= {0.8}  # type: ignore
     assert {line.get_xdata()[0] for line in models.lines} == {1.0, 5.0}  # type: ignore[index]
     assert len(small.lines) == 6, "a run that failed has no curve"
-    assert write_cuda_figure(ledger(*whole()), tmp_path / "a.png")
-    assert write_cuda_figure(ledger(*whole()), tmp_path / "b.png")
+    assert write_gpu_figure(check_of(*whole()), tmp_path / "a.png")
+    assert write_gpu_figure(check_of(*whole()), tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert imread(tmp_path / "a.png").shape[1] == 1600
 
@@ -79,7 +74,7 @@ def test_only_what_was_measured_is_drawn(tmp_path: Path) -> None:
         [correct(), tune()],
         [page("train-sst", [piece("table", state="failed", error="x")])],
     ):
-        assert not write_cuda_figure(ledger(*nothing), tmp_path / "none.png")
+        assert not write_gpu_figure(check_of(*nothing), tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
 
 

@@ -1,15 +1,17 @@
-"""Invented pages of the CUDA ledger, with numbers that no card has measured, for all its tests."""
+"""Invented pages of the GPU check, with numbers that no GPU has measured, for all its tests."""
 
 import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sru_repro.reporting.gpu.plan import SECTIONS
-from sru_repro.reporting.gpu.record import write_page
+from sru_repro.records.base import parse, write
+from sru_repro.records.gpu_manifest import SECTIONS
+from sru_repro.records.gpu_page import GPUPage
+from sru_repro.reporting.gpu.pages import GPUCheck
 
 Page = dict[str, Any]
-CARD, OTHER = "Imaginary G100", "Imaginary G7"
+GPU, OTHER = "Imaginary G100", "Imaginary G7"
 SHAPES = {  # label, L, B, d, both directions, paper's figure
     "figure-256": ("paper's figure, L32 B32 d256", 32, 32, 256, False),
     "figure-512": ("paper's figure, L128 B32 d512", 128, 32, 512, False),
@@ -47,7 +49,7 @@ def piece(name: str, values: Page | None = None, **changes: Any) -> Page:
 
 
 def page(
-    section: str, pieces: Iterable[Page], planned: Iterable[str] = (), card: str = CARD, **changes: Any
+    section: str, pieces: Iterable[Page], planned: Iterable[str] = (), gpu: str = GPU, **changes: Any
 ) -> Page:
     """A section's page; planned is what was run, and more."""
     found = list(pieces)
@@ -56,9 +58,9 @@ def page(
         "section": section,
         "rehearsal": False,
         "device": "cuda",
-        "hardware": {"name": f"{card}, 100 GB; 8-core chip, 64 GB", "slug": card.lower(), "device": "cuda"},
+        "hardware": {"name": f"{gpu}, 100 GB; 8-core chip, 64 GB", "slug": gpu.lower(), "device": "cuda"},
         "card": {
-            "name": card,
+            "name": gpu,
             "capability": "9.9",
             "multiprocessors": 100,
             "memory_bytes": 1e11,
@@ -79,13 +81,13 @@ def timing(seconds: float) -> Page:
     return {"median_s": seconds, "q1_s": 0.98 * seconds, "q3_s": 1.03 * seconds, "repeats": 9}
 
 
-def correct(card: str = CARD) -> Page:
+def correct(gpu: str = GPU) -> Page:
     """Two pieces of them skipped."""
     names = ["grid/sru", "grid/sru_v1", "products", "streams", "graph", "models/sru", "large"]
     pieces = [piece(name, {"cases": 40, "note": ""}) for name in names]
-    pieces.append(piece("devices", state="skipped", error="there is one card"))
+    pieces.append(piece("devices", state="skipped", error="there is one GPU"))
     pieces.append(piece("sanitizer", state="skipped", error="compute-sanitizer was not found in PATH"))
-    return page("correct", pieces, card=card)
+    return page("correct", pieces, gpu=gpu)
 
 
 def entry(section: str, name: str, dtype: str, scale: float, authors: str = "") -> Page:
@@ -151,7 +153,7 @@ def decode() -> Page:
     return {"contexts": [16, 1024], "batches": [1], "groups": groups}
 
 
-def speed(scale: float = 1.0, card: str = CARD, authors: str = "") -> Page:
+def speed(scale: float = 1.0, gpu: str = GPU, authors: str = "") -> Page:
     """All of it, as its pieces were run: not in the order of the tables."""
     rates = {
         "copy_bytes_per_s": COPY,
@@ -166,10 +168,10 @@ def speed(scale: float = 1.0, card: str = CARD, authors: str = "") -> Page:
                 made = entry(section, name, dtype, scale, authors)
                 pieces.append(piece(f"{section}/{name}/{dtype}", {"entry": made}))
     pieces += [piece(f"growth/{made['name']}/bfloat16", {"entry": made}) for made in growth(scale)]
-    return page("speed", [*pieces, piece("decode", {"decode": decode()})], card=card)
+    return page("speed", [*pieces, piece("decode", {"decode": decode()})], gpu=gpu)
 
 
-def tune(card: str = CARD) -> Page:
+def tune(gpu: str = GPU) -> Page:
     """Two passes at two sizes, one of whose cuts does not run."""
     pieces = []
     for kernel in ("forward", "backward"):
@@ -189,7 +191,7 @@ def tune(card: str = CARD) -> Page:
             row |= {"length": 128, "batch": number // 1024, "size": 1024, "moved_bytes": 128 * 14 * number}
             row |= {"heuristic": [1, 8, 32], "best": [2, 4, 64], "gain": 1 / 0.9, "variants": variants}
             pieces.append(piece(f"{kernel}/bfloat16/{number}", row))
-    return page("tune", pieces, card=card)
+    return page("tune", pieces, gpu=gpu)
 
 
 def run(name: str, label: str, best: float, metric: str, **changes: Any) -> Page:
@@ -227,7 +229,7 @@ def group(*runs: Page) -> Page:
     return {"side_by_side": len(runs), "seconds_each": 60.0, "bfloat16_flop_per_s": 4e14, "runs": list(runs)}
 
 
-def trainings(section: str, card: str = CARD) -> Page:
+def trainings(section: str, gpu: str = GPU) -> Page:
     """All models of a section."""
     if section == "train-enwik8":
         names = ("SRU, 4 layers", "SRU++", "LSTM", "GRU", "QRNN", "minGRU", "Transformer-XL")
@@ -241,24 +243,29 @@ def trainings(section: str, card: str = CARD) -> Page:
         pieces.append(
             piece("paper/sru6", state="failed", error="all 1 runs failed: sru6: no such file | here")
         )
-        return page(section, pieces, planned=["paper/qrnn6"], card=card)
+        return page(section, pieces, planned=["paper/qrnn6"], gpu=gpu)
     metric, labels = {"train-sst": ("accuracy", ("CNN", "LSTM, 2 layers", "SRU, 2 layers"))}.get(
         section, ("f1", ("SRU, 3 layers", "LSTM, 3 layers"))
     )
     runs = [run(f"m{place}", label, 0.8 + 0.02 * place, metric) for place, label in enumerate(labels)]
-    return page(section, [piece("table", group(*runs))], card=card)
+    return page(section, [piece("table", group(*runs))], gpu=gpu)
 
 
-def whole(card: str = CARD, scale: float = 1.0) -> list[Page]:
+def whole(gpu: str = GPU, scale: float = 1.0) -> list[Page]:
     """Every section."""
-    trained = [trainings(section, card) for section in SECTIONS if section.startswith("train-")]
-    return [correct(card), speed(scale, card), tune(card), *trained]
+    trained = [trainings(section, gpu) for section in SECTIONS if section.startswith("train-")]
+    return [correct(gpu), speed(scale, gpu), tune(gpu), *trained]
+
+
+def check_of(*pages: Page) -> GPUCheck:
+    """All that one GPU has shown."""
+    return GPUCheck({content["section"]: parse(GPUPage, content, "a page") for content in pages})
 
 
 def put(results: Path, folder: str, pages: Iterable[Page]) -> Path:
     """As `gpu-check` leaves them; the folder."""
     for content in pages:
-        write_page(results / "cuda" / folder / f"{content['section']}.json", content)
+        write(parse(GPUPage, content, folder), results / "cuda" / folder / f"{content['section']}.json")
     return results / "cuda" / folder
 
 

@@ -3,95 +3,77 @@
 A row for each comparison (equal parameters, equal width), a panel for each batch and one for memory.
 """
 
-import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..canvas import STYLE
-from ..palette import GREY
-from .decode_tables import Row, by_context, names, tokens_per_s
+from ...records.decode import Comparison, DecodeRecord
+from ..canvas import canvas, save
+from ..palette import Dashes, styles
+from .decode_tables import streams
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PIXELS = (1600, 1000)
-_DPI = 100
-# Okabe and Ito's colours; SRU is darker the deeper it is.
-_LINES = {
-    "sru-2": ("#F2B48A", "-"),
-    "sru-4": ("#E8894B", "-"),
-    "sru-8": ("#D55E00", "-"),
-    "sru-16": ("#8A3D00", "-"),
-    "srupp-all": ("#CC79A7", "-"),
-    "srupp-last": ("#CC79A7", "--"),
-    "lstm": ("#0072B2", "-"),
-    "lstm-cells": ("#0072B2", "--"),
-    "gru": ("#56B4E9", "-"),
-    "mingru": ("#009E73", "-"),
-    "transformer-xl": ("#000000", "-"),
-}
+Looks = Mapping[str, tuple[str, Dashes]]
+"""Colour and dashes of every model."""
 
 
-def write_decode_figure(record: Row, out: Path) -> None:
+def write_decode_figure(record: DecodeRecord, out: Path) -> None:
     """Draws one hardware to a PNG; the same record gives the same bytes."""
-    draw_decode_figure(record).savefig(out, dpi=_DPI, metadata={"Software": None})
+    save(draw_decode_figure(record), out)
 
 
-def draw_decode_figure(record: Row) -> "Figure":
+def draw_decode_figure(record: DecodeRecord) -> "Figure":
     """The picture itself, for a notebook."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    groups, batches = record["groups"], record["batches"]
-    with rc_context(STYLE | {"font.size": 12, "axes.titlesize": 13}):
-        figure = Figure(figsize=(_PIXELS[0] / _DPI, _PIXELS[1] / _DPI), dpi=_DPI, layout="constrained")
-        figure.get_layout_engine().set(rect=(0.01, 0, 0.98, 1), h_pad=0.12)  # type: ignore[union-attr,call-arg]
-        title = f"Generation, token by token: {record['hardware']['name']}, float32"
-        figure.suptitle(textwrap.fill(title, 110), x=0.012, ha="left", fontsize=17, fontweight="bold")
-        panels = figure.subplots(len(groups), len(batches) + 1, squeeze=False)
-        for group, (*speeds, memory) in zip(groups, panels, strict=True):
-            for axes, batch in zip(speeds, batches, strict=True):
-                _speed(axes, group, batch)
-            _memory(axes=memory, group=group, batch=batches[0])
+    names = dict.fromkeys(name for group in record.groups for name in group.contenders())
+    looks = dict(zip(names, styles([(name, "") for name in names]), strict=True))
+    title = f"Generation, token by token: {record.hardware.name}, float32"
+    with canvas(1600, 1000, title) as figure:
+        panels = figure.subplots(len(record.groups), len(record.batches) + 1, squeeze=False)
+        for group, (*speeds, memory) in zip(record.groups, panels, strict=True):
+            for axes, batch in zip(speeds, record.batches, strict=True):
+                _speed(axes, group, batch, looks)
+            _memory(memory, group, record.batches[0], looks)
         handles, labels = panels[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=11)
-        return figure
+    return figure
 
 
-def _speed(axes: "Axes", group: Row, batch: int) -> None:
+def _speed(axes: "Axes", group: Comparison, batch: int, looks: Looks) -> None:
     """Tokens/s of all streams, a line a model."""
-    for name in names(group):
-        rows = by_context(group, name, batch)
-        points = {context: pace for context, row in rows.items() if (pace := tokens_per_s(row)) is not None}
-        _line(axes, name, next(iter(rows.values()))["label"], points)
+    for name in group.contenders():
+        rows = group.by_context(name, batch)
+        points = {context: pace for context, row in rows.items() if (pace := row.tokens_per_s) is not None}
+        _line(axes, looks[name], next(iter(rows.values())).label, points)
     _scales(axes, group)
-    streams = "one stream" if batch == 1 else f"{batch} streams at once"
-    axes.set_title(f"{group['label']}\ntokens/s, {streams}")
+    axes.set_title(f"{group.label}\ntokens/s, {streams(batch)}")
 
 
-def _memory(axes: "Axes", group: Row, batch: int) -> None:
+def _memory(axes: "Axes", group: Comparison, batch: int, looks: Looks) -> None:
     """Kilobytes that a stream keeps."""
-    for name in names(group):
-        rows = by_context(group, name, batch)
-        points = {c: row["state_bytes"] / 1e3 for c, row in rows.items() if row.get("state_bytes")}
-        _line(axes, name, name, points)
+    for name in group.contenders():
+        rows = group.by_context(name, batch)
+        points = {context: row.state_bytes / 1e3 for context, row in rows.items() if row.state_bytes}
+        _line(axes, looks[name], name, points)
     _scales(axes, group)
     axes.set_title("state of a stream, KB")
 
 
-def _line(axes: "Axes", name: str, label: str, points: dict[int, float]) -> None:
-    colour, style = _LINES.get(name, (GREY, ":"))
-    axes.plot(list(points), list(points.values()), style, color=colour, marker="o", ms=4.5, lw=2, label=label)
+def _line(axes: "Axes", look: tuple[str, Dashes], label: str, points: dict[int, float]) -> None:
+    colour, dashes = look
+    axes.plot(
+        list(points), list(points.values()), dashes, color=colour, marker="o", ms=4.5, lw=2, label=label
+    )
 
 
-def _scales(axes: "Axes", group: Row) -> None:
+def _scales(axes: "Axes", group: Comparison) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    contexts = sorted({row["context"] for row in group["rows"]})
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(contexts))
+    axes.xaxis.set_major_locator(FixedLocator(sorted({row.context for row in group.rows})))
     axes.xaxis.set_minor_locator(NullLocator())
     # Powers of two lie too close for their digits in full.
     axes.xaxis.set_major_formatter(

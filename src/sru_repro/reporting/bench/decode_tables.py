@@ -1,73 +1,53 @@
-"""What `sru-repro bench task=decode` measured, as tables of text, and the answers that follow from them."""
+"""What `sru-repro bench task=decode` measured, as tables, and the answers that follow from them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Any
 
-from .speed_tables import NONE, SpeedTable, significant
+from ...records.decode import Comparison, Generated, Generation
+from ..document import NONE, Table
+from ..numbers import listed, ratio, significant, size, times
 
-LSTM = ("lstm", "lstm-cells")
-"""The faster of the two is what others are compared with."""
 AHEAD = 1.05
 
-Row = Mapping[str, Any]
 
-
-def decode_tables(record: Row) -> Iterator[SpeedTable]:
+def decode_tables(record: Generation) -> Iterator[Table]:
     """A table for each comparison and batch: a row per model."""
-    for group in record["groups"]:
-        for batch in record["batches"]:
-            yield _table(group, batch, record["contexts"])
+    for group in record.groups:
+        for batch in record.batches:
+            yield _table(group, batch, record.contexts)
 
 
-def tokens_per_s(row: Row | None) -> float | None:
-    """Of all streams together; None where nothing was measured."""
-    value = (row or {}).get("median_s")
-    return None if value is None else float((row or {})["batch"] / value)
-
-
-def by_context(group: Row, contender: str, batch: int) -> dict[int, Row]:
-    """The rows of one model, in the order of contexts."""
-    rows = [row for row in group["rows"] if (row["contender"], row["batch"]) == (contender, batch)]
-    return {row["context"]: row for row in sorted(rows, key=lambda row: row["context"])}
-
-
-def names(group: Row) -> list[str]:
-    """The models, in the order of the tables."""
-    return list(dict.fromkeys(row["contender"] for row in group["rows"]))
-
-
-def against_lstm(group: Row, contender: str, batch: int) -> float | None:
+def against_lstm(group: Comparison, contender: str, batch: int) -> float | None:
     """Tokens/s as a multiple of the faster LSTM's at the same context, the median over contexts."""
-    bases = [by_context(group, name, batch) for name in LSTM]
-    ratios = []
-    for context, row in by_context(group, contender, batch).items():
-        paces = [pace for base in bases if (pace := tokens_per_s(base.get(context))) is not None]
-        own = tokens_per_s(row)
-        if own is not None and paces:
-            ratios.append(own / max(paces))
-    return median(ratios) if ratios else None
+    rows = group.by_context(contender, batch)
+    ratios = [ratio(row.tokens_per_s, group.lstm_pace(context, batch)) for context, row in rows.items()]
+    known = [found for found in ratios if found is not None]
+    return median(known) if known else None
 
 
-def answers(record: Row) -> list[str]:
+def answers(record: Generation) -> list[str]:
     """A sentence on stacking and one on contexts for every comparison and batch, from the numbers alone."""
-    sentences = []
-    for group in record["groups"]:
-        for batch in record["batches"]:
-            where = f"{group['label']}, {_streams(batch)}"
-            sentences += [
-                f"{where}: {text}." for text in (_depth(group, batch), _length(group, batch)) if text
-            ]
-    return sentences
+    return [
+        f"{group.label}, {streams(batch)}: {text}."
+        for group in record.groups
+        for batch in record.batches
+        for text in (_depth(group, batch), _length(group, batch))
+        if text
+    ]
 
 
-def _depth(group: Row, batch: int) -> str:
+def streams(batch: int) -> str:
+    """How many at once."""
+    return "one stream" if batch == 1 else f"{batch} streams at once"
+
+
+def _depth(group: Comparison, batch: int) -> str:
     """How many times the LSTM's speed each depth of SRU reaches, and up to which it is ahead."""
     found = {}
-    for name in names(group):
-        ratio = against_lstm(group, name, batch)
-        if name.startswith("sru-") and ratio is not None:
-            found[next(iter(by_context(group, name, batch).values()))["layers"]] = ratio
+    for name in group.contenders():
+        times_as_fast = against_lstm(group, name, batch)
+        if name.startswith("sru-") and times_as_fast is not None:
+            found[next(iter(group.by_context(name, batch).values())).layers] = times_as_fast
     if not found:
         return ""
     depths = sorted(found)
@@ -79,77 +59,58 @@ def _depth(group: Row, batch: int) -> str:
     elif ahead == depths[: len(ahead)]:
         verdict = f"it is ahead up to {ahead[-1]} layers, and with {depths[len(ahead)]} no longer"
     else:
-        verdict = f"it is ahead with {_listed(ahead)} layers only"
-    times = _listed([f"{found[depth]:.2f}" for depth in depths])
-    return f"SRU of {_listed(depths)} layers generates {times} times as many tokens/s as the faster LSTM; {verdict}"
+        verdict = f"it is ahead with {listed(ahead)} layers only"
+    reached = listed([f"{found[depth]:.2f}" for depth in depths])
+    return f"SRU of {listed(depths)} layers generates {reached} times as many tokens/s as the faster LSTM; {verdict}"
 
 
-def _length(group: Row, batch: int) -> str:
+def _length(group: Comparison, batch: int) -> str:
     """What the longest context costs the models with attention against the shortest, and what they keep of it."""
     told = []
-    for name in names(group):
-        rows = list(by_context(group, name, batch).values())
-        short, long = (tokens_per_s(row) for row in (rows[0], rows[-1]))
-        if len(rows) > 1 and rows[0]["attends"] and short and long:
-            kept = size(rows[-1]["state_bytes"])
-            told.append(f"{rows[0]['label']} {long / short:.2g} times as fast, keeping {kept} a stream")
+    for name in group.contenders():
+        rows = list(group.by_context(name, batch).values())
+        pace = ratio(rows[-1].tokens_per_s, rows[0].tokens_per_s) if len(rows) > 1 else None
+        if rows and rows[0].attends and pace:
+            kept = size(rows[-1].state_bytes)
+            told.append(f"{rows[0].label} {pace:.2g} times as fast, keeping {kept} a stream")
     if not told:
         return ""
-    contexts = [row["context"] for row in group["rows"]]
-    other = [row["state_bytes"] for row in group["rows"] if not row["attends"] and "state_bytes" in row]
+    contexts = [row.context for row in group.rows]
+    other = [row.state_bytes for row in group.rows if not row.attends and row.state_bytes is not None]
     rest = f" (recurrences keep at most {size(max(other))} after any)" if other else ""
     return f"after {max(contexts):,} tokens instead of {min(contexts):,}: {'; '.join(told)}{rest}"
 
 
-def size(count: int) -> str:
-    """Bytes for people."""
-    for unit, name in ((1e6, "MB"), (1e3, "KB")):
-        if count >= unit:
-            return f"{significant(count / unit)} {name}"
-    return f"{count} B"
-
-
-def _table(group: Row, batch: int, contexts: Sequence[int]) -> SpeedTable:
+def _table(group: Comparison, batch: int, contexts: Sequence[int]) -> Table:
     first, last = contexts[0], contexts[-1]
     heads = ["model", "layers", "width", "parameters"]
     heads += [f"tokens/s after {context:,}" for context in contexts]
     heads += ["against LSTM", f"ms/token of a stream after {last:,}"]
     heads += [f"state after {context:,}" for context in dict.fromkeys((first, last))]
     body = []
-    for name in names(group):
-        rows = by_context(group, name, batch)
+    for name in group.contenders():
+        rows = group.by_context(name, batch)
         one = next(iter(rows.values()), None)
         if one is None:
             continue
-        cells = [one["label"], str(one["layers"]), f"{one['width']:,}", f"{one['parameters']:,}"]
-        cells += [_rounded(tokens_per_s(rows.get(context))) for context in contexts]
-        times = against_lstm(group, name, batch)
-        cells += [NONE if times is None else f"{times:.2f}×", _spread(rows.get(last))]
-        cells += [_state(rows.get(context)) for context in dict.fromkeys((first, last))]
+        cells = [one.label, str(one.layers), f"{one.width:,}", f"{one.parameters:,}"]
+        cells += [
+            significant(rows[context].tokens_per_s) if context in rows else NONE for context in contexts
+        ]
+        cells += [times(against_lstm(group, name, batch)), _spread(rows.get(last))]
+        cells += [
+            size(rows[context].state_bytes) if context in rows else NONE
+            for context in dict.fromkeys((first, last))
+        ]
         body.append(cells)
-    return SpeedTable(f"{group['label']}, {_streams(batch)}", heads, body)
+    return Table(f"{group.label}, {streams(batch)}", heads, body)
 
 
-def _spread(row: Row | None) -> str:
+def _spread(row: Generated | None) -> str:
     """Median and quartiles in milliseconds, or why there are none."""
-    if row is None or "error" in row:
-        return str((row or {}).get("error", NONE))
-    middle, low, high = (significant(1e3 * row[key]) for key in ("median_s", "q1_s", "q3_s"))
+    if row is None or row.median_s is None:
+        return (row and row.error) or NONE
+    middle, low, high = (
+        significant(None if value is None else 1e3 * value) for value in (row.median_s, row.q1_s, row.q3_s)
+    )
     return f"{middle} ({low}–{high})"
-
-
-def _state(row: Row | None) -> str:
-    return size(row["state_bytes"]) if row is not None and "state_bytes" in row else NONE
-
-
-def _rounded(value: float | None) -> str:
-    return NONE if value is None else significant(value)
-
-
-def _streams(batch: int) -> str:
-    return "one stream" if batch == 1 else f"{batch} streams at once"
-
-
-def _listed(items: Sequence[object]) -> str:
-    *most, last = map(str, items)
-    return f"{', '.join(most)} and {last}" if most else last

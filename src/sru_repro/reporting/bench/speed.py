@@ -1,18 +1,14 @@
 """Table and pictures of speed, `results/speed.md` and `results/speed-<hardware>.png`, from the measurements there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ...record import Record
-from .speed_figure import write_speed_figure
-from .speed_record import SECTIONS, read_speed, write_speed
-from .speed_tables import SpeedTable, speed_tables
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-__all__ = ["console_speed", "publish_speed", "report_speed"]
+from ...records.base import read, write
+from ...records.bench import SpeedRecord
+from .. import facts
+from ..document import Block, Bullets, Heading, Picture, Text, generated, write_document
+from .speed_figure import drawable, write_speed_figure
+from .speed_tables import speed_tables
 
 LEGEND = """\
 A number is the median over rounds (lower to upper quartile); a round runs each model once, all in one process. \
@@ -25,92 +21,58 @@ time: on the CPU large results come from fresh pages of the system at each call,
 others (CONTRIBUTING.md, *The recurrences*)."""
 
 
-def publish_speed(record: Record, results: Path) -> list[Path]:
-    """Adds a measurement to `results`, and writes table and pictures again; the files written."""
-    return [write_speed(record, results), *report_speed(results)]
+def publish_speed(record: SpeedRecord, results: Path) -> list[Path]:
+    """Adds a measurement to what the file of the same hardware holds, and writes table and pictures again.
+
+    An entry that was measured again is replaced, the others stay; each says when and on which code it was measured.
+    Returns the files written.
+    """
+    place = results / f"speed-{record.hardware.slug}.json"
+    write(merged(read(SpeedRecord, place), record) if place.exists() else record, place)
+    return [place, *report_speed(results)]
+
+
+def merged(before: SpeedRecord, record: SpeedRecord) -> SpeedRecord:
+    """The later record with the entries of the earlier one that it lacks."""
+    both = record.model_copy(deep=True)
+    for old, new in zip(before.entries(), both.entries(), strict=True):
+        known = {(entry.name, entry.dtype) for entry in new}
+        new += [entry for entry in old if (entry.name, entry.dtype) not in known]
+    both.order()
+    return both
 
 
 def report_speed(results: Path) -> list[Path]:
     """Writes the table and the pictures from all `speed-*.json`; the files written, none where there is none."""
-    found = {path: read_speed(path) for path in sorted(results.glob("speed-*.json"))}
+    found = {path: read(SpeedRecord, path) for path in sorted(results.glob("speed-*.json"))}
     if not found:
         return []
-    pictures = []
+    pictures = {path: path.with_suffix(".png") for path, record in found.items() if drawable(record)}
+    for path, picture in pictures.items():
+        write_speed_figure(found[path], picture)
+    blocks: list[Block] = [Heading("speed", 1), generated("speed-*.json"), Text(LEGEND)]
     for path, record in found.items():
-        if any(not entry["stepwise"] for entry in record["shapes"]) or record["growth"]:
-            pictures.append(path.with_suffix(".png"))
-            write_speed_figure(record, pictures[-1])
-    table = results / "speed.md"
-    names = {picture.name for picture in pictures}
-    table.write_text(render_speed(list(found.values()), names), encoding="utf-8", newline="\n")
-    return [table, *pictures]
+        blocks += _machine(record, pictures.get(path))
+    return [write_document(results / "speed.md", blocks), *pictures.values()]
 
 
-def render_speed(records: Sequence[Record], pictures: set[str]) -> str:
-    """The Markdown text: a section per hardware."""
-    blocks = [
-        "# speed",
-        "<!-- Generated from speed-*.json by `sru-repro report`; edits are lost. -->",
-        LEGEND,
-    ]
-    for record in records:
-        blocks.append(f"## {record['hardware']['name']}")
-        picture = f"speed-{record['hardware']['slug']}.png"
-        if picture in pictures:
-            blocks.append(f"![speed on {record['hardware']['name']}]({picture})")
-        blocks.append("\n".join(f"- {fact}" for fact in _facts(record)))
-        for table in speed_tables(record):
-            blocks += [f"### {table.title}", _markdown(table)]
-    return "\n\n".join(blocks) + "\n"
+def _machine(record: SpeedRecord, picture: Path | None) -> Iterator[Block]:
+    yield Heading(record.hardware.name)
+    if picture is not None:
+        yield Picture(picture.name, f"speed on {record.hardware.name}")
+    yield Bullets(_facts(record))
+    yield from speed_tables(record)
 
 
-def console_speed(record: Record) -> list["Table"]:
-    """The same tables for `rich` to print."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    shown = []
-    for table in speed_tables(record):
-        made = Table(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD)
-        for place, head in enumerate(table.heads):
-            made.add_column(escape(head), justify="right" if place else "left", overflow="fold")
-        for row in table.body:
-            made.add_row(*map(escape, row))
-        shown.append(made)
-    return shown
-
-
-def _facts(record: Record) -> list[str]:
+def _facts(record: SpeedRecord) -> list[str]:
     """What the numbers follow from."""
-    stamps = [entry["measured"] for section in SECTIONS for entry in record[section]]
-    revisions = sorted(
-        {
-            f"{stamp['revision'] or 'unknown'}{' with local changes' if stamp['dirty'] else ''}"
-            for stamp in stamps
-        }
-    )
-    days = sorted({stamp["date"][:10] for stamp in stamps})
-    rates = record["rates"]
-    backends = {stamp["backend"]["name"]: stamp["backend"]["why"] for stamp in stamps}
-    facts = [f"Back end of the recurrences: {name} ({why})" for name, why in backends.items()]
-    facts.append(f"Threads: {record['hardware']['threads']}")
-    facts.append(
-        f"Code: {', '.join(revisions)}; torch {', '.join(sorted({stamp['torch'] for stamp in stamps}))}"
-    )
-    facts.append(
-        f"Measured: {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else "Measured: nothing"
-    )
-    facts.append(f"Correctness checks before timing: {record['correctness']['cases']}, none failed")
-    speeds = [("copy", "copy_bytes_per_s", 1e9, "GB/s")]
-    speeds += [
-        (f"{name} products", f"{name}_flop_per_s", 1e12, "TFLOP/s") for name in ("float32", "bfloat16")
+    stamps = [entry.measured for entries in record.entries() for entry in entries]
+    backends = {stamp.backend.name: stamp.backend.why for stamp in stamps}
+    return [
+        *(f"Back end of the recurrences: {name} ({why})" for name, why in backends.items()),
+        f"Threads: {record.hardware.threads}",
+        facts.code(stamps),
+        f"Measured: {facts.days(stamps) or 'nothing'}",
+        f"Correctness checks before timing: {record.correctness.cases}, none failed",
+        f"This machine: {', '.join(facts.rates(record.rates))}",
     ]
-    known = [f"{name} {rates[key] / unit:.3g} {of}" for name, key, unit, of in speeds if rates.get(key)]
-    return [*facts, f"This machine: {', '.join(known)}"]
-
-
-def _markdown(table: SpeedTable) -> str:
-    lines = [table.heads, ["---", *["--:"] * (len(table.heads) - 1)]]
-    lines += [[cell.replace("|", "\\|") for cell in row] for row in table.body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

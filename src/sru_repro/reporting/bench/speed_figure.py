@@ -5,162 +5,132 @@ time of a token grows with length, batch and width.
 """
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...record import Record
-from ..canvas import STYLE
-from ..palette import GREY
-from .speed_tables import baseline, ratio, seconds, significant
+from ...records.bench import Entry, SpeedRecord
+from ..canvas import canvas, save
+from ..numbers import significant
+from ..palette import GREY, colour
+from .speed_tables import against_lstm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PIXELS = (1600, 1040)
-_DPI = 100
-# Okabe and Ito's colours; what is not a model of the suite, nor LSTM, is paler or grey.
-COLOURS = {
-    "sru": "#D55E00",
-    "sru-v1": "#E69F00",
-    "qrnn": "#009E73",
-    "lstm": "#0072B2",
-    "gru": "#56B4E9",
-    "conv2": "#B9B9B9",
-    "conv3": "#8A8A8A",
-    "authors": "#CC79A7",
-}
-AXES = {"L": "length", "B": "batch", "d": "hidden_size"}
-
-Entry = Mapping[str, Any]
+AXES = ("L", "B", "d")
+OURS = ("sru", "sru-v1", "qrnn")
+"""Models of the suite's own kernels, round dots."""
 
 
-def write_speed_figure(record: Record, out: Path) -> None:
+def drawable(record: SpeedRecord) -> bool:
+    """Whether there is anything to show: a picture shows one type of number, on CUDA bfloat16 where that was timed."""
+    return bool(_shown(record.shapes, record) or _shown(record.growth, record))
+
+
+def write_speed_figure(record: SpeedRecord, out: Path) -> None:
     """Draws one hardware to a PNG; the same record gives the same bytes."""
-    draw_speed_figure(record).savefig(out, dpi=_DPI, metadata={"Software": None})
+    save(draw_speed_figure(record), out)
 
 
-def draw_speed_figure(record: Record) -> "Figure":
-    """The picture itself. Where two types of number were measured, it shows the first, on CUDA bfloat16."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    entries = [entry for section in ("shapes", "growth") for entry in record[section]]
-    dtype = min(entry["dtype"] for entry in entries)
-    shapes = [entry for entry in record["shapes"] if entry["dtype"] == dtype and not entry["stepwise"]]
-    growth = [entry for entry in record["growth"] if entry["dtype"] == dtype]
-    with rc_context(STYLE | {"font.size": 12, "axes.titlesize": 13}):
-        figure = Figure(figsize=(_PIXELS[0] / _DPI, _PIXELS[1] / _DPI), dpi=_DPI, layout="constrained")
-        figure.get_layout_engine().set(rect=(0.01, 0, 0.98, 1), h_pad=0.12)  # type: ignore[union-attr,call-arg]
-        _caption(figure, record, shapes, dtype)
-        heights = [1.25, 1.0] if shapes and growth else [1.0]
-        parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)
-        places = [part for row in parts for part in row]
+def draw_speed_figure(record: SpeedRecord) -> "Figure":
+    """The picture itself, for a notebook."""
+    shapes, growth = _shown(record.shapes, record), _shown(record.growth, record)
+    title = f"Speed: {record.hardware.name}, {(shapes or growth)[0].dtype}"
+    with canvas(1600, 1040, title, _notes(record, shapes)) as figure:
+        heights = [1.25] * bool(shapes) + [1.0] * bool(growth)
+        parts = [row[0] for row in figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)]
         if shapes:
-            named = [entry for entry in shapes if entry.get("paper_ms")] or shapes[:2]
+            named = [entry for entry in shapes if entry.paper_ms] or shapes[:2]
             widths = [1.0] * len(named) + [1.35]
-            *bars, last = places.pop(0).subplots(1, len(widths), gridspec_kw={"width_ratios": widths})
+            *bars, last = parts.pop(0).subplots(1, len(widths), gridspec_kw={"width_ratios": widths})
             for axes, entry in zip(bars, named, strict=True):
                 _times(axes, entry)
                 if axes is not bars[0]:
                     axes.tick_params(labelleft=False)
             _ratios(last, shapes)
         if growth:
-            for axes, (axis, key) in zip(
-                places.pop(0).subplots(1, 3, sharey=True), AXES.items(), strict=True
-            ):
-                _growth(axes, growth, axis, key)
-        return figure
+            for axes, axis in zip(parts.pop(0).subplots(1, 3, sharey=True), AXES, strict=True):
+                _growth(axes, growth, axis)
+    return figure
 
 
-def _caption(figure: "Figure", record: Record, shapes: Sequence[Entry], dtype: str) -> None:
-    title = f"Speed: {record['hardware']['name']}, {dtype}"
-    figure.suptitle(textwrap.fill(title, 110), x=0.012, ha="left", fontsize=17, fontweight="bold")
-    stamps = [entry["measured"] for section in ("shapes", "growth") for entry in record[section]]
-    backends = ", ".join(dict.fromkeys(stamp["backend"]["name"] for stamp in stamps))
-    notes = [
+def _shown(entries: Sequence[Entry], record: SpeedRecord) -> list[Entry]:
+    dtype = min((entry.dtype for entry in (*record.shapes, *record.growth)), default="")
+    return [entry for entry in entries if entry.dtype == dtype and not entry.stepwise]
+
+
+def _notes(record: SpeedRecord, shapes: Sequence[Entry]) -> list[str]:
+    stamps = [entry.measured for entry in (*record.shapes, *record.growth)]
+    backends = ", ".join(dict.fromkeys(stamp.backend.name for stamp in stamps))
+    errors = {row.label: why for entry in shapes for row in entry.rows if (why := row.why_not("training"))}
+    return [
         "Bars: forward pale, forward+backward full; in brackets, times as fast as nn.LSTM; hair lines: quartiles. "
         "Medians of interleaved rounds in one process; nn.LSTM padded, on its fastest path; convolutions are causal, "
-        f"without anything between layers. Recurrences on back end {backends}, torch {stamps[0]['torch']}."
+        f"without anything between layers. Recurrences on back end {backends}, torch {stamps[0].torch}.",
+        *(f"Not measured: {label} ({error})." for label, error in errors.items()),
     ]
-    errors = {
-        row["label"]: row.get("error") or row["training"]["error"]
-        for entry in shapes
-        for row in entry["rows"]
-        if row.get("error") or "error" in row.get("training", {})
-    }
-    notes += [f"Not measured: {label} ({error})." for label, error in errors.items()]
-    text = "\n".join(textwrap.fill(note, 190) for note in notes)
-    figure.supxlabel(text, x=0.012, ha="left", fontsize=11.5, color=GREY)
 
 
 def _times(axes: "Axes", entry: Entry) -> None:
     """Two bars a model, forward in a lighter shade; at the end of the longer one its times as fast as LSTM."""
-    rows = entry["rows"]
-    for place, row in enumerate(rows):
-        colour = COLOURS.get(row["contender"], GREY)
+    for place, row in enumerate(entry.rows):
         for mode, offset, alpha in (("inference", -0.2, 0.45), ("training", 0.2, 1.0)):
-            value = seconds(row, mode)
-            if value is None:
+            timing = row.timing(mode)
+            if timing.median_s is None or timing.q1_s is None or timing.q3_s is None:
                 continue
-            spread = [[1e3 * (value - row[mode]["q1_s"])], [1e3 * (row[mode]["q3_s"] - value)]]
-            axes.barh(place + offset, 1e3 * value, 0.36, color=colour, alpha=alpha, xerr=spread, ecolor=GREY)
-            text = significant(1e3 * value)
-            lstm = baseline(entry, mode)
-            faster = ratio(seconds(lstm, mode), value)
-            if faster and row is not lstm:
+            middle, low, high = 1e3 * timing.median_s, 1e3 * timing.q1_s, 1e3 * timing.q3_s
+            shade, spread = colour(row.contender or ""), [[middle - low], [high - middle]]
+            axes.barh(place + offset, middle, 0.36, color=shade, alpha=alpha, xerr=spread, ecolor=GREY)
+            text = significant(middle)
+            faster = against_lstm(entry, row, mode)
+            if faster and row is not entry.baseline(mode):
                 text += f"  ({faster:.1f}×)"
-            end = (1e3 * row[mode]["q3_s"], place + offset)
+            end = (high, place + offset)
             axes.annotate(text, end, (5, 0), textcoords="offset points", va="center", fontsize=10)
-    axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
+    axes.set_yticks(range(len(entry.rows)), [row.label for row in entry.rows])
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(rows) - 0.45, -0.55)
+    axes.set_ylim(len(entry.rows) - 0.45, -0.55)
     axes.set_xlim(0, axes.get_xlim()[1] * 1.3)
     axes.grid(axis="x")
-    axes.set_title("\n".join(textwrap.wrap(entry["label"], 30)))
+    axes.set_title("\n".join(textwrap.wrap(entry.label, 30)))
     axes.set_xlabel("ms per batch")
 
 
 def _ratios(axes: "Axes", shapes: Sequence[Entry]) -> None:
     """A line a shape, a dot a model: forward and backward, times as fast as LSTM."""
-
-    labels, shown = {}, []
+    labels, shown = {}, [1.0]
     for place, entry in enumerate(shapes):
-        rows = {row["contender"]: row for row in entry["rows"]}
-        for name, row in rows.items():
-            value = ratio(seconds(baseline(entry, "training"), "training"), seconds(row, "training"))
+        for row in entry.rows:
+            name, value = row.contender or "", against_lstm(entry, row, "training")
             if value is None or name == "lstm":
                 continue
-            labels[name] = row["label"]
+            labels[name] = row.label
             shown.append(value)
-            ours = name in ("sru", "sru-v1", "qrnn")
-            colour, size = COLOURS.get(name, GREY), 95 if name == "sru" else 48
-            marker = "o" if ours else "D"
             axes.scatter(
-                value, place, s=size, color=colour, marker=marker, edgecolor="white", lw=0.8, zorder=3 + ours
+                value,
+                place,
+                s=95 if name == "sru" else 48,
+                color=colour(name),
+                marker=marker(name),
+                edgecolor="white",
+                lw=0.8,
+                zorder=3 + (name in OURS),
             )
             if name == "sru":
-                axes.annotate(
-                    f"{value:.1f}×",
-                    (value, place),
-                    (0, 9),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=11,
-                )
-    axes.axvline(1, color=COLOURS["lstm"], lw=2, zorder=1)
-    names = ["\n".join(textwrap.wrap(entry["label"].replace(", L", ",\nL"), 30)) for entry in shapes]
-    names = [entry["label"].replace(", L", ",\nL") for entry in shapes]
-    axes.set_yticks(range(len(shapes)), names, fontsize=10.5)
+                where = (value, place)
+                text = f"{value:.1f}×"
+                axes.annotate(text, where, (0, 9), textcoords="offset points", ha="center", fontsize=11)
+    axes.axvline(1, color=colour("lstm"), lw=2, zorder=1)
+    axes.set_yticks(range(len(shapes)), [two_lines(entry.label) for entry in shapes], fontsize=10.5)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(shapes) - 0.5, -0.6)
-    times_axis(axes, min([*shown, 1.0]) * 0.85, max([*shown, 1.0]) * 1.18)
+    times_axis(axes, min(shown) * 0.85, max(shown) * 1.18)
     axes.grid(axis="y", ls=":")
     axes.set_title("forward+backward, times as fast as nn.LSTM")
-    for name in labels:
-        marker = "o" if name in ("sru", "sru-v1", "qrnn") else "D"
-        axes.scatter([], [], color=COLOURS.get(name, GREY), marker=marker, s=48, label=labels[name])
+    for name, label in labels.items():
+        axes.scatter([], [], color=colour(name), marker=marker(name), s=48, label=label)
     axes.legend(
         loc="upper right",
         bbox_to_anchor=(1.04, -0.07),
@@ -169,6 +139,16 @@ def _ratios(axes: "Axes", shapes: Sequence[Entry]) -> None:
         fontsize=10,
         handletextpad=0.1,
     )
+
+
+def marker(contender: str) -> str:
+    """The shape of a model's dot."""
+    return "o" if contender in OURS else "D"
+
+
+def two_lines(label: str) -> str:
+    """The label of a shape, its sizes in a line of their own."""
+    return label.replace(", L", ",\nL")
 
 
 def times_axis(axes: "Axes", low: float, high: float) -> None:
@@ -184,46 +164,43 @@ def times_axis(axes: "Axes", low: float, high: float) -> None:
     axes.grid(axis="x")
 
 
-def _growth(axes: "Axes", growth: Sequence[Entry], axis: str, key: str) -> None:
+def _sizes(entry: Entry) -> dict[str, int]:
+    return {"L": entry.length, "B": entry.batch, "d": entry.hidden_size}
+
+
+def _growth(axes: "Axes", growth: Sequence[Entry], axis: str) -> None:
     """Microseconds a token, SRU and LSTM, along one axis around the shape that all three share."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    base = next((entry for entry in growth if _is_base(entry, growth)), growth[0])
-    others = [other for other in AXES.values() if other != key]
+    base = max(growth, key=lambda entry: sum(_neighbours(entry, other) for other in growth))
+    fixed = {name: size for name, size in _sizes(base).items() if name != axis}
     points = sorted(
-        (entry for entry in growth if all(entry[other] == base[other] for other in others)),
-        key=lambda entry: entry[key],
+        (entry for entry in growth if fixed.items() <= _sizes(entry).items()),
+        key=lambda entry: _sizes(entry)[axis],
     )
     for name, label in (("sru", "SRU"), ("lstm", "nn.LSTM")):
-        for mode, style in (("inference", "--"), ("training", "-")):
-            found = []
-            for entry in points:
-                row = next((row for row in entry["rows"] if row["contender"] == name), None)
-                value = seconds(row, mode)
-                if value is not None:
-                    found.append((entry[key], 1e6 * value / (entry["length"] * entry["batch"])))
-            what = f"{label}, {'forward' if mode == 'inference' else 'forward+backward'}"
+        for mode, dashes, passes in (("inference", "--", "forward"), ("training", "-", "forward+backward")):
+            found = {
+                _sizes(entry)[axis]: 1e6 * value / entry.tokens
+                for entry in points
+                if (row := entry.row(name)) and (value := row.seconds(mode)) is not None
+            }
             if found:
-                axes.plot(
-                    *zip(*found, strict=True), style, color=COLOURS[name], marker="o", ms=5, lw=2, label=what
-                )
+                what, points_of = f"{label}, {passes}", (list(found), list(found.values()))
+                axes.plot(*points_of, dashes, color=colour(name), marker="o", ms=5, lw=2, label=what)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.xaxis.set_major_locator(FixedLocator([entry[key] for entry in points]))
+    axes.xaxis.set_major_locator(FixedLocator([_sizes(entry)[axis] for entry in points]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.grid()
-    fixed = ", ".join(f"{name} {base[other]}" for name, other in AXES.items() if other != key)
-    axes.set_title(f"µs per token against {axis}  ({fixed}, one layer)")
+    around = ", ".join(f"{name} {size}" for name, size in fixed.items())
+    axes.set_title(f"µs per token against {axis}  ({around}, one layer)")
     if axis == "L":
         axes.legend(fontsize=10, frameon=False, handlelength=3.2, markerscale=0)
 
 
-def _is_base(entry: Entry, growth: Sequence[Entry]) -> bool:
-    """Whether it lies on every axis: it is the one that agrees with most others in two of three sizes."""
-
-    def neighbours(one: Entry) -> int:
-        return sum(sum(one[key] == other[key] for key in AXES.values()) == 2 for other in growth)
-
-    return neighbours(entry) == max(map(neighbours, growth))
+def _neighbours(one: Entry, other: Entry) -> bool:
+    """Whether they agree in two of three sizes: the shape that lies on every axis has most neighbours."""
+    return sum(_sizes(one)[axis] == _sizes(other)[axis] for axis in AXES) == 2

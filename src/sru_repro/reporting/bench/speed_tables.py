@@ -1,206 +1,159 @@
-"""What `sru-repro bench` measured, as tables of text: the same for Markdown and for the terminal.
+"""What `sru-repro bench` measured, as tables.
 
 "Against LSTM" is how many times as fast as nn.LSTM in the same process, "over floor" how many times the time of the
 model's matrix products alone.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-NONE = "—"
+from ...records.bench import Entry, SpeedRecord, Timed
+from ..document import NONE, Table
+from ..numbers import ratio, shown, significant, times
+
 MODES = ("inference", "training")
 _HEADS = {"inference": "inference, ms", "training": "forward+backward, ms"}
 
-Row = Mapping[str, Any]
 
-
-@dataclass(frozen=True)
-class SpeedTable:
-    """A title, heads, and rows of text; the first column holds names."""
-
-    title: str
-    heads: Sequence[str]
-    body: Sequence[Sequence[str]]
-
-
-def speed_tables(record: Row) -> Iterator[SpeedTable]:
+def speed_tables(record: SpeedRecord) -> Iterator[Table]:
     """All tables of one hardware, the overview first."""
-    if any(not entry["stepwise"] for entry in record["shapes"]):
+    if any(not entry.stepwise for entry in record.shapes):
         yield overview(record)
-    for entry in record["shapes"]:
+    for entry in record.shapes:
         yield _shape(entry, record)
-    if record["recurrence"]:
+    if record.recurrence:
         yield _recurrence(record)
-    for entry in record["overhead"]:
+    for entry in record.overhead:
         yield _overhead(entry)
-    for entry in record["graphs"]:
+    for entry in record.graphs:
         yield _graphs(entry)
-    for dtype in dict.fromkeys(entry["dtype"] for entry in record["growth"]):
-        yield _growth(record, dtype)
+    for dtype in dict.fromkeys(entry.dtype for entry in record.growth):
+        yield _growth([entry for entry in record.growth if entry.dtype == dtype], dtype)
 
 
-def overview(record: Row) -> SpeedTable:
+def overview(record: SpeedRecord) -> Table:
     """Forward and backward against LSTM: a row per shape, a column per model."""
-    entries = [entry for entry in record["shapes"] if not entry["stepwise"]]
-    models = {row["contender"]: row["label"] for entry in entries for row in entry["rows"]}
+    entries = [entry for entry in record.shapes if not entry.stepwise]
+    models = {row.contender or "": row.label for entry in entries for row in entry.rows}
     models.pop("lstm", None)
-    body = []
-    for entry in entries:
-        rows = {row["contender"]: row for row in entry["rows"]}
-        cells = [against(rows.get(name), baseline(entry, "training"), "training") for name in models]
-        body.append([_titled(entry), *cells])
-    return SpeedTable("Forward and backward: times as fast as nn.LSTM", ["shape", *models.values()], body)
+    body = [
+        [entry.title, *(times(against_lstm(entry, entry.row(name), "training")) for name in models)]
+        for entry in entries
+    ]
+    return Table("Forward and backward: times as fast as nn.LSTM", ["shape", *models.values()], body)
 
 
-def baseline(entry: Row, mode: str) -> Row | None:
-    """The row of LSTM; where it was built in two ways, the faster one."""
-    rows = [row for row in entry["rows"] if row["contender"] in ("lstm", "lstm-cells")]
-    timed = [row for row in rows if seconds(row, mode) is not None]
-    return min(timed, key=lambda row: seconds(row, mode) or 0.0, default=None)
+def against_lstm(entry: Entry, row: Timed | None, mode: str) -> float | None:
+    """How many times as fast as the LSTM of that shape; None where one of them was not timed."""
+    base = entry.baseline(mode)
+    return ratio(base.seconds(mode), row.seconds(mode)) if base and row else None
 
 
-def against(row: Row | None, base: Row | None, mode: str) -> str:
-    """How many times as fast as the base."""
-    value = ratio(seconds(base, mode), seconds(row, mode))
-    return NONE if value is None else f"{value:.2f}×"
+def spread(row: Timed | None, mode: str, scale: float = 1e3) -> str:
+    """Median and quartiles, or the error."""
+    if row is None:
+        return NONE
+    if error := row.why_not(mode):
+        return error
+    timing = row.timing(mode)
+    median, low, high = (
+        significant(None if value is None else scale * value)
+        for value in (timing.median_s, timing.q1_s, timing.q3_s)
+    )
+    return f"{median} ({low}–{high})" if timing.repeats > 1 else median
 
 
-def seconds(row: Row | None, mode: str) -> float | None:
-    """The median, None where nothing was measured."""
-    value = ((row or {}).get(mode) or {}).get("median_s")
-    return None if value is None else float(value)
-
-
-def ratio(above: float | None, below: float | None) -> float | None:
-    """Their quotient, None where one is missing."""
-    return above / below if above is not None and below else None
-
-
-def significant(value: float) -> str:
-    """Three digits, with thousands commas and without exponents."""
-    decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
-    return f"{value:,.{max(0, decimals)}f}"
-
-
-def _shape(entry: Row, record: Row) -> SpeedTable:
-    rows = entry["rows"]
-    modes = [mode for mode in MODES if any(mode in row for row in rows)]
-    ragged = [mode for mode in MODES if any(f"ragged_{mode}" in row for row in rows)]
-    paper = {name: times for name, *times in entry.get("paper_ms") or ()}
+def _shape(entry: Entry, record: SpeedRecord) -> Table:
+    rows = entry.rows
+    modes = [mode for mode in MODES if any(getattr(row, mode) for row in rows)]
+    ragged = [f"ragged_{mode}" for mode in MODES if any(getattr(row, f"ragged_{mode}") for row in rows)]
+    paper = {name: found for name, *found in entry.paper_ms}
     heads = ["model"]
     for mode in modes:
         heads += [_HEADS[mode], "against LSTM", "over floor"]
     heads += ["tokens/s"] + (["peak, MB"] if "training" in modes else [])
-    heads += [f"lengths differ: {_HEADS[mode]}" for mode in ragged]
+    heads += [f"lengths differ: {_HEADS[mode.removeprefix('ragged_')]}" for mode in ragged]
     heads += ["paper: against LSTM"] if paper else []
     body = []
     for row in rows:
-        cells = [row["label"]]
+        cells = [row.label]
         for mode in modes:
-            over = ratio(seconds(row, mode), seconds(row, f"floor_{mode}"))
-            cells += [
-                spread(row, mode),
-                against(row, baseline(entry, mode), mode),
-                NONE if over is None else f"{over:.2f}×",
-            ]
-        pace = ratio(entry["length"] * entry["batch"], seconds(row, modes[-1]))
-        cells.append(NONE if pace is None else f"{pace:,.0f}")
+            over = ratio(row.seconds(mode), row.seconds(f"floor_{mode}"))
+            cells += [spread(row, mode), times(against_lstm(entry, row, mode)), times(over)]
+        cells.append(shown(ratio(entry.tokens, row.seconds(modes[-1]))))
         if "training" in modes:
-            peak = row.get("peak_training_bytes")
-            cells.append(NONE if peak is None else significant(peak / 1e6))
-        cells += [spread(row, f"ragged_{mode}") for mode in ragged]
+            cells.append(significant(ratio(row.peak_training_bytes, 1e6)))
+        cells += [spread(row, mode) for mode in ragged]
         if paper:
-            cells.append(_in_paper(paper, row["contender"]))
+            cells.append(_in_paper(paper, row.contender or ""))
         body.append(cells)
-    return SpeedTable(_titled(entry), heads, [*body, *_floors(rows, modes, len(heads), record)])
+    return Table(entry.title, heads, [*body, *_floors(entry, modes, len(heads), record)])
 
 
-def _in_paper(paper: Mapping[str, Sequence[float]], name: str) -> str:
+def _in_paper(paper: dict[str, list[float]], name: str) -> str:
     """Forward, and forward and backward, times as fast as the paper's LSTM."""
     if name not in paper:
         return NONE
     return " / ".join(f"{lstm / own:.1f}×" for lstm, own in zip(paper["lstm"], paper[name], strict=True))
 
 
-def _floors(rows: Sequence[Row], modes: Sequence[str], width: int, record: Row) -> Iterator[list[str]]:
+def _floors(entry: Entry, modes: Sequence[str], width: int, record: SpeedRecord) -> Iterator[list[str]]:
     """Lines beneath the models: what SRU's products take alone, and on CUDA what moving its bytes takes."""
-    sru = next((row for row in rows if row["contender"] == "sru"), {})
-    copy = record["rates"].get("copy_bytes_per_s")
-    lines = [("SRU's matrix products alone", {mode: seconds(sru, f"floor_{mode}") for mode in modes})]
-    if record["device"] == "cuda":
-        moved = {mode: ratio(sru.get(f"bytes_{mode}"), copy) for mode in modes}
+    sru = entry.row("sru")
+    if sru is None:
+        return
+    copy = record.rates.copy_bytes_per_s
+    lines = [("SRU's matrix products alone", [sru.seconds(f"floor_{mode}") for mode in modes])]
+    if record.device == "cuda":
+        moved = [ratio(sru.moved_bytes(mode), copy) for mode in modes]
         lines.append(("bytes of SRU's recurrence at the speed of a copy", moved))
-    for label, times in lines:
+    for label, found in lines:
         cells = [label]
-        for mode in modes:
-            value = times[mode]
-            cells += [NONE if value is None else significant(1e3 * value), NONE, NONE]
-        if any(value is not None for value in times.values()):
+        for value in found:
+            cells += [significant(None if value is None else 1e3 * value), NONE, NONE]
+        if any(value is not None for value in found):
             yield cells + [NONE] * (width - len(cells))
 
 
-def spread(row: Row, mode: str, scale: float = 1e3) -> str:
-    """Median and quartiles, or the error."""
-    timing = row.get(mode) or {}
-    error = row.get("error") or timing.get("error")
-    if error:
-        return str(error)
-    if "median_s" not in timing:
-        return NONE
-    median, low, high = (significant(scale * timing[key]) for key in ("median_s", "q1_s", "q3_s"))
-    return f"{median} ({low}–{high})" if timing["repeats"] > 1 else median
-
-
-def _recurrence(record: Row) -> SpeedTable:
+def _recurrence(record: SpeedRecord) -> Table:
     heads = ["shape, one layer", "back end"]
     for mode in MODES:
         heads += [_HEADS[mode], "GB/s", "of a copy"]
-    copy, body = record["rates"].get("copy_bytes_per_s"), []
-    for entry in record["recurrence"]:
-        for row in entry["rows"]:
-            cells = [_titled(entry), row["label"]]
-            for mode in MODES:
-                rate = ratio(row["bytes_" + mode], seconds(row, mode))
-                share = ratio(rate, copy)
-                cells += [spread(row, mode), NONE if rate is None else significant(rate / 1e9)]
-                cells.append(NONE if share is None else f"{share:.0%}")
-            body.append(cells)
-    return SpeedTable("The recurrence alone", heads, body)
-
-
-def _overhead(entry: Row) -> SpeedTable:
-    body = [[row["label"], *(spread(row, mode, 1e6) for mode in MODES)] for row in entry["rows"]]
-    heads = ["a layer", "inference, µs", "forward+backward, µs"]
-    return SpeedTable(f"The cost of a call: {_titled(entry)}, host time", heads, body)
-
-
-def _graphs(entry: Row) -> SpeedTable:
-    heads, modes = ["model"], []
-    for mode in MODES:
-        modes += [mode, f"graph_{mode}"]
-        heads += [_HEADS[mode], "as a graph"]
-    body = [[row["label"], *(spread(row, mode) for mode in modes)] for row in entry["rows"]]
-    return SpeedTable(f"Called as usual and as a CUDA graph: {_titled(entry)}", heads, body)
-
-
-def _growth(record: Row, dtype: str) -> SpeedTable:
     body = []
-    for entry in record["growth"]:
-        if entry["dtype"] == dtype:
-            rows = {row["contender"]: row for row in entry["rows"]}
-            tokens = entry["length"] * entry["batch"]
-            cells = [entry["label"]]
+    for entry in record.recurrence:
+        for row in entry.rows:
+            cells = [entry.title, row.label]
             for mode in MODES:
-                cells += [spread(rows.get(name, {}), mode, 1e6 / tokens) for name in ("sru", "lstm")]
-                cells.append(against(rows.get("sru"), baseline(entry, mode), mode))
+                rate = ratio(row.moved_bytes(mode), row.seconds(mode))
+                share = ratio(rate, record.rates.copy_bytes_per_s)
+                cells += [spread(row, mode), significant(ratio(rate, 1e9)), shown(share, "{:.0%}")]
             body.append(cells)
+    return Table("The recurrence alone", heads, body)
+
+
+def _overhead(entry: Entry) -> Table:
+    body = [[row.label, *(spread(row, mode, 1e6) for mode in MODES)] for row in entry.rows]
+    heads = ["a layer", "inference, µs", "forward+backward, µs"]
+    return Table(f"The cost of a call: {entry.title}, host time", heads, body)
+
+
+def _graphs(entry: Entry) -> Table:
+    heads = ["model"]
+    for mode in MODES:
+        heads += [_HEADS[mode], "as a graph"]
+    modes = [way + mode for mode in MODES for way in ("", "graph_")]
+    body = [[row.label, *(spread(row, mode) for mode in modes)] for row in entry.rows]
+    return Table(f"Called as usual and as a CUDA graph: {entry.title}", heads, body)
+
+
+def _growth(entries: Sequence[Entry], dtype: str) -> Table:
+    body = []
+    for entry in entries:
+        cells = [entry.label]
+        for mode in MODES:
+            cells += [spread(entry.row(name), mode, 1e6 / entry.tokens) for name in ("sru", "lstm")]
+            cells.append(times(against_lstm(entry, entry.row("sru"), mode)))
+        body.append(cells)
     heads = ["shape, one layer"]
     for mode in ("inference", "forward+backward"):
         heads += [f"SRU, {mode}, µs/token", "nn.LSTM", "SRU against LSTM"]
-    return SpeedTable(f"How cost grows with length, batch and width ({dtype})", heads, body)
-
-
-def _titled(entry: Row) -> str:
-    return f"{entry['label']}, {entry['dtype']}"
+    return Table(f"How cost grows with length, batch and width ({dtype})", heads, body)

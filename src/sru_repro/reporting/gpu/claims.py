@@ -1,16 +1,17 @@
-"""What the CUDA kernels are asked to reach, and whether a card has shown it.
+"""What the CUDA kernels are asked to reach, and whether a GPU has shown it.
 
 Shapes: B batch, D columns of a row (both directions); a recurrence has B·D columns.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
-from ...record import Record
-from ..bench.speed_tables import MODES, NONE, baseline, ratio, seconds
-from .record import Ledger
+from ...records.bench import Entry, Rates, Timed
+from ..bench.speed_tables import MODES, against_lstm
+from ..document import NONE
+from ..numbers import ratio, times
+from .pages import GPUCheck
 
 COLUMNS, COPY_SHARE = 1 << 16, 0.8
 """From so many columns on, a recurrence must reach this share of the speed of a copy."""
@@ -21,8 +22,6 @@ DTYPES = ("bfloat16", "float32")
 PASSES = {"inference": "forward", "training": "forward+backward"}
 
 MET, MISSED, OPEN = "met", "missed", "not measured yet"
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,119 +34,104 @@ class Claim:
     verdict: str
 
 
-def claims(ledger: Ledger | None) -> list[Claim]:
-    """All of them, in order; without a ledger none is measured."""
-    found = [_correct(ledger)]
-    found += [_bandwidth(ledger, dtype, mode) for dtype in DTYPES for mode in MODES]
-    found += [_authors(ledger, mode) for mode in MODES]
-    return found + [_lstm(ledger, shape, dtype) for shape in LSTM_SHAPES for dtype in DTYPES]
+def claims(check: GPUCheck | None) -> list[Claim]:
+    """All of them, in order; without a check none is measured."""
+    found = [_correct(check)]
+    found += [_bandwidth(check, dtype, mode) for dtype in DTYPES for mode in MODES]
+    found += [_authors(check, mode) for mode in MODES]
+    return found + [_lstm(check, shape, dtype) for shape in LSTM_SHAPES for dtype in DTYPES]
 
 
-def columns(entry: Row) -> int:
-    """B·D of a recurrence."""
-    return int(entry["batch"] * entry["hidden_size"] * (2 if entry.get("bidirectional") else 1))
+def recurrences(check: GPUCheck | None, dtype: str = "") -> Iterator[tuple[Entry, Timed, Timed | None]]:
+    """Every recurrence that was timed: its entry, our kernel's row, and the authors', where there is one."""
+    for entry in check.speed.recurrence if check and check.speed else ():
+        rows = {row.backend: row for row in entry.rows}
+        if "cuda" in rows and dtype in ("", entry.dtype):
+            yield entry, rows["cuda"], rows.get("authors")
 
 
-def recurrences(record: Record | None, dtype: str = "") -> Iterator[tuple[Row, Row, Row]]:
-    """Every recurrence that was timed: its entry, our kernel's row, and the authors' ({} where there is none)."""
-    for entry in record["recurrence"] if record else ():
-        rows = {row["backend"]: row for row in entry["rows"]}
-        if "cuda" in rows and dtype in ("", entry["dtype"]):
-            yield entry, rows["cuda"], rows.get("authors", {})
-
-
-def copy_share(row: Row, mode: str, rates: Mapping[str, float]) -> float | None:
+def copy_share(row: Timed, mode: str, rates: Rates) -> float | None:
     """The bytes that a recurrence must move, in its time, against the speed of a copy."""
-    return ratio(ratio(row.get(f"bytes_{mode}"), seconds(row, mode)), rates.get("copy_bytes_per_s"))
+    return ratio(ratio(row.moved_bytes(mode), row.seconds(mode)), rates.copy_bytes_per_s)
 
 
-def error_of(row: Row, mode: str) -> str:
-    """Why nothing was measured, "" where something was or nobody tried."""
-    return str(row.get("error") or (row.get(mode) or {}).get("error") or "")
+def against_authors(ours: Timed, theirs: Timed | None, mode: str) -> float | None:
+    """Times as fast as their kernel; None where one of them was not timed."""
+    return ratio(theirs.seconds(mode), ours.seconds(mode)) if theirs else None
 
 
-def _judged(met: bool, ledger: Ledger | None) -> str:
+def _judged(met: bool, check: GPUCheck) -> str:
     """The verdict on recurrences: "met" only when all that were planned were timed."""
-    page = ledger.pages.get("speed") if ledger else None
-    planned = [name for name in page["planned"] if name.startswith("recurrence/")] if page else []
-    right = [piece["name"] for piece in page["pieces"] if piece["state"] == "ok"] if page else []
-    timed = sum(name in right for name in planned)
+    page = check.pages["speed"]
+    planned = [name for name in page.planned if name.startswith("recurrence/")]
+    timed = len(set(planned) & set(page.named("ok")))
     if not met:
         return MISSED
     return MET if timed == len(planned) else f"{MET} so far ({timed} of {len(planned)} timed)"
 
 
-def _correct(ledger: Ledger | None) -> Claim:
+def _correct(check: GPUCheck | None) -> Claim:
     asked = "Correctness: every piece of `correct` is right"
-    page = ledger.pages.get("correct") if ledger else None
-    if page is None or not page["pieces"]:
+    page = check.pages.get("correct") if check else None
+    if page is None or not page.pieces:
         return _open(asked)
-    states = [piece["state"] for piece in page["pieces"]]
-    cases = sum(piece["values"].get("cases", 0) for piece in page["pieces"] if piece["state"] == "ok")
-    right, planned = states.count("ok"), len(page["planned"])
-    counts = [f"{right} of {planned} pieces ok ({cases:,} cases)"]
-    named = {
-        state: [piece["name"] for piece in page["pieces"] if piece["state"] == state]
-        for state in ("failed", "skipped")
-    }
+    cases = sum(piece.values.cases or 0 for piece in page.pieces if piece.state == "ok")
+    right, planned = len(page.named("ok")), len(page.planned)
+    named = {state: page.named(state) for state in ("failed", "skipped")}
     others = [f"{len(names)} {state} ({', '.join(names)})" for state, names in named.items() if names]
-    counts += others
-    counts += [f"{planned - len(states)} not run yet"] if planned > len(states) else []
-    complete = right and planned == len(states)
-    verdict = MISSED if "failed" in states else MET if complete else OPEN
+    left = planned - len(page.pieces)
+    counts = [f"{right} of {planned} pieces ok ({cases:,} cases)", *others]
+    counts += [f"{left} not run yet"] if left else []
+    verdict = MISSED if named["failed"] else MET if right and not left else OPEN
     return Claim(asked, ", ".join(counts), ", ".join([f"{cases:,} cases", *others]), verdict)
 
 
-def _bandwidth(ledger: Ledger | None, dtype: str, mode: str) -> Claim:
+def _bandwidth(check: GPUCheck | None, dtype: str, mode: str) -> Claim:
     asked = (
         f"Recurrence, {PASSES[mode]}, {dtype}: {COPY_SHARE:.0%} of a copy's speed from {COLUMNS:,} columns on"
     )
     shares: dict[str, float] = {}
-    errors: list[str] = []
-    for entry, ours, _ in recurrences(ledger.speed if ledger else None, dtype):
-        if columns(entry) >= COLUMNS:
-            share = copy_share(ours, mode, ledger.rates if ledger else {})
-            errors += [error] if (error := error_of(ours, mode)) else []
-            shares |= {} if share is None else {f"{entry['label']} ({columns(entry):,} columns)": share}
-    if errors:
-        return _open(asked, errors[0], MISSED)
-    if not shares:
+    for entry, ours, _ in recurrences(check, dtype):
+        if check and entry.columns >= COLUMNS:
+            if error := ours.why_not(mode):
+                return _open(asked, error, MISSED)
+            share = copy_share(ours, mode, check.rates)
+            shares |= {} if share is None else {f"{entry.label} ({entry.columns:,} columns)": share}
+    if check is None or not shares:
         return _open(asked)
     lowest = min(shares, key=lambda label: shares[label])
     value = shares[lowest]
     text = f"{value:.1%}, {lowest}" + (f", the lowest of {len(shares)}" if len(shares) > 1 else "")
-    return Claim(asked, text, f"{value:.1%}", _judged(value >= COPY_SHARE, ledger))
+    return Claim(asked, text, f"{value:.1%}", _judged(value >= COPY_SHARE, check))
 
 
-def _authors(ledger: Ledger | None, mode: str) -> Claim:
+def _authors(check: GPUCheck | None, mode: str) -> Claim:
     asked = f"Recurrence, {PASSES[mode]}: {AUTHORS_TIMES:g}× the authors' kernel's speed wherever that builds"
-    times, errors = [], []
-    for entry, ours, theirs in recurrences(ledger.speed if ledger else None):
-        if own := error_of(ours, mode):
-            return _open(asked, f"ours, at {entry['label']}: {own}", MISSED)
-        times += [found] if (found := ratio(seconds(theirs, mode), seconds(ours, mode))) else []
-        errors += [error] if (error := error_of(theirs, mode)) else []
-    if not times:
+    found, errors = [], []
+    for entry, ours, theirs in recurrences(check):
+        if own := ours.why_not(mode):
+            return _open(asked, f"ours, at {entry.label}: {own}", MISSED)
+        found += [faster] if (faster := against_authors(ours, theirs, mode)) else []
+        errors += [error] if theirs and (error := theirs.why_not(mode)) else []
+    if check is None or not found:
         return _open(asked, errors[0] if errors else "")
-    text = f"at least {min(times):.2f}×, median {median(times):.2f}×, of {len(times)} recurrences"
+    lowest = min(found)
+    text = f"at least {times(lowest)}, median {times(median(found))}, of {len(found)} recurrences"
     text += f"; theirs does not run at {len(errors)} more: {errors[0]}" if errors else ""
-    return Claim(asked, text, f"{min(times):.2f}×", _judged(min(times) >= AUTHORS_TIMES, ledger))
+    return Claim(asked, text, times(lowest), _judged(lowest >= AUTHORS_TIMES, check))
 
 
-def _lstm(ledger: Ledger | None, shape: str, dtype: str) -> Claim:
+def _lstm(check: GPUCheck | None, shape: str, dtype: str) -> Claim:
     asked = f"SRU, forward+backward, {dtype}: {LSTM_TIMES:g}× nn.LSTM's speed at the {LSTM_SHAPES[shape]}"
-    record = ledger.speed if ledger else None
-    for entry in record["shapes"] if record else ():
-        if (entry["name"], entry["dtype"]) == (shape, dtype):
-            rows = {row["contender"]: row for row in entry["rows"]}
-            base = baseline(entry, "training")
-            times = ratio(seconds(base, "training"), seconds(rows.get("sru"), "training"))
-            if times is not None:
-                text = f"{times:.2f}×"
-                return Claim(asked, text, text, MET if times >= LSTM_TIMES else MISSED)
-            own, other = (error_of(rows.get(name, {}), "training") for name in ("sru", "lstm"))
-            return _open(asked, own or other, MISSED if own else OPEN)
-    return _open(asked)
+    entries = check.speed.shapes if check and check.speed else ()
+    entry = next((one for one in entries if (one.name, one.dtype) == (shape, dtype)), None)
+    if entry is None:
+        return _open(asked)
+    faster = against_lstm(entry, entry.row("sru"), "training")
+    if faster is not None:
+        return Claim(asked, times(faster), times(faster), MET if faster >= LSTM_TIMES else MISSED)
+    own, other = (row.why_not("training") if (row := entry.row(name)) else "" for name in ("sru", "lstm"))
+    return _open(asked, own or other, MISSED if own else OPEN)
 
 
 def _open(asked: str, error: str = "", verdict: str = OPEN) -> Claim:

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from sru_repro import ops
-from sru_repro.bench import correct
+from sru_repro.verify import compare, grid
 
 CPU = torch.device("cpu")
 
 
 def test_a_right_back_end_passes() -> None:
-    cases, lines = correct.failures("eager", CPU)
+    cases, lines = compare.failures("eager", CPU)
     assert lines == []
-    assert cases == len(correct.TYPES) * (len(ops.CELLS) * len(correct._GRID) + 3)
+    assert cases == len(compare.TYPES) * (len(ops.CELLS) * len(grid.COMPACT) + 3)
 
 
 def _nearly(h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,9 +42,9 @@ def _fails(h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize(
     ("wrong", "line"),
     [
-        (_nearly, "output 0 is off by"),
-        (_no_number, "output 0 is off by nan"),
-        (_last_state, "output 1 is off by"),
+        (_nearly, "h is off by"),
+        (_no_number, "h is off by nan"),
+        (_last_state, "c_n is off by"),
         (_gradient, "gradient of u_LBkD is off by"),
         (_fails, "RuntimeError: no kernel"),
     ],
@@ -60,9 +60,9 @@ def test_a_wrong_back_end_is_caught(
         return wrong(*results) if changed else results
 
     monkeypatch.setattr(ops, "recurrence", recurrence)
-    _, lines = correct.failures("eager", CPU)
+    _, lines = compare.failures("eager", CPU)
     in_float32 = [text for text in lines if "float32" in text]
-    assert len(in_float32) == len(correct._GRID)
+    assert len(in_float32) == len(grid.COMPACT)
     assert all(text.startswith("back end eager, qrnn_fo (length ") and line in text for text in in_float32)
     assert not [text for text in lines if "qrnn_fo" not in text]
 
@@ -70,5 +70,5 @@ def test_a_wrong_back_end_is_caught(
 def test_a_wrong_product_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     right = ops.linear
     monkeypatch.setattr(ops, "linear", lambda x, weight: right(x, weight.roll(1, 0)))
-    _, lines = correct.failures("eager", CPU)
+    _, lines = compare.failures("eager", CPU)
     assert len(lines) == 6 and all("product of" in line for line in lines)

@@ -1,0 +1,222 @@
+"""What `sru-repro gpu-check` keeps of a section: a page, `results/cuda/<folder>/<section>.json`, written at every step.
+results/cuda/README.md says what is in it.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from .base import Number, Part, Record, Stamp
+from .bench import Entry, Rates, Timing
+from .decode import Generation
+from .origin import Hardware
+
+
+class GPU(Part):
+    """The GPU; mostly None in a rehearsal on the CPU."""
+
+    name: str
+    capability: str | None = None
+    multiprocessors: int | None = None
+    memory_bytes: Number | None = None
+    driver: str | None = None
+    devices: int | None = None
+    """How many the machine has."""
+
+
+class Found(Part):
+    """What came of a piece: of one that tries kernels, how many cases; of one that went wrong, nothing."""
+
+    cases: int | None = None
+    note: str = ""
+    """For who watches."""
+
+
+class FoundRates(Found):
+    """What the GPU does by itself."""
+
+    rates: Rates
+
+
+class FoundEntry(Found):
+    """Models or back ends at one shape."""
+
+    entry: Entry
+
+
+class FoundGeneration(Found):
+    """Generation, token by token."""
+
+    decode: Generation
+
+
+class Variant(Timing):
+    """The time of one launch configuration."""
+
+    launch: list[int] = Field(validation_alias="tiling", serialization_alias="tiling")
+    """Columns a thread, steps ahead, threads a block."""
+
+
+class FoundLaunch(Found):
+    """All launch configurations of a pass that were timed at one size."""
+
+    kernel: str
+    """"forward" for training, or "backward"."""
+    dtype: str
+    cell: str = "sru"
+    length: int | None = None
+    batch: int | None = None
+    size: int | None = None
+    columns: int
+    step_bytes: int
+    moved_bytes: int
+    rule: list[int] = Field(validation_alias="heuristic", serialization_alias="heuristic")
+    """The configuration that is taken where no table knows better."""
+    best: list[int]
+    gain: float
+    """Times as fast as the rule's."""
+    variants: list[Variant]
+
+
+class RunData(Part):
+    """What a run was trained on."""
+
+    description: str
+    comparable: bool
+    why_not: str | None = None
+
+
+class FinishedRun(Part):
+    """A training that came to its end: metrics are fractions, bits per byte or perplexity."""
+
+    row: str
+    state: Literal["finished"]
+    error: None = None
+    label: str
+    headline: str
+    higher_is_better: bool
+    metrics: dict[str, Number | None]
+    epochs: list[dict[str, Number | None]]
+    """The curve: metrics, step, tokens, `wall_s`; null where it has diverged."""
+    parameters: int
+    backend: str
+    precision: str
+    flop_per_step: float | None = None
+    flop_per_s: float | None = None
+    notes: list[str] = Field(default_factory=list)
+    data: RunData
+
+
+class FailedRun(Part):
+    """A training that did not."""
+
+    row: str
+    label: str
+    state: Literal["failed"]
+    error: str
+
+
+class FoundRuns(Found):
+    """Trainings side by side."""
+
+    side_by_side: int
+    seconds_each: float
+    bfloat16_flop_per_s: float | None = None
+    """The GPU's own rate."""
+    runs: list[Annotated[FinishedRun | FailedRun, Field(discriminator="state")]]
+
+    @property
+    def finished(self) -> list[FinishedRun]:
+        """Those that came to their end."""
+        return [run for run in self.runs if isinstance(run, FinishedRun)]
+
+    @property
+    def failed(self) -> list[FailedRun]:
+        """The others."""
+        return [run for run in self.runs if isinstance(run, FailedRun)]
+
+
+_TOLD_BY = {"rates": FoundRates, "entry": FoundEntry, "decode": FoundGeneration, "kernel": FoundLaunch}
+_TOLD_BY |= {"runs": FoundRuns}
+
+
+def _kind(values: Any) -> str:
+    """Which kind of finding has these keys."""
+    if isinstance(values, Found):
+        return type(values).__name__
+    keys = values if isinstance(values, dict) else ()
+    return next((kind.__name__ for key, kind in _TOLD_BY.items() if key in keys), Found.__name__)
+
+
+Findings = Annotated[
+    Annotated[Found, Tag("Found")]
+    | Annotated[FoundRates, Tag("FoundRates")]
+    | Annotated[FoundEntry, Tag("FoundEntry")]
+    | Annotated[FoundGeneration, Tag("FoundGeneration")]
+    | Annotated[FoundLaunch, Tag("FoundLaunch")]
+    | Annotated[FoundRuns, Tag("FoundRuns")],
+    Discriminator(_kind),
+]
+
+
+class PieceStamp(Stamp):
+    """When a piece was run, and by which code."""
+
+    sources: str | None = None
+    """A checksum of all that is run, by which a piece counts as done."""
+
+
+class Piece(Part):
+    """One piece of a section, run to its end or not."""
+
+    name: str
+    state: Literal["ok", "failed", "skipped"]
+    error: str | None = None
+    """The first line, or why it was skipped."""
+    seconds: float
+    measured: PieceStamp
+    values: Findings
+
+
+STATES = ("ok", "failed", "skipped")
+
+
+class GPUPage(Record):
+    """A section's page."""
+
+    COMMAND: ClassVar[str] = "sru-repro gpu-check"
+    EXPECTED: ClassVar[str] = "a page of the GPU check"
+    BY_LINE: ClassVar = ("pieces",)
+    DIGITS: ClassVar[int | None] = 5
+
+    section: str
+    rehearsal: bool
+    """Whether it was measured in the smallest form, which measures nothing."""
+    device: str
+    hardware: Hardware
+    gpu: GPU = Field(validation_alias="card", serialization_alias="card")
+    packages: dict[str, str]
+    planned: list[str]
+    """All pieces of the section, in order."""
+    running: str | None = None
+    """The piece that is in progress, or at which the process died."""
+    pieces: list[Piece]
+    """Those that were run, in the order of `planned`."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for piece in self.pieces:
+            if piece.name not in self.planned:
+                raise ValueError(f"a piece: expected a name from 'planned', found {piece.name!r:.60}")
+        places = [self.planned.index(piece.name) for piece in self.pieces]
+        if places != sorted(set(places)):
+            raise ValueError("'pieces': expected each once and in the order of 'planned'")
+        return self
+
+    def piece(self, name: str) -> Piece | None:
+        """The piece of that name, None where it was not run."""
+        return next((piece for piece in self.pieces if piece.name == name), None)
+
+    def named(self, *states: str) -> list[str]:
+        """The pieces in these states."""
+        return [piece.name for piece in self.pieces if piece.state in states]
