@@ -45,7 +45,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def private_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No cache of an earlier run, and no download: the only server is a port where nothing listens."""
     monkeypatch.setenv("SRU_REPRO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("SRU_REPRO_MIRROR", "http://127.0.0.1:9")

@@ -17,7 +17,6 @@ FLOORS = [
     {"cli"},
     {"gpu_check"},
     {"reporting", "training", "bench"},
-    {"record"},
     {"tasks"},
     {"models", "data"},
     {"verify"},

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import torch, warnings
 warnings.filterwarnings("ignore", "Running SRU on CPU with grad_enabled=True")
@@ -26,6 +28,7 @@ torch.testing.assert_close(call(), ops.recurrence("sru", u, x, v, b, c0, bidirec
 """
 
 
+@pytest.mark.slow
 def test_it_runs_in_every_mode_and_its_kernel_agrees_with_ours() -> None:
     """In a process of its own, as two versions cannot be loaded into one."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)

@@ -219,6 +219,7 @@ def test_the_likeliest_symbol_is_read_next_and_the_state_handed_on() -> None:
     assert asked[0].tolist() == [0, 0] and torch.equal(asked[1:], expected[:-1])
 
 
+@pytest.mark.slow
 def test_everything_is_measured(only: Only) -> None:
     def encoder(width: int, window: int) -> nn.Module:
         if window == 5:

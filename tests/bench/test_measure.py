@@ -21,6 +21,7 @@ def settings(tiny: dict[str, Shape], one_check: None) -> BenchPlan:
     return BenchPlan("cpu", repeats=2, budget_s=0.0, shapes=tiny, growth_shapes={"small": tiny["small"]})
 
 
+@pytest.mark.slow
 def test_a_record_holds_every_section(settings: BenchPlan) -> None:
     steps: list[tuple[float, str]] = []
     record = measure(settings, lambda share, what: steps.append((share, what))).plain()

@@ -36,6 +36,7 @@ def sums(shape: Shape, device: torch.device, dtype: torch.dtype) -> Subject:
     return Subject(module, lambda x: module(x)[0], step=module)
 
 
+@pytest.mark.slow
 def test_a_contender_is_one_entry(
     sru_repro: Command, tmp_path: Path, tiny: dict[str, Shape], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_contender_is_one_entry(
     assert len(list((tmp_path / "results").glob("*.png"))) == 1
 
 
+@pytest.mark.slow
 def test_a_decoder_is_one_entry(sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in set(MODELS) - {"lstm"}:
         monkeypatch.delitem(MODELS, name)

@@ -141,11 +141,11 @@ def process(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
     def start(*words: str) -> subprocess.Popen[str]:
         kernels = str(build.cache_folder())  # of the user's home: compiled once for all
-        surroundings = {**os.environ, "HOME": str(tmp_path / "home"), "SRU_REPRO_KERNELS": kernels}
+        environment = {**os.environ, "HOME": str(tmp_path / "home"), "SRU_REPRO_KERNELS": kernels}
         return subprocess.Popen(
             [sys.executable, "-m", "sru_repro", *words],
             cwd=tmp_path / "work",
-            env=surroundings,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

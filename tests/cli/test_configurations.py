@@ -119,6 +119,7 @@ def test_list_counts_the_papers_parameters(sru_repro: Command, tmp_path: Path) -
     assert all(row.keys() == {"name", "label", "parameters", "config", "paper"} for row in rows)
 
 
+@pytest.mark.slow
 def test_list_without_a_task_shows_everything(sru_repro: Command, tmp_path: Path) -> None:
     shown = json.loads(sru_repro("list", "--json", cwd=tmp_path).out)
     assert shown["models"] == models.names() and shown["tasks"] == tasks()

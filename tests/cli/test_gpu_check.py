@@ -86,7 +86,7 @@ def test_a_section_that_fails_stops_no_other(sru_repro: Command, tmp_path: Path)
 BROKEN = """
 import os, signal, sys, time
 if "sru_repro.gpu_check" in sys.orig_argv:
-    from sru_repro.gpu_check import Piece, section
+    from sru_repro.gpu_check import Planned, section
     section.LONGEST_S = float(os.environ["LONGEST"])
     known = {
         "fine": lambda seconds: {"cases": 1},
@@ -96,7 +96,7 @@ if "sru_repro.gpu_check" in sys.orig_argv:
         "hangs": lambda seconds: time.sleep(1000),
     }
     section.pieces = lambda options: [
-        Piece(name, known[name], weight=0.001 if name == "hangs" else 1.0) for name in os.environ["PIECES"].split()
+        Planned(name, known[name], weight=0.001 if name == "hangs" else 1.0) for name in os.environ["PIECES"].split()
     ]
 """
 """The section `tune`, replaced in its process by the pieces that PIECES names."""

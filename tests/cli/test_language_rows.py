@@ -32,7 +32,7 @@ TABLE_4 = {  # rows of the SRU paper: dropout, streams, steps, test bits per cha
     "sru12-proj": (0.3, 64, 256, 1.19),
 }
 SRUPP: dict[str, tuple[float, int, int, int, float, int, float]] = {
-    # dropout, streams of all cards, steps, window, learning rate, warm-up, test figure
+    # dropout, streams of all GPUs, steps, window, learning rate, warm-up, test figure
     "enwik8/srupp-512": (0.1, 24, 512, 512, 2.5e-4, 0, 1.03),
     "enwik8/srupp-768": (0.1, 16, 768, 768, 2.5e-4, 0, 1.02),
     "enwik8/srupp-k1": (0.1, 16, 768, 768, 2.5e-4, 0, 1.022),

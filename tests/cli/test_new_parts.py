@@ -213,7 +213,8 @@ def test_a_run_of_such_a_model_goes_on(own_model: Path, sru_repro: Command, smal
         ("Mean", "expected package.module.Class, found 'Mean'"),
         (
             "nowhere.Mean",
-            "expected nowhere.Mean to be there, found ModuleNotFoundError: No module named 'nowhere'",
+            "expected nowhere.Mean to be there, found ModuleNotFoundError: No module named 'nowhere'; "
+            "call it in the folder that holds the module, or name that in PYTHONPATH",
         ),
         ("averages.Median", "expected a subclass of Encoder at averages.Median, found no such name"),
         ("averages.MeanConfig", "expected a subclass of Encoder at averages.MeanConfig, found <class"),
@@ -231,6 +232,27 @@ def test_a_class_that_is_no_model_is_named(
     assert not (own_model / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--config-dir=nowhere",), "--config-dir=nowhere: expected a folder of configurations, found none"),
+        (("--config-dir=averages.py",), "--config-dir=averages.py: expected a folder of configurations"),
+        (("--config-dir=mine", "experiment=bare"), "experiment/bare: expected `# @package _global_` in its"),
+        (("--config-dir=mine", "experiment=open"), 'while parsing a flow sequence; in "mine/experiment/open'),
+    ],
+)
+def test_a_folder_of_ones_own_that_is_wrong_is_named(
+    args: tuple[str, ...], message: str, own_model: Path, sru_repro: Command
+) -> None:
+    (own_model / "mine/experiment").mkdir(exist_ok=True)
+    (own_model / "mine/experiment/bare.yaml").write_text("defaults: [override /model: sru]\n")
+    (own_model / "mine/experiment/open.yaml").write_text("# @package _global_\nrow: [x\n")
+    called = sru_repro("train", *args, "logger=csv", cwd=own_model)
+    assert (called.status, called.out) == (2, "")
+    assert called.err.startswith(f"sru-repro: {message}") and called.err.count("\n") == 1
+    assert str(own_model) not in called.err and not (own_model / "runs").exists()
+
+
 TABLE = """rows: quickstart
 leave_out: [lstm, qrnn]
 tasks: [mine]
@@ -244,6 +266,7 @@ task: {table: mine}
 """
 
 
+@pytest.mark.slow
 def test_a_new_table_is_its_configuration_and_that_of_its_task(
     folder: Path, sru_repro: Command, runs_made: list[str]
 ) -> None:

@@ -120,11 +120,11 @@ def test_data_that_are_missing(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def called(name: str, *words: str, **surroundings: str) -> tuple[int, str, str]:
+def called(name: str, *words: str, **environment: str) -> tuple[int, str, str]:
     """Status, output and errors of a script."""
     command = ["bash", str(SCRIPTS / name), *words]
     path = {"PATH": "/usr/bin:/bin"}
-    done = subprocess.run(command, env=path | surroundings, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=path | environment, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -142,7 +142,7 @@ def test_scripts_tell_what_they_do(name: str) -> None:
 
 def test_a_pack_is_not_begun_where_it_cannot_be_made(tmp_path: Path) -> None:
     out, data = str(tmp_path / "out"), str(tmp_path)
-    for words, surroundings, line in (
+    for words, environment, line in (
         (("a", "b"), {}, "expected one folder, found 2: a b"),
         ((out,), {"DATA": f"{data}/none"}, f"DATA={data}/none: no such folder"),
         (
@@ -156,15 +156,15 @@ def test_a_pack_is_not_begun_where_it_cannot_be_made(tmp_path: Path) -> None:
             f"{data}/none/bin/python: not found; run make setup first",
         ),
     ):
-        status, _, err = called("pack_offline.sh", *words, **surroundings)
+        status, _, err = called("pack_offline.sh", *words, **environment)
         assert (status, err) == (2, f"scripts/pack_offline.sh: {line}\n")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-def test_a_check_is_not_begun_without_a_pack_or_a_card(tmp_path: Path) -> None:
-    def refused(*words: str, **surroundings: str) -> str:
-        status, out, err = called("gpu_check.sh", *words, TMPDIR=str(tmp_path), **surroundings)
+def test_a_check_is_not_begun_without_a_pack_or_a_gpu(tmp_path: Path) -> None:
+    def refused(*words: str, **environment: str) -> str:
+        status, out, err = called("gpu_check.sh", *words, TMPDIR=str(tmp_path), **environment)
         assert (status, out, err.count("\n")) == (2, "", 1), err
         return err.removeprefix("scripts/gpu_check.sh: ").rstrip()
 

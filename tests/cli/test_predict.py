@@ -116,7 +116,7 @@ def test_a_text_from_a_pipe_is_the_text_without_its_line_end(
     assert sru_repro("predict", f"run={byte_run}", cwd=tmp_path, stdin="import os\n").out == given
 
 
-def test_a_run_of_a_card_is_used_without_one(sru_repro: Command, byte_run: Path, tmp_path: Path) -> None:
+def test_a_run_of_a_gpu_is_used_without_one(sru_repro: Command, byte_run: Path, tmp_path: Path) -> None:
     shutil.copytree(byte_run, tmp_path / "run")
     record = read_record(byte_run)
     record.config["trainer"] |= {"accelerator": "cuda", "precision": "bf16-mixed"}

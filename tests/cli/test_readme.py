@@ -15,7 +15,7 @@ from sru_repro.cli import VERBS, campaign
 Command = Callable[..., Any]
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+README = re.sub(r"<!--.*?-->", "", (ROOT / "README.md").read_text(), flags=re.DOTALL)
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 LINES = [line for language, block in BLOCKS if not language for line in block.splitlines() if line.strip()]
 INLINE = [

@@ -53,6 +53,7 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sru_repro.reporting.runs.table.write_figure", lambda *_: None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_files")
 def test_finished_runs_are_skipped_and_changed_ones_are_made_again(
     table: Command, runs_made: list[str], data: Path, tmp_path: Path
@@ -111,6 +112,7 @@ def test_a_failed_run_is_named_and_does_not_stop_the_others(
     assert len(runs_made) == 3
 
 
+@pytest.mark.slow
 def test_published_profiles_write_results_and_smoke_does_not(
     table: Command, sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +142,7 @@ def test_published_profiles_write_results_and_smoke_does_not(
     assert before == {path: path.read_bytes() for path in before}, "the same records give the same bytes"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_files")
 def test_cross_validation_makes_a_run_of_every_fold(
     sru_repro: Command,

@@ -34,11 +34,11 @@ def tuned(gain: float, columns: int, best: tuple[int, int, int] = (4, 2, 64)) ->
 
 def page_of(*pieces: dict[str, Any], gpu: str = "A GPU", rehearsal: bool = False) -> dict[str, Any]:
     return {
-        "schema": 1,
+        "schema": GPUPage.SCHEMA,
         "section": "tune",
         "rehearsal": rehearsal,
         "device": "cpu" if rehearsal else "cuda",
-        "hardware": {"name": gpu, "slug": "x"},
+        "hardware": {"name": gpu, "slug": gpu},
         "card": {"name": gpu},
         "packages": {},
         "planned": [piece["name"] for piece in pieces],

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sru_repro.gpu_check import Options, plan, tune
+from sru_repro.gpu_check import SectionOptions, plan, tune
 from sru_repro.records import gpu_manifest
 from sru_repro.records.gpu_manifest import BUDGET_S, SECTIONS, Declared
 
@@ -25,7 +25,7 @@ def test_every_piece_has_a_function_and_every_function_a_piece(module: str) -> N
 @pytest.mark.parametrize("rehearse", [True, False])
 @pytest.mark.parametrize("section", SECTIONS)
 def test_what_is_planned_was_declared(section: str, rehearse: bool) -> None:
-    planned = plan.pieces(Options(section, "out", "cpu", rehearse=rehearse))
+    planned = plan.pieces(SectionOptions(section, "out", "cpu", rehearse=rehearse))
     names = [piece.name for piece in planned]
     assert len(set(names)) == len(names) and all(piece.weight > 0 for piece in planned)
     declared = SECTIONS[section].pieces
@@ -40,9 +40,9 @@ def test_what_is_planned_was_declared(section: str, rehearse: bool) -> None:
 
 
 def test_the_bench_runs_smallest_first_between_its_checks_and_generation() -> None:
-    names = [piece.name for piece in plan.pieces(Options("speed", "out", "cpu"))]
+    names = [piece.name for piece in plan.pieces(SectionOptions("speed", "out", "cpu"))]
     assert names[:2] == ["check", "rates"] and names[-1] == "decode"
-    weights = [piece.weight for piece in plan.pieces(Options("speed", "out", "cpu"))][2:-1]
+    weights = [piece.weight for piece in plan.pieces(SectionOptions("speed", "out", "cpu"))][2:-1]
     assert weights == sorted(weights) and sum(weights) == pytest.approx(1)
     assert {name.split("/")[0] for name in names[2:6]} > {"recurrence"}
 
@@ -54,7 +54,7 @@ def test_capitals_stand_for_several() -> None:
 
 
 def test_a_new_piece_is_one_entry_and_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    def toy(options: Options, seconds: float) -> dict[str, Any]:
+    def toy(options: SectionOptions, seconds: float) -> dict[str, Any]:
         return {"cases": 1, "note": options.section}
 
     own = SECTIONS["tune"]
@@ -63,6 +63,6 @@ def test_a_new_piece_is_one_entry_and_one_function(monkeypatch: pytest.MonkeyPat
         plan, "SECTIONS", {**gpu_manifest.SECTIONS, "tune": replace(own, pieces=(*own.pieces, entry))}
     )
     monkeypatch.setattr(tune, "FUNCTIONS", {**tune.FUNCTIONS, "toy": toy})
-    planned = plan.pieces(Options("tune", "out", "cpu", rehearse=True))
+    planned = plan.pieces(SectionOptions("tune", "out", "cpu", rehearse=True))
     assert (planned[-1].name, planned[-1].weight) == ("toy", 2.0)
     assert planned[-1].run(1.0) == {"cases": 1, "note": "tune"}

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sru_repro.bench import overhead
-from sru_repro.gpu_check import Options, gpu
+from sru_repro.gpu_check import SectionOptions, gpu
 from sru_repro.gpu_check.page import Page
 from sru_repro.gpu_check.plan import pieces
 from sru_repro.ops import launch_config
@@ -22,7 +22,7 @@ ELSEWHERE = {"compile", "resume", "sanitizer", "table", "small"}
 @pytest.mark.slow
 @pytest.mark.parametrize("section", ["correct", "speed", "tune", "train-sst"])
 def test_the_pieces_run(section: str, pretended_gpu: list[Any], tmp_path: Path) -> None:
-    options = Options(section, str(tmp_path), "cuda", rehearse=True)
+    options = SectionOptions(section, str(tmp_path), "cuda", rehearse=True)
     page = Page(options)
     assert page.content.gpu.name == "A pretended GPU" and page.content.gpu.devices == 2
     plan = pieces(options)
@@ -50,10 +50,10 @@ def test_the_pieces_run(section: str, pretended_gpu: list[Any], tmp_path: Path) 
 
 def test_the_whole_plan_is_made_for_a_gpu(pretended_gpu: list[Any], tmp_path: Path) -> None:
     for section in SECTIONS:
-        plan = pieces(Options(section, str(tmp_path), "cuda"))
+        plan = pieces(SectionOptions(section, str(tmp_path), "cuda"))
         names = [piece.name for piece in plan]
         assert len(set(names)) == len(names) and all(piece.weight > 0 for piece in plan)
-    speed = [piece.name for piece in pieces(Options("speed", str(tmp_path), "cuda"))]
+    speed = [piece.name for piece in pieces(SectionOptions("speed", str(tmp_path), "cuda"))]
     assert {"graphs/sst/bfloat16", "recurrence/wide/float32", "growth/L1024-B32-d256/bfloat16"} <= set(speed)
 
 

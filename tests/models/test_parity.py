@@ -17,6 +17,7 @@ from sru_repro.models._authors import convert
 
 from ..pairwise import pairwise
 
+pytestmark = pytest.mark.slow  # compiles their package once
 assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
 
 L, B = 6, 4

@@ -93,6 +93,7 @@ def ours(name: str, weights: dict[str, Tensor], memory: int = L) -> SRUpp:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_state_memory_and_gradients(answers: Any, name: str) -> None:
     given, theirs = case(*CASES[name]), answers[name]
@@ -128,6 +129,7 @@ def test_outputs_state_memory_and_gradients(answers: Any, name: str) -> None:
     assert_close(grads, outer | convert_srupp(expected | others, model))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVALUATED)
 def test_evaluation_from_a_training_memory_equals_theirs(answers: Any, name: str) -> None:
     """A window of all there is: the memory's inputs are projected once, then keys and values are kept."""
@@ -149,6 +151,7 @@ def test_evaluation_from_a_training_memory_equals_theirs(answers: Any, name: str
     )
 
 
+@pytest.mark.slow
 def test_weights_of_other_options_are_refused(answers: Any) -> None:
     weights = answers["every-second"]["weights"]
     with pytest.raises(ValueError, match=r"layer 0: .*attend not here.*attention_every"):

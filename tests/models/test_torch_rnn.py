@@ -1,4 +1,4 @@
-"""LSTM and GRU as torch.nn has them: in bfloat16, which autocast on a card would turn into float16."""
+"""LSTM and GRU as torch.nn has them: in bfloat16, which autocast on a GPU would turn into float16."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -33,18 +33,18 @@ def test_all_is_done_in_the_type_and_weights_keep_theirs(kind: type[TorchRNN]) -
     assert torch.equal(model(x)[0], expected)
 
 
-def test_only_bfloat16_autocast_on_a_card_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_bfloat16_autocast_on_a_gpu_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     model, asked = LSTM(4, 4, 1), []
     monkeypatch.setattr(model, "_in_type", lambda x, state, kind: asked.append(kind))
-    on_card: Any = SimpleNamespace(is_cuda=True)
+    on_gpu: Any = SimpleNamespace(is_cuda=True)
     monkeypatch.setattr(type(model.rnn), "forward", lambda self, x, state: (x, state))
-    model._call(on_card, None)
+    model._call(on_gpu, None)
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: device == "cuda")
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: torch.float16)
-    model._call(on_card, None)
+    model._call(on_gpu, None)
     assert not asked
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: torch.bfloat16)
-    model._call(on_card, None)
+    model._call(on_gpu, None)
     x: Tensor = torch.zeros(2, 1, 4)
     model._call(x, None)
     assert asked == [torch.bfloat16]

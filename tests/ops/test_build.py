@@ -37,10 +37,10 @@ print("import:", started - before, "call:", time.perf_counter() - started)
 def process(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
     """`process(CXX=..., PATH=...)`: a first call in a process of its own, with a cache of its own."""
 
-    def start(**surroundings: str) -> "subprocess.Popen[str]":
+    def start(**environment: str) -> "subprocess.Popen[str]":
         given = {**os.environ, "SRU_REPRO_KERNELS": str(tmp_path / "kernels"), "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
-            [sys.executable, "-c", CALL], env=given | surroundings, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", CALL], env=given | environment, stdout=subprocess.PIPE, text=True
         )
 
     return start
@@ -61,6 +61,7 @@ def program(folder: Path, text: str) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_build_one_whole_library_which_the_next_one_finds(
     process: Any, tmp_path: Path
 ) -> None:
@@ -85,12 +86,13 @@ def test_nothing_is_built_or_looked_for_on_import(tmp_path: Path) -> None:
         "assert sru_repro.models.SRU and sru_repro.models.QRNN\n"
         "assert not set(sys.modules) & {'cuda.bindings.nvrtc', 'pytorch_lightning', 'wandb'}\n"
     )
-    surroundings = {**os.environ, "SRU_REPRO_KERNELS": str(tmp_path / "kernels"), "PATH": "/nowhere"}
-    done = subprocess.run([sys.executable, "-c", program], env=surroundings, capture_output=True, text=True)
+    environment = {**os.environ, "SRU_REPRO_KERNELS": str(tmp_path / "kernels"), "PATH": "/nowhere"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "kernels").exists()
 
 
+@pytest.mark.slow
 def test_without_a_compiler_the_loop_runs_and_says_so_once(process: Any) -> None:
     answer = said(process(PATH="/nowhere"))
     assert answer["backend"].startswith("eager | no C++ compiler: g++ was not found in PATH")
@@ -100,6 +102,7 @@ def test_without_a_compiler_the_loop_runs_and_says_so_once(process: Any) -> None
     assert said(process())["sum"] == answer["sum"]
 
 
+@pytest.mark.slow
 def test_a_compiler_that_fails_is_named_with_its_first_error(process: Any, tmp_path: Path) -> None:
     broken = program(tmp_path, "echo 'recurrence.cpp:1:1: error: out of luck' >&2; exit 1")
     answer = said(process(CXX=broken))
@@ -109,6 +112,7 @@ def test_a_compiler_that_fails_is_named_with_its_first_error(process: Any, tmp_p
     assert not list((tmp_path / "kernels").iterdir())
 
 
+@pytest.mark.slow
 def test_a_library_that_does_not_load_is_a_failure_too(process: Any, tmp_path: Path) -> None:
     answer = said(process(CXX=program(tmp_path, 'for last; do :; done; echo no library > "$last"')))
     assert answer["backend"].startswith("eager | ")
@@ -153,6 +157,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert (tmp_path / "name").read_bytes() == b"content"
 
 
+@pytest.mark.slow
 def test_the_first_build_takes_seconds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Five at most on an idle machine; processor time is what does not depend on the neighbours."""
     from sru_repro.ops import cpp

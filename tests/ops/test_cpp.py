@@ -77,7 +77,7 @@ def test_the_number_of_threads_changes_sums_in_their_last_digits_only(
         assert all(torch.equal(value, again[name]) for name, value in found[number].items())
     for number in (2, 3):
         for name, value in found[1].items():
-            if name in ("v", "b_2D"):  # sums over steps and rows
+            if name in ("gradient of v", "gradient of b_2D"):  # sums over steps and rows
                 torch.testing.assert_close(found[number][name], value, rtol=1e-5, atol=1e-5)
             else:
                 assert torch.equal(found[number][name], value), name

@@ -119,12 +119,12 @@ def test_kernels_are_loaded_once_and_launched_with_their_arguments(
     monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "kernels")
     names, library = host_library(tmp_path)
     compile_library(HERE / "fake_driver.cpp", tmp_path / "libcuda.so.1")
-    surroundings = os.environ | {
+    environment = os.environ | {
         "LD_LIBRARY_PATH": str(tmp_path),
         "SRU_REPRO_KERNELS": str(tmp_path / "kernels"),
     }
     words = [sys.executable, "-c", SCRIPT, str(names).replace("'", '"'), str(library)]
-    done = subprocess.run(words, capture_output=True, text=True, env=surroundings, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     refused, broken = done.stdout.splitlines()
     assert refused == "CUDA could not start the forward kernel of sru: CUDA_ERROR_INVALID_CONTEXT"

@@ -26,6 +26,8 @@ from sru_repro import ops
 from sru_repro.ops import build, cuda, cuda_driver
 from sru_repro.ops.cuda_driver import Variant
 from sru_repro.ops.launch_config import LaunchConfig, launched
+from sru_repro.verify.call import fixed_gradient, gradient_of
+from sru_repro.verify.draw import draw
 
 BOTH = {"bidirectional": True}
 WINDOW = 64
@@ -33,9 +35,9 @@ LINUX = sys.platform == "linux"
 PASSES = ("forward", "backward")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
-    """A call of `conftest.random_call`, its types, and its launch configuration (None: as the rule says)."""
+    """A call of `verify.draw.draw`, its types, and its launch configuration (None: as the rule says)."""
 
     cell: str
     shape: tuple[int, int, int] = (5, 3, 4)  # L, B, features of one direction
@@ -126,15 +128,19 @@ def passes(call: Any) -> dict[str, Any]:
     options = (get("activation") == "tanh", get("skip_scale", 1.0), get("bidirectional"))
     arguments = (call.cell, u, *shared, get("c0_BD"), *masks, *options)
     h, c_n, states = cuda.forward(*arguments, True)
-    generator = torch.Generator().manual_seed(1)
-    back = (torch.randn(y.shape, generator=generator, dtype=torch.float64).to(y.dtype) for y in (h, c_n))
     assert states is not None
-    grad_h, grad_c_n = back
+    grad_h, grad_c_n = fixed_gradient(h), fixed_gradient(c_n)
     grads = cuda.backward(grad_h, grad_c_n, call.cell, u, *shared, *masks, states, *options)
-    names = ("u_LBkD", "x_LBD", "v", "b_2D", "c0_BD")
+    names = map(gradient_of, ("u_LBkD", "x_LBD", "v", "b_2D", "c0_BD"))
     found = {"h": h, "c_n": c_n, "states": states} | dict(zip(names, grads, strict=True))
     h_alone, c_n_alone, nothing = cuda.forward(*arguments, False)
     return found | {"h of inference": h_alone, "c_n of inference": c_n_alone, "states of inference": nothing}
+
+
+@functools.cache
+def clean(case: Case) -> dict[str, Any]:
+    """What the kernels give for a case; inside `on_host`."""
+    return case.run(draw)[1]
 
 
 @functools.cache
@@ -195,7 +201,7 @@ def test_the_kernels_compute_the_reference(make_call: Any, on_host: Any, case: C
 
     Errors are root mean squares; half a unit of the type, the rounding of the result itself, is granted to either.
     """
-    low, found = case.run(make_call)
+    low, found = cast(draw(case.cell, *case.shape, **case.options), case), clean(case)
     loop = low.results("reference")
     truth = low.with_inputs(lambda _, value: value.double()).results("reference")
     for name, exact in truth.items():
@@ -212,12 +218,13 @@ def test_the_kernels_compute_the_reference(make_call: Any, on_host: Any, case: C
     assert torch.equal(found["states"][-1], found["c_n"])
     assert found["states of inference"] is None
     assert all(torch.equal(found[name], found[f"{name} of inference"]) for name in ("h", "c_n"))
-    assert all(found[name].numel() == 0 for name in ("x_LBD", "v", "b_2D") if name not in truth)
+    assert all(
+        found[name].numel() == 0 for name in map(gradient_of, ("x_LBD", "v", "b_2D")) if name not in truth
+    )
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.options.get("padding")], ids=str)
 def test_what_stands_at_padded_steps_goes_nowhere(make_call: Any, on_host: Any, case: Case) -> None:
-    clean = case.run(make_call)[1]
 
     def spoil(call: Any) -> Any:
         spoilt = call.with_inputs(lambda name, value: value.clone())
@@ -227,13 +234,13 @@ def test_what_stands_at_padded_steps_goes_nowhere(make_call: Any, on_host: Any, 
         return spoilt
 
     for name, value in case.run(make_call, spoil)[1].items():
-        assert value is None or torch.equal(value, clean[name]), name
+        assert value is None or torch.equal(value, clean(case)[name]), name
 
 
 def test_layouts_and_addresses_do_not_matter(make_call: Any, on_host: Any) -> None:
     """Transposed arguments, and arguments that begin at an odd place in memory, where no wide access may go."""
     case = Case("sru", (10, 3, 8), {"per_step": True, "padding": True} | BOTH, config=LaunchConfig(2, 4, 32))
-    plain = case.run(make_call)[1]
+    plain = clean(case)
 
     def transposed(_: str, value: Tensor) -> Tensor:
         return value.transpose(0, 1).contiguous().transpose(0, 1)
@@ -250,7 +257,11 @@ def test_layouts_and_addresses_do_not_matter(make_call: Any, on_host: Any) -> No
 def test_an_empty_batch_is_no_launch(make_call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "launch", lambda *_: pytest.fail("launched"))
     found = Case("sru", (4, 0, 8)).run(make_call)[1]
-    assert found["h"].shape == (4, 0, 8) and not found["v"].any() and not found["b_2D"].any()
+    assert (
+        found["h"].shape == (4, 0, 8)
+        and not found["gradient of v"].any()
+        and not found["gradient of b_2D"].any()
+    )
 
 
 def test_too_many_columns_are_refused() -> None:

@@ -49,12 +49,14 @@ def chosen() -> Iterator[Variant]:
 
 
 @linux
+@pytest.mark.slow
 @pytest.mark.parametrize(("variant", "architecture"), [*variants()], ids=str)
 def test_nvrtc_compiles_without_spills(variant: Variant, architecture: str) -> None:
     check_report(variant, architecture)
 
 
 @linux
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", sorted(set(chosen()), key=str), ids=str)
 def test_no_launch_configuration_that_is_chosen_spills(variant: Variant) -> None:
     check_report(variant, "sm_90")

@@ -20,6 +20,7 @@ def by_hand(cell: str, u: Tensor, c: Tensor, **rest: Any) -> tuple[Tensor, Tenso
     x, v, b, m = (rest.get(name) for name in ("x_LBD", "v", "b_2D", "mask_BD"))
     x = torch.zeros_like(u[:, :, 0]) if x is None else x
     m = torch.ones_like(c) if m is None else m
+    tanh = rest["activation"] == "tanh"
     h = []
     for t in range(u.size(0)):
         before = c
@@ -30,26 +31,29 @@ def by_hand(cell: str, u: Tensor, c: Tensor, **rest: Any) -> tuple[Tensor, Tenso
             f = sigmoid(u[t, :, 1] + v_f * before + b[0])
             r = sigmoid(u[t, :, 2] + v_r * before + b[1])
             c = f * before + (1 - f) * u[t, :, 0]
-            h.append(skip + m * r * (c - skip) if cell == "sru" else r * m * c + (1 - r) * skip)
+            g = torch.tanh(c) if tanh else c
+            h.append(skip + m * r * (g - skip) if cell == "sru" else r * m * g + (1 - r) * skip)
         elif cell == "mingru":
             z = 1 - sigmoid(u[t, :, 1])
             c = (1 - z) * before + z * u[t, :, 0]
-            h.append(c)
+            h.append(torch.tanh(c) if tanh else c)
         else:
             f, rest_of_u = sigmoid(u[t, :, 1]), u[t, :, 2:].unbind(1)
             i = sigmoid(rest_of_u[1]) if cell == "qrnn_ifo" else 1 - f
             c = f * before + i * torch.tanh(u[t, :, 0])
+            g = torch.tanh(c) if tanh else c
             if cell == "qrnn_f":
-                h.append(c)
+                h.append(g)
             else:
                 o = sigmoid(rest_of_u[0])
-                h.append(o * m * c + (1 - o) * rest["skip_scale"] * x[t] if cell == "qrnn_highway" else o * c)
+                h.append(o * m * g + (1 - o) * rest["skip_scale"] * x[t] if cell == "qrnn_highway" else o * g)
     return torch.stack(h), c
 
 
+@pytest.mark.parametrize("activation", ["identity", "tanh"])
 @pytest.mark.parametrize("cell", ops.CELLS)
-def test_the_papers_equations(make_call: Any, cell: str) -> None:
-    call = make_call(cell, mask=ops.CELLS[cell].output == "highway")
+def test_the_papers_equations(make_call: Any, cell: str, activation: str) -> None:
+    call = make_call(cell, mask=ops.CELLS[cell].output == "highway", activation=activation)
     inputs = dict(call.inputs)
     expected = by_hand(cell, inputs.pop("u_LBkD"), inputs.pop("c0_BD"), **inputs, **call.rest)
     assert_close(call.forward("reference"), expected, rtol=1e-12, atol=1e-12)

@@ -118,7 +118,7 @@ def test_a_resumed_run_stays_the_same_run(
 
 
 @pytest.mark.parametrize(
-    ("surroundings", "words", "mode"),
+    ("environment", "words", "mode"),
     [
         ({}, (), "offline"),
         ({"WANDB_API_KEY": "0" * 40}, (), "online"),
@@ -131,7 +131,7 @@ def test_a_resumed_run_stays_the_same_run(
     ],
 )
 def test_online_only_for_those_who_are_logged_in(
-    surroundings: dict[str, str],
+    environment: dict[str, str],
     words: tuple[str, ...],
     mode: str,
     configured: Configured,
@@ -139,7 +139,7 @@ def test_online_only_for_those_who_are_logged_in(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in surroundings.items():
+    for name, value in environment.items():
         if name == "netrc":
             (tmp_path / "home/.netrc").write_text(value + "\n")
             (tmp_path / "home/.netrc").chmod(0o600)

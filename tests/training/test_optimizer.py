@@ -1,6 +1,7 @@
 """The optimisers against torch's own classes and against the definition of decoupled decay."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import torch
 from sru_repro.core.errors import ConfigError
 from sru_repro.training.config import OptimConfig, RunConfig, check
 from sru_repro.training.optimizer import make_optimizer
+from sru_repro.training.run import train
+from sru_repro.training.weights import LAST
 
 Configured = Callable[..., RunConfig]
 LR, DECAY, BETAS = 0.1, 0.2, (0.8, 0.95)
@@ -94,3 +97,20 @@ def test_a_record_from_before_these_settings_still_loads(configured: Configured)
         del plain["trainer"][key]
     then = check(plain)
     assert then.optim == now.optim and then.trainer == now.trainer
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.01])
+def test_gradients_are_clipped_all_together(clip: float, configured: Configured, tmp_path: Path) -> None:
+    """One step of plain gradient descent moves all weights together by the rate times what is left of the norm."""
+    words = ("optim.name=sgd", "trainer.max_epochs=0", "trainer.max_steps=1", f"optim.clip_norm={clip}")
+    for lr in ("1e-30", "0.5"):
+        train(configured("sst", *words, f"optim.lr={lr}"), tmp_path / lr, [])
+    start, moved = weights(tmp_path / "1e-30"), weights(tmp_path / "0.5")
+    length = float((moved - start).norm())
+    assert length == pytest.approx(0.5 * clip, rel=1e-3) if clip else length > 0.05
+
+
+def weights(folder: Path) -> torch.Tensor:
+    """All that a run ended with, in one row of float64."""
+    state = torch.load(folder / LAST, weights_only=True)["state_dict"].values()
+    return torch.cat([value.flatten().double() for value in state if isinstance(value, torch.Tensor)])

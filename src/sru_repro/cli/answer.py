@@ -3,14 +3,16 @@
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..core.errors import DataError, SuiteError
 
 if TYPE_CHECKING:
-    from ..tasks import Task
+    from ..tasks import Answer, Span, Task
+
+Said = TypeVar("Said", bound=Mapping[str, object])
 
 
 class Asked(NamedTuple):
@@ -35,7 +37,7 @@ def asked_for(passage: str, question: str | None, top: int) -> Asked:
 def answer(task: "Task", asked: Asked, as_json: bool) -> int:
     """Prints the answer to the question, or an answer a line; status 1 where a question had none."""
 
-    def say(question: str) -> dict[str, Any]:
+    def say(question: str) -> "Answer":
         _check("question", question)
         return task.answer(asked.passage, question, top=asked.top)
 
@@ -49,9 +51,7 @@ def answer(task: "Task", asked: Asked, as_json: bool) -> int:
     return 0
 
 
-def each_line(
-    note: str, say: Callable[[str], dict[str, Any]], show: Callable[[dict[str, Any]], str], mark: str = ""
-) -> int:
+def each_line(note: str, say: Callable[[str], Said], show: Callable[[Said], str], mark: str = "") -> int:
     """Prints one line for each of standard input, so that they can be laid side by side; an error is one, too.
 
     Returns status 1 where there was one. On a terminal `note` comes first and `mark` before each line.
@@ -59,14 +59,14 @@ def each_line(
     failed = 0
     for line in _lines(note, mark):
         try:
-            said = say(line)
+            shown = show(say(line))
         except SuiteError as error:
-            failed, said = 1, {"error": str(error)}
-        print(printed(said) if "error" in said else show(said), flush=True)
+            failed, shown = 1, printed({"error": str(error)})
+        print(shown, flush=True)
     return failed
 
 
-def printed(said: dict[str, Any]) -> str:
+def printed(said: Mapping[str, object]) -> str:
     """One line of JSON."""
     return readable(json.dumps(said, ensure_ascii=False, allow_nan=False))
 
@@ -123,6 +123,6 @@ def _check(name: str, text: str) -> None:
         raise DataError(f"{name}: expected UTF-8, found byte {byte:#04x} at place {text.index(wrong)}")
 
 
-def _one_line(said: dict[str, Any]) -> str:
+def _one_line(said: "Span") -> str:
     """An answer, its line ends as spaces, and its confidence."""
     return f"{' '.join(said['answer'].split())}  {said['confidence']:.3f}"

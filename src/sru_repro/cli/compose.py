@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra import compose as hydra_compose
@@ -36,7 +37,11 @@ def _shorten(error: Exception) -> str:
     unknown_key = re.search(r"Could not override '([^']+)'", text)
     if unknown_key and "not in struct" in text:
         return f"{unknown_key[1]}: no such key; `sru-repro train --cfg job` shows all there are"
-    lines = [re.sub(r"\s+", " ", line).strip() for line in text.splitlines()]
+    if folder := re.search(r"Additional config directory '([^']+)' not found", text):
+        return f"--config-dir={_here(folder[1])}: expected a folder of configurations, found none"
+    if packed := re.search(r"In '([^']+)': Could not override '\w+@\w+\.", text):
+        return f"{packed[1]}: expected `# @package _global_` in its first line, found none"
+    lines = [re.sub(r"\s+", " ", line).strip() for line in _here(text).splitlines()]
     unknown_file = re.search(r"Could not find '([^']+)'", text)
     if unknown_file and "Available options in" in text:
         first = next(i for i, line in enumerate(lines) if line.startswith("Available options")) + 1
@@ -48,6 +53,11 @@ def _shorten(error: Exception) -> str:
         return f"{unknown_file[1].split('/')[0]}: no such file conf/{unknown_file[1]}.yaml"
     dropped = ("provider=", "object_type=", "set the environment", "See https", "full_key:")
     return "; ".join(dict.fromkeys(line for line in lines if line and not line.startswith(dropped)))
+
+
+def _here(text: str) -> str:
+    """The text with paths below the working directory as the user would write them."""
+    return text.replace(f"{Path.cwd()}/", "")
 
 
 def resolve(config: DictConfig) -> "RunConfig":
@@ -68,6 +78,8 @@ def resolve(config: DictConfig) -> "RunConfig":
 
 def composed(overrides: Sequence[str]) -> "RunConfig":
     """The checked configuration that these overrides make of conf/config.yaml."""
+    if flags := [arg for arg in overrides if arg.startswith("-")]:
+        raise ConfigError(f"{flags[0]}: expected key=value here")
     with one_line():
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(layout.conf_folder()), version_base="1.3"):

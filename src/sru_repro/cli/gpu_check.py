@@ -56,7 +56,7 @@ def run(args: Sequence[str]) -> int:
     import torch
 
     from ..core import machine
-    from ..gpu_check import Options as SectionOptions
+    from ..gpu_check import SectionOptions
     from ..gpu_check.page import now
     from ..gpu_check.run import carry_out
     from ..gpu_check.section import UNFINISHED

@@ -12,7 +12,7 @@ Without question= it reads questions, one a line, from standard input until Ctrl
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,23 +111,23 @@ def _suits(kind: str, given: str) -> None:
 
 
 def _continue(task: "Task", prompt: str, options: PredictOptions) -> int:
-    """Prints what follows the prompt, each piece as it comes, or one object at the end."""
-    started, pieces = time.perf_counter(), []
+    """Prints what follows the prompt, each symbol as it comes, or one object at the end."""
+    started, symbols = time.perf_counter(), []
     drawing = options.model_dump(include={"length", "temperature", "top_k", "seed"})
-    for piece in task.generate(prompt, **drawing):
-        pieces.append(piece)
+    for symbol in task.generate(prompt, **drawing):
+        symbols.append(symbol)
         if not options.as_json:
-            print(piece, end="", flush=True)
+            print(symbol, end="", flush=True)
     if not options.as_json:
         print()
         return 0
     tokens = options.length
     pace = tokens / (time.perf_counter() - started)
-    print(printed({"prompt": prompt, "text": "".join(pieces), "tokens": tokens, "tokens_per_s": pace}))
+    print(printed({"prompt": prompt, "text": "".join(symbols), "tokens": tokens, "tokens_per_s": pace}))
     return 0
 
 
-def _plain(said: dict[str, Any]) -> str:
+def _plain(said: Mapping[str, Any]) -> str:
     if "label" not in said:
         return printed(said)
     unknown = said["unknown_words"]

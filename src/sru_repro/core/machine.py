@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
 
@@ -44,8 +44,26 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def hardware(device: str) -> dict[str, Any]:
-    """Name, short name for files, cores and memory (bytes) of the machine; `device` is "cpu" or "cuda"."""
+class HardwareFacts(TypedDict):
+    """The machine: name, short name for files, memory in bytes."""
+
+    name: str
+    slug: str
+    device: str
+    cores: int
+    memory_bytes: int
+    threads: int
+
+
+class Revision(TypedDict):
+    """The commit, and whether the checkout differs from it; both None where nobody knows."""
+
+    revision: str | None
+    dirty: bool | None
+
+
+def hardware(device: str) -> HardwareFacts:
+    """What a record says of the machine; `device` is "cpu" or "cuda"."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     chip, flags = _processor()
     wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
@@ -81,17 +99,17 @@ def _processor() -> tuple[str, str]:
 
 
 @cache
-def code_revision() -> dict[str, Any]:
+def code_revision() -> Revision:
     """Commit of the checkout, and whether sources or configuration differ from it; as REVISION says where git cannot.
 
     Raises:
         ConfigError: the variable holds something else.
     """
 
-    def git(*words: str) -> str:
+    def git(*args: str) -> str:
         if ROOT is None:
             return ""
-        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True, timeout=10)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:

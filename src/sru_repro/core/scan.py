@@ -51,7 +51,11 @@ def class_at(path: str, base: type[T]) -> type[T]:
         found = getattr(importlib.import_module(module_name), attribute, None)
     except Exception as error:  # whatever is wrong in a file of the user's own
         reason = " ".join(str(error).split()) or "no reason given"
-        raise ValueError(f"expected {path} to be there, found {type(error).__name__}: {reason}") from None
+        away = isinstance(error, ModuleNotFoundError)
+        where = "; call it in the folder that holds the module, or name that in PYTHONPATH" if away else ""
+        raise ValueError(
+            f"expected {path} to be there, found {type(error).__name__}: {reason}{where}"
+        ) from None
     if not (isinstance(found, type) and issubclass(found, base)):
         problem = "no such name" if found is None else repr(found)
         raise ValueError(f"expected a subclass of {base.__name__} at {path}, found {problem}")

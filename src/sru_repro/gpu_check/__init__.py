@@ -4,6 +4,6 @@
 `correct`, `speed`, `tune`, `training`.
 """
 
-from .plan import Failed, Options, Piece, Skipped
+from .plan import Failed, Planned, SectionOptions, Skipped
 
-__all__ = ["Failed", "Options", "Piece", "Skipped"]
+__all__ = ["Failed", "Planned", "SectionOptions", "Skipped"]

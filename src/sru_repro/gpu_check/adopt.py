@@ -61,16 +61,10 @@ def measurements(page: GPUPage) -> list[tuple[Measurement, bool]]:
     ]
 
 
-def measurement(values: FoundLaunch) -> tuple[Measurement, bool]:
+def measurement(row: FoundLaunch) -> tuple[Measurement, bool]:
     """The same of a piece."""
-    found = Measurement(
-        values.kernel,
-        values.dtype,
-        values.columns,
-        values.step_bytes,
-        LaunchConfig(*values.best),
-    )
-    return found, values.gain >= WORTH
+    found = Measurement(row.kernel, row.dtype, row.columns, row.step_bytes, LaunchConfig(*row.best))
+    return found, row.gain >= WORTH
 
 
 def merged(

@@ -11,12 +11,12 @@ from .. import ops
 from ..verify.draw import draw
 from . import gpu
 from .kernels import backend, verdict
-from .plan import Checked, Options, Skipped
+from .plan import Checked, SectionOptions, Skipped
 
 Results = dict[str, Tensor]
 
 
-def _calls(options: Options, number: int) -> list[Callable[[], Results]]:
+def _calls(options: SectionOptions, number: int) -> list[Callable[[], Results]]:
     """So many calls of different cells and sizes, each with its own numbers."""
     name, device = backend(options), options.torch_device
     found: list[Callable[[], Results]] = []
@@ -32,7 +32,7 @@ def _compared(expected: Results, found: Results, what: str) -> list[str]:
     return [f"{what}: {key} differs" for key, value in expected.items() if not torch.equal(value, found[key])]
 
 
-def streams(options: Options, seconds: float) -> Checked:
+def streams(options: SectionOptions, seconds: float) -> Checked:
     """Calls in streams of their own, at the same time, give what they give one after the other."""
     device, calls = options.torch_device, _calls(options, 8)
     expected = [call() for call in calls]
@@ -49,7 +49,7 @@ def streams(options: Options, seconds: float) -> Checked:
     return verdict(rounds * len(calls), lines)
 
 
-def threads(options: Options, seconds: float) -> Checked:
+def threads(options: SectionOptions, seconds: float) -> Checked:
     """Calls from several threads at once, each in its own stream."""
     device, calls = options.torch_device, _calls(options, 4)
     expected = [call() for call in calls]
@@ -75,7 +75,7 @@ def threads(options: Options, seconds: float) -> Checked:
     return verdict(rounds * len(calls), lines)
 
 
-def graphs(options: Options, seconds: float) -> Checked:
+def graphs(options: SectionOptions, seconds: float) -> Checked:
     """Captured once and replayed on new numbers: inference, training, and a kernel met for the first time there."""
     device, name, lines = options.torch_device, backend(options), []
     call = draw("sru", length=24, batch=6, size=96, device=device)
@@ -120,7 +120,7 @@ def graphs(options: Options, seconds: float) -> Checked:
     return verdict(cases + 1, lines)
 
 
-def devices(options: Options, seconds: float) -> Checked:
+def devices(options: SectionOptions, seconds: float) -> Checked:
     """Every other GPU gives the bits of the first one, called while that is the current one."""
     number = torch.cuda.device_count() if options.on_gpu else 1
     if number < 2:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from .. import ops
 from . import calls, kernels, large, outside, whole_models
-from .plan import Each, Functions, Options, Several
+from .plan import Each, Functions, SectionOptions, Several
 
 
-def _each(names: Iterable[str]) -> Callable[[Options], Iterator[Each]]:
+def _each(names: Iterable[str]) -> Callable[[SectionOptions], Iterator[Each]]:
     return lambda options: (Each(name, (name,)) for name in names)
 
 

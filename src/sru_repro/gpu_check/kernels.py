@@ -30,19 +30,19 @@ from ..verify.draw import draw
 from ..verify.grid import compact, every_combination
 from ..verify.grid import products as all_products
 from . import gpu
-from .plan import Checked, Options
+from .plan import Checked, SectionOptions
 
 TYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 LAUNCH_CONFIGS = [CHOSEN, both_passes(4, 2, 128), both_passes(2, 4, 64), both_passes(8, 2, 32)]
 """The launch configuration that the kernels choose, and those of sizes beyond the grid's: several columns a thread."""
 
 
-def backend(options: Options) -> str:
+def backend(options: SectionOptions) -> str:
     """The back end that is tried: CUDA's; in a rehearsal the fastest that there is."""
     return "cuda" if options.on_gpu else ops.choose(options.device).name
 
 
-def build(options: Options, calls: Iterable[Callable[[], object]]) -> str:
+def build(options: SectionOptions, calls: Iterable[Callable[[], object]]) -> str:
     """Builds the kernels that the calls need side by side, on all cores; how many, and how long it took."""
     if not options.on_gpu:
         return ""
@@ -70,7 +70,7 @@ def _both_passes(case: Case, kind: torch.dtype, config: LaunchConfigs) -> None:
         case.to(kind).results("cuda")
 
 
-def grid(options: Options, seconds: float, cell: str) -> Checked:
+def grid(options: SectionOptions, seconds: float, cell: str) -> Checked:
     """A cell at many sizes and with every combination of its options, in all types, in memory full of NaN."""
     device, name = options.torch_device, backend(options)
     types = TYPES[:1] if options.rehearse else TYPES
@@ -86,19 +86,19 @@ def grid(options: Options, seconds: float, cell: str) -> Checked:
     return verdict(tried + more, wrong + also, note)
 
 
-def build_grid(options: Options) -> str:
+def build_grid(options: SectionOptions) -> str:
     """What the bench's own checks need, side by side; they would build it one by one."""
     return build(options, _calls(whole_grid(options.torch_device), TYPES[:2], default_configs("cuda")))
 
 
-def products(options: Options, seconds: float) -> Checked:
+def products(options: SectionOptions, seconds: float) -> Checked:
     """The products of a layer."""
     device = options.torch_device
     types = TYPES[:2]
     return verdict(*failures(backend(options), device, all_products(device), types, [CHOSEN]))
 
 
-def both_back_ends(options: Options, seconds: float) -> Checked:
+def both_back_ends(options: SectionOptions, seconds: float) -> Checked:
     """The CPU's kernels and CUDA's on the same numbers, in float32: relative distances of all results."""
     device, cpu = options.torch_device, torch.device("cpu")
     other = "cpp" if ops.available("cpp")[0] else "eager"
@@ -120,7 +120,7 @@ def both_back_ends(options: Options, seconds: float) -> Checked:
     return verdict(cases, lines, f"{mine} and {other} differ by {worst:.1g} at most")
 
 
-def deterministic(options: Options, seconds: float) -> Checked:
+def deterministic(options: SectionOptions, seconds: float) -> Checked:
     """The same call gives the same bits, gradients too, however often."""
     device, name = options.torch_device, backend(options)
     times = 3 if options.rehearse else 20

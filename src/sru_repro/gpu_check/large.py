@@ -13,10 +13,10 @@ from ..verify.compare import CHOSEN, failures
 from ..verify.draw import draw
 from . import gpu
 from .kernels import TYPES, backend, verdict
-from .plan import Checked, Options, Skipped
+from .plan import Checked, SectionOptions, Skipped
 
 
-def large(options: Options, seconds: float) -> Checked:
+def large(options: SectionOptions, seconds: float) -> Checked:
     """As many columns as fill a GPU, in float32 and bfloat16, against the float64 reference."""
     device = options.torch_device
     size = (9, 4, 64) if options.rehearse else (192, 64, 1024)
@@ -29,7 +29,7 @@ def large(options: Options, seconds: float) -> Checked:
     return verdict(*failures(backend(options), device, cases, TYPES[:2], [CHOSEN]))
 
 
-def beyond(options: Options, seconds: float) -> Checked:
+def beyond(options: SectionOptions, seconds: float) -> Checked:
     """U of more than 2^31 values: its last rows come out as in a call of their own, bit by bit, gradients too."""
     device, name = options.torch_device, backend(options)
     length, batch, size = (6, 16, 32) if options.rehearse else (1366, 512, 1024)
@@ -54,7 +54,7 @@ def beyond(options: Options, seconds: float) -> Checked:
     return verdict(len(whole), lines, f"{u.numel():,} values in U")
 
 
-def _require_memory(options: Options, needed: int) -> None:
+def _require_memory(options: SectionOptions, needed: int) -> None:
     """Raises Skipped where the GPU has fewer bytes left."""
     free = gpu.free_bytes(options.torch_device)
     if options.on_gpu and needed > free:

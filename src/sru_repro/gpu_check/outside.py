@@ -14,13 +14,13 @@ import torch
 from ..core.errors import DataError, RunError
 from ..core.process import Process, Training, stop
 from ..records.run import RunRecord, read_record
-from .plan import Checked, Options, Skipped
+from .plan import Checked, SectionOptions, Skipped
 
 TOOL = "compute-sanitizer"
 STEPS, STEPS_REHEARSED = 800, 40
 
 
-def sanitizer(options: Options, seconds: float) -> Checked:
+def sanitizer(options: SectionOptions, seconds: float) -> Checked:
     """No access outside the tensors, none to what nobody wrote: memcheck and initcheck."""
     tool = shutil.which(TOOL)
     if tool is None:
@@ -69,7 +69,7 @@ def _finding(output: str, status: int) -> str:
     return next((line for line in lines if any(sign in line for sign in signs)), f"status {status}")
 
 
-def resume(options: Options, seconds: float) -> Checked:
+def resume(options: SectionOptions, seconds: float) -> Checked:
     """A training that is ended by SIGTERM and goes on ends with the weights of one that was left alone, bit by bit."""
     steps = STEPS_REHEARSED if options.rehearse else STEPS
     end = time.monotonic() + max(seconds, 75.0)
@@ -97,7 +97,7 @@ def resume(options: Options, seconds: float) -> Checked:
     return {"cases": len(expected), "note": f"stopped after {at:.0%} of {steps} steps"}
 
 
-def _start(options: Options, folder: Path, steps: int) -> Training:
+def _start(options: SectionOptions, folder: Path, steps: int) -> Training:
     overrides = ["experiment=quickstart/sru", "logger=csv", "resume=true", "profile=smoke"]
     overrides += [f"trainer={options.device}", f"trainer.max_steps={steps}", "trainer.max_seconds=0"]
     overrides += [f"trainer.validate_every={steps // 4}", "trainer.max_epochs=0", "model.dropout=0.1"]
@@ -107,14 +107,14 @@ def _start(options: Options, folder: Path, steps: int) -> Training:
 def _stop_midway(run: Training, end: float) -> float:
     """Sends SIGTERM after the first validation; how far the run was."""
     while run.poll() is None and time.monotonic() < end:
-        if (record := _record(run)) is not None and record.epochs:
+        if (record := _record(run)) and record.epochs:
             run.send(signal.SIGTERM)
             run.wait(max(1.0, end - time.monotonic()))
             break
         time.sleep(0.02)
     record = _record(run)
     if record is None or record.state != "interrupted":
-        state = "not begun" if record is None else record.state
+        state = record.state if record else "not begun"
         raise RunError(f"expected a run to be stopped, found it {state}: {run.last_line()}")
     return float(record.progress.fraction) if record.progress else 0.0
 

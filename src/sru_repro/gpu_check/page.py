@@ -16,7 +16,7 @@ from ..records.base import read, write
 from ..records.gpu_page import GPU, GPUPage, Piece, PieceStamp
 from ..records.origin import Hardware
 from . import gpu
-from .plan import Options
+from .plan import SectionOptions
 
 SETTLED = ("ok", "skipped")
 """States of pieces that need not be run again."""
@@ -25,7 +25,7 @@ SETTLED = ("ok", "skipped")
 class Page:
     """`content` is what lies in the file."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: SectionOptions) -> None:
         self.path, self.since = options.page, options.since
         before = require_same(options)
         self.content = GPUPage(
@@ -118,7 +118,7 @@ def _place(
     page.running = None
 
 
-def require_same(options: Options) -> GPUPage | None:
+def require_same(options: SectionOptions) -> GPUPage | None:
     """The page of a section that is there already, None where there is none.
 
     Raises:

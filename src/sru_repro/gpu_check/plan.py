@@ -15,7 +15,7 @@ from ..records.gpu_manifest import SECTIONS
 
 
 @dataclass(frozen=True)
-class Options:
+class SectionOptions:
     """What a section's process is told.
 
     section    its name
@@ -82,7 +82,7 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True)
-class Piece:
+class Planned:
     """A piece of the manifest that is carried out here: `run(seconds)` returns what is to be kept (JSON) and raises
     when something is wrong."""
 
@@ -111,7 +111,7 @@ class Several:
     """The function of a piece with capitals, and which there are of it."""
 
     run: Work
-    each: Callable[[Options], Iterable[Each]]
+    each: Callable[[SectionOptions], Iterable[Each]]
 
 
 Functions = Mapping[str, Work | Several]
@@ -124,27 +124,31 @@ def functions(module: str) -> Functions:
     return found
 
 
-def pieces(options: Options) -> list[Piece]:
+def pieces(options: SectionOptions) -> list[Planned]:
     """The pieces of a section, in order."""
     section = SECTIONS[options.section]
     found = functions(section.module)
-    planned: list[Piece] = []
+    planned: list[Planned] = []
     for by_weight, group in itertools.groupby(section.pieces, key=lambda piece: piece.by_weight):
         each = [one for piece in group for one in _carried_out(piece, found[piece.name], options)]
         planned += sorted(each, key=lambda piece: piece.weight) if by_weight else each
     return planned
 
 
-def _carried_out(declared: gpu_manifest.Declared, work: Work | Several, options: Options) -> Iterator[Piece]:
+def _carried_out(
+    declared: gpu_manifest.Declared, work: Work | Several, options: SectionOptions
+) -> Iterator[Planned]:
     """A piece of the manifest, once for each of what its capitals stand for."""
     least_s = 0.0 if options.rehearse else declared.least_s
     if isinstance(work, Several):
         for one in work.each(options):
             run = partial(_run, work.run, options, one.told)
-            yield Piece(f"{declared.head}{one.text}", run, declared.weight * one.weight, least_s)
+            yield Planned(f"{declared.head}{one.text}", run, declared.weight * one.weight, least_s)
     else:
-        yield Piece(declared.name, partial(_run, work, options, ()), declared.weight, least_s)
+        yield Planned(declared.name, partial(_run, work, options, ()), declared.weight, least_s)
 
 
-def _run(work: Work, options: Options, told: tuple[object, ...], seconds: float) -> Mapping[str, object]:
+def _run(
+    work: Work, options: SectionOptions, told: tuple[object, ...], seconds: float
+) -> Mapping[str, object]:
     return work(options, seconds, *told)

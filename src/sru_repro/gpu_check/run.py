@@ -23,7 +23,7 @@ from ..records.base import read
 from ..records.gpu_manifest import SECTIONS
 from ..records.gpu_page import GPUPage
 from . import page as pages
-from .plan import Options
+from .plan import SectionOptions
 from .section import AGAIN, DONE, UNFINISHED
 
 GRACE_S = 20.0
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def carry_out(
-    names: Sequence[str], options: Options, budget_s: float, caught: Signals, fresh: bool = False
+    names: Sequence[str], options: SectionOptions, budget_s: float, caught: Signals, fresh: bool = False
 ) -> list[Outcome]:
     """Runs the sections; `options` are those of each, but for its name and its time. `fresh` pages are begun anew.
 
@@ -69,7 +69,7 @@ def carry_out(
     return outcomes
 
 
-def _prepared(names: Sequence[str], options: Options) -> None:
+def _prepared(names: Sequence[str], options: SectionOptions) -> None:
     """Everything that would stop a section minutes from now."""
     out = Path(options.out)
     try:
@@ -95,7 +95,7 @@ def _prepared(names: Sequence[str], options: Options) -> None:
         )
 
 
-def _section(options: Options, budget_s: float, caught: Signals) -> Outcome:
+def _section(options: SectionOptions, budget_s: float, caught: Signals) -> Outcome:
     started = time.monotonic()
     deadline = started + budget_s
     status = UNFINISHED
@@ -114,7 +114,7 @@ def _section(options: Options, budget_s: float, caught: Signals) -> Outcome:
     return Outcome(options.section, state, counts, time.monotonic() - started)
 
 
-def _process(options: Options, caught: Signals) -> int:
+def _process(options: SectionOptions, caught: Signals) -> int:
     """A section's process: its exit status, negative for the signal that ended it, or `HUNG`."""
     args = [sys.executable, "-m", "sru_repro.gpu_check", json.dumps(options.plain())]
     process = Process(args, environment=_environment(options), own_group=True)
@@ -129,7 +129,7 @@ def _process(options: Options, caught: Signals) -> int:
         stop([process], 10.0)
 
 
-def _bury(options: Options, status: int, seconds: float) -> str | None:
+def _bury(options: SectionOptions, status: int, seconds: float) -> str | None:
     if status in (HUNG, -signal.SIGALRM):  # the alarm of section.py, or this process's patience
         why = "hung: it was ended long after its time"
     elif status < 0:
@@ -143,7 +143,7 @@ def _bury(options: Options, status: int, seconds: float) -> str | None:
         return None
 
 
-def _environment(options: Options) -> dict[str, str]:
+def _environment(options: SectionOptions) -> dict[str, str]:
     """Pieces that compare bits want products of one and the same size of workspace."""
     found = {}
     if options.launch_configs.exists():
@@ -154,7 +154,7 @@ def _environment(options: Options) -> dict[str, str]:
 
 
 @contextmanager
-def _authors_built_aside(names: Sequence[str], options: Options) -> Iterator[None]:
+def _authors_built_aside(names: Sequence[str], options: SectionOptions) -> Iterator[None]:
     """The authors' kernels take nvcc a minute: begun while other sections run, done when `speed` comes to them."""
     started = []
     if options.on_gpu and not options.rehearse and "speed" in names:

@@ -15,7 +15,7 @@ from ..core.interrupt import signals
 from ..ops import dispatch
 from . import gpu
 from .page import Page
-from .plan import Failed, Options, Skipped, pieces
+from .plan import Failed, SectionOptions, Skipped, pieces
 
 DONE, FAILED, UNFINISHED, AGAIN = 0, 1, 3, 4
 """Exit statuses: all pieces done; one failed; time ran out; the GPU is of no use to this process any more."""
@@ -24,7 +24,7 @@ LONGEST_S = 90.0
 """A piece that takes longer than this, and than three times its share, hangs."""
 
 
-def carry_out(options: Options) -> int:
+def carry_out(options: SectionOptions) -> int:
     """Runs what is open; an exit status."""
     with signals():
         page = Page(options)
@@ -79,7 +79,7 @@ def _alarm(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _require_fused(options: Options) -> None:
+def _require_fused(options: SectionOptions) -> None:
     """Raises RunError where a kernel could not be built and the loop in PyTorch took its place, also in backward."""
     why = dispatch.fallen(options.device) if options.on_gpu else None
     if why is not None:
@@ -99,6 +99,6 @@ def summary(values: Mapping[str, object]) -> str:
     return ", ".join(said)
 
 
-def say(options: Options, text: str) -> None:
+def say(options: SectionOptions, text: str) -> None:
     """One line."""
     print(f"{options.section}: {text}", file=sys.stderr, flush=True)

@@ -1,9 +1,8 @@
 """Section `speed`: the bench of `sru_repro.bench` on the GPU, a piece for each step of its plan, smallest first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from .. import bench, ops
 from ..bench import decode
@@ -17,7 +16,7 @@ from ..records.gpu_page import GPUPage
 from ..verify.compare import type_name
 from .kernels import build_grid
 from .page import same_code
-from .plan import Each, Functions, Options, Several
+from .plan import Each, Functions, SectionOptions, Several
 
 DECODE_CONTEXTS = (16, 1024, 4096)
 
@@ -27,7 +26,7 @@ _SMALL = {
 }
 
 
-def settings(options: Options) -> bench.BenchPlan:
+def settings(options: SectionOptions) -> bench.BenchPlan:
     """What is measured."""
     if not options.rehearse:
         return bench.BenchPlan(options.device)
@@ -36,18 +35,18 @@ def settings(options: Options) -> bench.BenchPlan:
     return bench.BenchPlan(options.device, repeats=1, shapes=_SMALL, growth_shapes=growth, contenders=names)
 
 
-def measured_rates(options: Options, seconds: float = 0.0) -> dict[str, Any]:
+def measured_rates(options: SectionOptions, seconds: float = 0.0) -> Mapping[str, object]:
     """Piece `rates` of several sections: copies and products."""
     small = {"copied": 1 << 20, "size": 128} if options.rehearse else {}
     with environment():
         return {"rates": machine_rates(options.torch_device, **small)}
 
 
-def _units(options: Options) -> list[Unit]:
+def _units(options: SectionOptions) -> list[Unit]:
     return list(plan(settings(options), options.torch_device))
 
 
-def _of(kind: str, options: Options) -> Iterator[Each]:
+def _of(kind: str, options: SectionOptions) -> Iterator[Each]:
     """The units of the bench of that kind, weighed against all of them."""
     units = _units(options)
     total = sum(unit.weight for unit in units)
@@ -57,14 +56,14 @@ def _of(kind: str, options: Options) -> Iterator[Each]:
             yield Each(text, (unit,), unit.weight / total)
 
 
-def _timed(options: Options, seconds: float, unit: Unit) -> dict[str, Any]:
+def _timed(options: SectionOptions, seconds: float, unit: Unit) -> Mapping[str, object]:
     _require_right(options)
     with environment():
         # The rest goes into what is built and warmed up.
         return {"entry": entry(unit, 0.6 * seconds, settings(options))}
 
 
-def _checked(options: Options, seconds: float) -> dict[str, Any]:
+def _checked(options: SectionOptions, seconds: float) -> Mapping[str, object]:
     """The bench's own checks of what is going to be timed, unless section `correct` has just been green."""
     before = _green(options)
     if before is not None:
@@ -74,7 +73,7 @@ def _checked(options: Options, seconds: float) -> dict[str, Any]:
         return {"cases": check(options.torch_device).cases, "note": note}
 
 
-def _green(options: Options) -> int | None:
+def _green(options: SectionOptions) -> int | None:
     """Cases of section `correct` where all its grids were right with the code at hand."""
     path = replace(options, section="correct").page
     try:
@@ -87,14 +86,14 @@ def _green(options: Options) -> int | None:
     return sum(right) if len(right) == len(ops.CELLS) + 1 else None
 
 
-def _require_right(options: Options) -> None:
+def _require_right(options: SectionOptions) -> None:
     """Raises RunError while piece `check` is not green."""
     checked = read(GPUPage, options.page).piece("check")
     if checked is None or checked.state != "ok":
         raise RunError("the checks are not green, so nothing is timed")
 
 
-def _decoded(options: Options, seconds: float) -> dict[str, Any]:
+def _decoded(options: SectionOptions, seconds: float) -> Mapping[str, object]:
     """Generation, token by token."""
     _require_right(options)
     wanted = decode.DecodePlan(options.device, contexts=DECODE_CONTEXTS, budget_s=0.6 * seconds)

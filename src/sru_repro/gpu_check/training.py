@@ -8,14 +8,13 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import DataError
 from ..core.process import Training, stop, wait_all
 from ..records.base import read
-from ..records.gpu_page import FoundRates, GPUPage
+from ..records.gpu_page import FailedRun, FinishedRun, FoundRates, FoundRuns, GPUPage, RunData
 from ..records.run import RunRecord, read_record
-from .plan import Each, Failed, Functions, Options, Several
+from .plan import Each, Failed, Functions, SectionOptions, Several
 from .speed import measured_rates
 
 RUNS = Path("runs/gpu-check")
@@ -68,13 +67,13 @@ GROUPS: Mapping[str, tuple[Group, ...]] = {
 """Of every section: what trains side by side, then what trains alone."""
 
 
-def _alone(options: Options) -> Iterator[Each]:
+def _alone(options: SectionOptions) -> Iterator[Each]:
     """What trains alone; a rehearsal goes without."""
     for group in () if options.rehearse else GROUPS[options.section][1:]:
         yield Each(group.name.split("/")[1], (group,))
 
 
-def overrides(options: Options, group: Group, row: str, seconds: float) -> list[str]:
+def overrides(options: SectionOptions, group: Group, row: str, seconds: float) -> list[str]:
     """What `sru-repro train` is told of a run."""
     args = [
         f"experiment={row}",
@@ -89,7 +88,7 @@ def overrides(options: Options, group: Group, row: str, seconds: float) -> list[
     return [*args, "profile=short", "trainer.precision=bf16-mixed", *limits, *group.changes]
 
 
-def _train(options: Options, seconds: float, group: Group) -> dict[str, Any]:
+def _train(options: SectionOptions, seconds: float, group: Group) -> Mapping[str, object]:
     """Runs a group; every run's figures, also when some of them failed."""
     rows = group.rows[:2] if options.rehearse else group.rows
     each_s = ALONE_S if len(rows) == 1 else max(4.0, seconds - group.around_s)
@@ -104,66 +103,68 @@ def _train(options: Options, seconds: float, group: Group) -> dict[str, Any]:
         stop(started.values(), 4.0)
     peak = _bfloat16_rate(options)
     runs = [_told(row, run) for row, run in started.items()]
-    values = {
-        "side_by_side": len(rows),
-        "seconds_each": each_s,
-        "bfloat16_flop_per_s": peak,
-        "runs": runs,
-        "note": "; ".join(_line(run) for run in runs),
-    }
-    if failed := [run for run in runs if run["state"] != "finished"]:
-        told = f"{failed[0]['row']}: {failed[0]['error']}"
-        raise Failed(f"{len(failed)} of {len(runs)} runs failed: {told}", values)
-    return values
+    found = FoundRuns(
+        side_by_side=len(rows),
+        seconds_each=each_s,
+        bfloat16_flop_per_s=peak,
+        runs=runs,
+        note="; ".join(map(_line, runs)),
+    )
+    if failed := found.failed:
+        told = f"{failed[0].row}: {failed[0].error}"
+        raise Failed(f"{len(failed)} of {len(runs)} runs failed: {told}", found.plain())
+    return found.plain()
 
 
-def _told(row: str, run: Training) -> dict[str, Any]:
+def _told(row: str, run: Training) -> FinishedRun | FailedRun:
     """What the page keeps of a run."""
     name = row.split("/")[-1]
     try:
         record: RunRecord | None = read_record(run.folder)
     except DataError:
         record = None
-    if record is None or run.poll() or not record.finished:
-        error = (record.error if record else None) or run.last_line()
-        return {"row": name, "label": name, "state": "failed", "error": error[:300]}
-    return {"row": name, "state": "finished", "error": None, **_figures(record)}
+    if run.poll() or record is None or not record.finished:
+        error = (record and record.error) or run.last_line()
+        return FailedRun(row=name, label=name, state="failed", error=str(error)[:300])
+    flop, step_ms = record.throughput.flop_per_step, record.throughput.step_ms
+    return FinishedRun(
+        row=name,
+        state="finished",
+        error=None,
+        label=(record.paper and record.paper.label) or record.row,
+        headline=record.headline,
+        higher_is_better=record.higher_is_better,
+        metrics=dict(record.metrics),
+        epochs=[epoch.plain() for epoch in record.epochs],
+        parameters=record.parameters,
+        backend=record.backend,
+        precision=record.config["trainer"]["precision"],
+        flop_per_step=flop,
+        flop_per_s=1e3 * flop / step_ms if flop and step_ms else None,
+        notes=record.notes,
+        data=RunData(
+            description=record.data.description,
+            comparable=record.data.comparable,
+            why_not=record.data.why_not,
+        ),
+    )
 
 
-def _figures(record: RunRecord) -> dict[str, Any]:
-    paced, flop = record.throughput, record.throughput.flop_per_step
-    plain = record.plain()
-    return {
-        "label": (record.paper.label if record.paper else None) or record.row,
-        "headline": record.headline,
-        "higher_is_better": record.higher_is_better,
-        "metrics": record.metrics,
-        "epochs": plain["epochs"],
-        "parameters": record.parameters,
-        "backend": record.backend,
-        "precision": record.config["trainer"]["precision"],
-        "flop_per_step": flop,
-        "flop_per_s": None if flop is None or not paced.step_ms else flop * 1e3 / paced.step_ms,
-        "notes": record.notes,
-        "data": {key: plain["data"].get(key) for key in ("description", "comparable", "why_not")},
-    }
-
-
-def _line(run: dict[str, Any]) -> str:
+def _line(run: FinishedRun | FailedRun) -> str:
     """A run in a few words."""
-    if run["state"] != "finished":
-        return f"{run['row']} failed ({run['error']})"
-    return f"{run['row']} {run['metrics'][run['headline']]:.4g}"
+    if isinstance(run, FailedRun):
+        return f"{run.row} failed ({run.error})"
+    return f"{run.row} {run.metrics[run.headline]:.4g}"
 
 
-def _bfloat16_rate(options: Options) -> float | None:
+def _bfloat16_rate(options: SectionOptions) -> float | None:
     """What this GPU multiplies in bfloat16, as measured at the head of the page."""
     measured = read(GPUPage, options.page).piece("rates")
     values = measured.values if measured else None
     return values.rates.bfloat16_flop_per_s if isinstance(values, FoundRates) else None
 
 
-def _side_by_side(options: Options, seconds: float) -> dict[str, Any]:
+def _side_by_side(options: SectionOptions, seconds: float) -> Mapping[str, object]:
     return _train(options, seconds, GROUPS[options.section][0])
 
 

@@ -5,7 +5,7 @@ Shapes: L time, B batch, D columns of a row.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from ..verify.compare import type_name
 from . import gpu
 from .adopt import measurement, merged
 from .kernels import backend, build
-from .plan import Each, Functions, Options, Several
+from .plan import Each, Functions, SectionOptions, Several
 from .speed import measured_rates
 
 SIZES = ((256, 1, 1024), (256, 4, 1024), (256, 16, 1024), (128, 64, 1024), (128, 256, 1024), (64, 1024, 1024))
@@ -32,7 +32,7 @@ _GRAPHED = 1 << 17
 """Up to so many columns a call takes less time on the GPU than on the host, and is timed as a graph."""
 
 
-def _each(options: Options) -> Iterator[Each]:
+def _each(options: SectionOptions) -> Iterator[Each]:
     """Each pass, type and size, smallest first."""
     sizes = ((4, 2, 8),) if options.rehearse else SIZES
     for (length, batch, size), kernel, kind in itertools.product(sizes, ("forward", "backward"), TYPES):
@@ -40,7 +40,7 @@ def _each(options: Options) -> Iterator[Each]:
         yield Each(text, (kernel, kind, length, batch, size))
 
 
-def _prepared(options: Options, seconds: float) -> dict[str, Any]:
+def _prepared(options: SectionOptions, seconds: float) -> Mapping[str, object]:
     """The GPU's rates; and all kernels are built, which does not depend on sizes."""
     calls = (
         partial(_launched, kernel, config, _call(options, kernel, kind, 2, 1, 1024))
@@ -64,8 +64,14 @@ def configs(kernel: str, kind: torch.dtype, rehearse: bool = False) -> list[Laun
 
 
 def _timed(
-    options: Options, seconds: float, kernel: str, kind: torch.dtype, length: int, batch: int, size: int
-) -> dict[str, Any]:
+    options: SectionOptions,
+    seconds: float,
+    kernel: str,
+    kind: torch.dtype,
+    length: int,
+    batch: int,
+    size: int,
+) -> Mapping[str, object]:
     """The SRU's recurrence, one pass, in every launch configuration."""
     device, columns = options.torch_device, batch * size
     step = cuda.step_bytes(kernel, kind, 3, kind)
@@ -112,7 +118,7 @@ def moved_bytes(kernel: str, both: tuple[int, int], cells: int, kind: torch.dtyp
 
 
 def _rule(
-    options: Options, kind: torch.dtype, columns: int, size: int, step: int, length: int
+    options: SectionOptions, kind: torch.dtype, columns: int, size: int, step: int, length: int
 ) -> LaunchConfig:
     most = launch_config.widest(kind, size, 0)
     multiprocessors = gpu.facts(options.torch_device)["multiprocessors"] or 132
@@ -124,7 +130,7 @@ def _launched(kernel: str, config: LaunchConfig, call: Any) -> Any:
         return call()
 
 
-def _call(options: Options, kernel: str, kind: torch.dtype, length: int, batch: int, size: int) -> Any:
+def _call(options: SectionOptions, kernel: str, kind: torch.dtype, length: int, batch: int, size: int) -> Any:
     """One pass on random numbers, without what surrounds it in a model."""
     module, device = dispatch.module(backend(options)), options.torch_device
     torch.manual_seed(0)
@@ -143,10 +149,10 @@ def _call(options: Options, kernel: str, kind: torch.dtype, length: int, batch: 
     return partial(module.backward, *back, "sru", u, x, v, b, None, None, states, False, 1.0, False)
 
 
-def _keep(path: Path, gpu: str, values: FoundLaunch) -> None:
+def _keep(path: Path, gpu: str, row: FoundLaunch) -> None:
     """Puts a size into the table beside the pages, or takes it out where the rule is as good."""
     table = launch_config.read(path) if path.exists() else {}
-    write_text(path, launch_config.dump(merged(table, gpu, [measurement(values)])))
+    write_text(path, launch_config.dump(merged(table, gpu, [measurement(row)])))
 
 
 FUNCTIONS: Functions = {"rates": _prepared, "PASS/TYPE/COLUMNS": Several(_timed, _each)}

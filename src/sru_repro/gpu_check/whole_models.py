@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..bench.run import true_float32
 from ..models import SRU, AttentionContext, encoder_class
 from .kernels import distance, verdict
-from .plan import Checked, Options
+from .plan import Checked, SectionOptions
 
 ENCODERS: dict[str, dict[str, Any]] = {
     "sru": {"num_layers": 3, "layer_norm": "pre", "highway_bias": -2.0},
@@ -25,7 +25,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
 """Those that run on the recurrences, each with some of its options."""
 
 
-def model(options: Options, seconds: float, name: str) -> Checked:
+def model(options: SectionOptions, seconds: float, name: str) -> Checked:
     """A model with the same weights here and on the CPU, in float32; then step by step with its state."""
     device, lines = options.torch_device, []
     torch.manual_seed(0)
@@ -58,7 +58,7 @@ def model(options: Options, seconds: float, name: str) -> Checked:
     return verdict(cases, lines)
 
 
-def compiled(options: Options, seconds: float) -> Checked:
+def compiled(options: SectionOptions, seconds: float) -> Checked:
     """A model through torch.compile gives what it gives without, gradients too."""
     device, lines = options.torch_device, []
     torch.manual_seed(0)
@@ -73,7 +73,7 @@ def compiled(options: Options, seconds: float) -> Checked:
     return verdict(len(found), lines)
 
 
-def autocast(options: Options, seconds: float) -> Checked:
+def autocast(options: SectionOptions, seconds: float) -> Checked:
     """Under bfloat16 autocast, as training runs: types, and how far from float32."""
     device, lines = options.torch_device, []
     torch.manual_seed(0)

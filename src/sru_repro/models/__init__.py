@@ -10,7 +10,7 @@ folder that `sru-repro train --config-dir=FOLDER model=NAME` is told of:
     _class_: mypackage.mean.Mean   where the class is
     scale: 2.0                     its settings, the keywords of its constructor
 
-The record of a run keeps all of it, so that evaluate, predict and resume=true need neither the folder nor the file.
+The record of a run keeps all of it, so that evaluate, predict and resume=true need the module alone.
 """
 
 import sys

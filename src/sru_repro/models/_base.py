@@ -46,7 +46,7 @@ class Encoder(nn.Module):
     """A map from a sequence of vectors to a sequence of vectors, with a state that carries over segments.
 
     causal       output t depends on inputs 0..t only
-    streams      calls on consecutive pieces, the state handed on, equal one call on the whole (with attention: in
+    streams      calls on consecutive segments, the state handed on, equal one call on the whole (with attention: in
                  evaluation, where what a position sees does not depend on the cut)
     output_size  H
     bidirectional  whether the second half of H was computed backwards in time

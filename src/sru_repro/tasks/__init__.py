@@ -3,9 +3,9 @@
 import sys
 
 from ..core import scan
-from ._base import Batches, Step, Task, TaskData, TaskSettings
+from ._base import Answer, Batches, Span, Step, Task, TaskData, TaskSettings
 
-__all__ = ["Batches", "Step", "Task", "TaskData", "TaskSettings", "names", "task_class"]
+__all__ = ["Answer", "Batches", "Span", "Step", "Task", "TaskData", "TaskSettings", "names", "task_class"]
 
 
 def names() -> list[str]:

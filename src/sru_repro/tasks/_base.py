@@ -9,7 +9,7 @@ A new task is a new file here with one subclass of `Task`, and conf/task/NAME.ya
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypedDict
 
 import torch
 from pydantic import AfterValidator, Field
@@ -52,8 +52,23 @@ Build = Mapping[str, Any]
 Saved = Mapping[str, Any]
 """What a task keeps in a checkpoint beside its weights, in plain types."""
 
-Answer = dict[str, Any]
+Said = Mapping[str, Any]
 """What a task says of one input, ready for JSON."""
+
+
+class Span(TypedDict):
+    """An answer in a passage: the text, its place (characters) and its probability."""
+
+    answer: str
+    start: int
+    end: int
+    confidence: float
+
+
+class Answer(Span):
+    """The likeliest answer, and the next in line."""
+
+    others: list[Span]
 
 
 class Batches(Protocol):
@@ -157,7 +172,7 @@ class Task(nn.Module):
         """Figures from sums over a split."""
         raise NotImplementedError
 
-    def predict(self, text: str) -> Any:
+    def predict(self, text: str) -> Said:
         """What the task says about a text, ready to be printed as JSON."""
         raise NotImplementedError
 

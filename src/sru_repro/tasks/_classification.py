@@ -19,7 +19,7 @@ from ..data.sentences.words import clean
 from ..data.store.vectors import load_vectors, plain_form
 from ..data.store.vocabulary import Vocabulary
 from ..models import ModelSettings, State, encoder_of
-from ._base import Answer, Build, Saved, Step, Task, TaskData, TaskSettings, full_precision
+from ._base import Build, Said, Saved, Step, Task, TaskData, TaskSettings, full_precision
 
 SIDES: dict[str, Literal["left", "right"]] = {"left": "left", "masked": "right"}
 
@@ -175,7 +175,7 @@ class Classification(Task):
         return {"loss": totals["nats"] / count, "accuracy": totals["correct"] / count}
 
     @torch.no_grad()
-    def predict(self, text: str) -> Answer:
+    def predict(self, text: str) -> Said:
         """The most probable class of a sentence, all probabilities, and the words that have no vector."""
         tokens = [self._known_form(token) for token in self.tokenize(text)]
         if not tokens:

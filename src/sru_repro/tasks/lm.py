@@ -34,7 +34,7 @@ from ..data.text.streams import StreamBatches
 from ..data.text.symbols import Level, Symbols
 from ..models import AttentionContext, ModelSettings, State, encoder_of
 from ._adaptive import AdaptiveEmbedding, AdaptiveSoftmax
-from ._base import Answer, Build, Saved, Step, Task, TaskData, TaskSettings, full_precision, one_of
+from ._base import Build, Said, Saved, Step, Task, TaskData, TaskSettings, full_precision, one_of
 from ._generate import continuation
 
 
@@ -232,7 +232,7 @@ class LanguageModel(Task):
         return {"loss": loss, "bpc": loss / math.log(2)}
 
     @torch.no_grad()
-    def predict(self, text: str) -> Answer:
+    def predict(self, text: str) -> Said:
         """How surprising a text is, symbol by symbol, and the likeliest symbols to follow.
 
         Surprise is in bits per symbol after the first one, None for one symbol alone.

@@ -31,7 +31,7 @@ from ..data.squad.words import reader_vectors, word_numbers
 from ..data.store.vocabulary import PAD_ID
 from ..models import ModelSettings, State, encoder_of
 from ..models._stack import Stack
-from ._base import Answer, Build, Saved, Step, Task, TaskData, TaskSettings
+from ._base import Answer, Build, Said, Saved, Span, Step, Task, TaskData, TaskSettings
 from ._reader import ENTITIES, TAGS, Alignment, Dropout, Ends, Pooling, look_up, names, span_nats
 from ._span import best_spans, em_f1, top_spans
 
@@ -235,7 +235,7 @@ class SQuAD(Task):
 
         return run
 
-    def predict(self, text: str) -> Any:
+    def predict(self, text: str) -> Said:
         raise ConfigError(
             "text: this run answers questions on a passage, expected passage=TEXT (or @FILE) and question=TEXT"
         )
@@ -259,7 +259,7 @@ class SQuAD(Task):
             key: x.to(device) for key, x in batch._asdict().items() if isinstance(x, Tensor)
         }
         start_LB, end_LB = self(batch._replace(**moved))
-        found = []
+        found: list[Span] = []
         for first, last, log_p in top_spans(
             start_LB[:, 0], end_LB[:, 0], self.config.max_answer, max(1, top)
         ):

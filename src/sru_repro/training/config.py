@@ -131,7 +131,7 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     encoder = _encoder(groups["model"])
     task_type = _task(groups["task"].get("kind")).Config
     rest["trainer"] = groups["trainer"] = _concrete(groups["trainer"])
-    device = groups["trainer"]["accelerator"]
+    device = str(groups["trainer"]["accelerator"])
     try:
         # Only where one is asked for by name: the first choice may compile, and a typo further on must answer at once.
         if ops.dispatch.asked_for() and encoder.uses_ops and (device == "cpu" or torch.cuda.is_available()):
@@ -155,7 +155,7 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     return found
 
 
-def _concrete(trainer: dict[str, Any]) -> dict[str, Any]:
+def _concrete(trainer: Mapping[str, object]) -> dict[str, object]:
     """The trainer's settings with every "auto" decided: a record says what ran, and a CPU's run is not a GPU's."""
     gpu = trainer.get("accelerator") in ("auto", "cuda") and torch.cuda.is_available()
     bf16 = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -202,14 +202,14 @@ def require_both_ways(config: RunConfig) -> None:
         )
 
 
-def _group(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _group(config: Mapping[str, Any], name: str) -> dict[str, object]:
     group = config.get(name)
     if not isinstance(group, dict):
         raise ConfigError(f"{name}: expected a group of settings, found {group!r}")
     return group
 
 
-def _encoder(model: dict[str, Any]) -> type[Encoder]:
+def _encoder(model: Mapping[str, object]) -> type[Encoder]:
     """The class of a model, by its name or by its place."""
     place = str(model.get("_class_") or "")
     try:
@@ -218,7 +218,7 @@ def _encoder(model: dict[str, Any]) -> type[Encoder]:
         raise ConfigError(f"model.{'_class_' if place else 'name'}: {error}") from None
 
 
-def _task(kind: Any) -> type[Task]:
+def _task(kind: object) -> type[Task]:
     try:
         return task_class(str(kind))
     except ValueError as error:

@@ -14,7 +14,7 @@ from .weights import best_weights, take_weights
 
 
 def run_config(folder: Path, changes: Sequence[str] = ()) -> tuple[RunConfig, RunRecord]:
-    """The configuration of a run, changed by words like `task.batch_size=1`, and its record."""
+    """The configuration of a run, changed by arguments like `task.batch_size=1`, and its record."""
     record = read_record(folder)
     changed: Any = OmegaConf.merge(record.config, OmegaConf.from_dotlist(list(changes)))
     return check(OmegaConf.to_container(changed)), record  # type: ignore[arg-type]

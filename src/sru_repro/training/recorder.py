@@ -70,7 +70,7 @@ class Recorder(Callback):
             "finished": self._finished,
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         self.train_s, self.tokens = state_dict["train_s"], state_dict["tokens"]
         self.points = state_dict["points"]
         self.record.content.epochs = [Validation.model_validate(entry) for entry in state_dict["epochs"]]

@@ -5,15 +5,29 @@ order of the batches, the state that a language model carries from segment to se
 One thing is beyond reach: cuDNN's own dropout between the layers of an LSTM or GRU on CUDA has a state nobody can save.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from torch import Tensor
 from torch.utils import _pytree
 
 from ..data.batches import BatchOrder
+from ..models import State
 from .module import TaskModule
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept beside Lightning's own: random states, the carried state, and sums not yet reported."""
+
+    cpu: Tensor
+    cuda: list[Tensor]
+    carry: State
+    sums: dict[str, Tensor | float]
 
 
 class ExactResume(Callback):
@@ -21,7 +35,7 @@ class ExactResume(Callback):
 
     def __init__(self, order: BatchOrder) -> None:
         self.order = order
-        self._pending: dict[str, Any] | None = None
+        self._pending: Kept | None = None
         self._module: TaskModule | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -31,18 +45,13 @@ class ExactResume(Callback):
     def state_dict(self) -> dict[str, Any]:
         assert self._module is not None
         cuda = torch.cuda.get_rng_state_all() if self._module.device.type == "cuda" else []
-        return {
-            "cpu": torch.get_rng_state(),
-            "cuda": cuda,
-            "carry": self._module.carry,
-            "sums": self._module.train_sums.sums,
-        }
+        return vars(Kept(torch.get_rng_state(), cuda, self._module.carry, self._module.train_sums.sums))
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._pending = state_dict
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        self._pending = Kept(**state_dict)
 
     def on_load_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: Mapping[str, Any]
     ) -> None:
         loop = checkpoint["loops"]["fit_loop"]
         progress = loop["epoch_loop.batch_progress"]
@@ -60,11 +69,11 @@ class ExactResume(Callback):
             return
         assert isinstance(pl_module, TaskModule)
         state, self._pending = self._pending, None
-        torch.set_rng_state(state["cpu"].cpu())
-        if state["cuda"]:
-            torch.cuda.set_rng_state_all([value.cpu() for value in state["cuda"]])
+        torch.set_rng_state(state.cpu.cpu())
+        if state.cuda:
+            torch.cuda.set_rng_state_all([value.cpu() for value in state.cuda])
         carry, sums = _pytree.tree_map_only(
-            torch.Tensor, lambda value: value.to(pl_module.device), (state["carry"], state["sums"])
+            torch.Tensor, lambda value: value.to(pl_module.device), (state.carry, state.sums)
         )
         pl_module.train_sums.sums = sums
         pl_module.carry = carry if batch_idx > 0 else None

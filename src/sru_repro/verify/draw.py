@@ -71,11 +71,14 @@ def draw(
         rest["padding_LB"] = normal(length, batch) > 0.5
         rest["padding_LB"][:, 0] = True
     options: dict[str, Any] = {
-        "skip": skip if highway and skip != "input" else False,
+        "skip": highway and skip != "input" and skip,
         "per step": per_step and spec.peephole,
+        "mask": mask and highway,
+        "padding": padding,
+        "bidirectional": bidirectional,
+        "activation": activation != "identity" and activation,
+        "scale": scale != 1.0 and scale,
     }
-    options |= {"mask": mask and highway, "padding": padding, "bidirectional": bidirectional}
-    options |= {"activation": activation != "identity" and activation, "scale": scale != 1.0 and scale}
     words = [f"length {length}", f"batch {batch}", f"size {size}"]
     words += [name if value is True else f"{name} {value}" for name, value in options.items() if value]
     return Call(f"{cell} ({', '.join(words)})", inputs, cell, rest)

@@ -41,9 +41,11 @@ def choices(cell: str) -> dict[str, tuple[Any, ...]]:
     """The values of every option that the cell has, as `draw` takes them."""
     spec = ops.CELLS[cell]
     both, highway = (False, True), spec.output == "highway"
-    found: dict[str, tuple[Any, ...]] = {"bidirectional": both, "padding": both}
-    if spec.output != "state":
-        found["activation"] = ("identity", "tanh")
+    found: dict[str, tuple[Any, ...]] = {
+        "bidirectional": both,
+        "padding": both,
+        "activation": ("identity", "tanh"),
+    }
     if spec.peephole:
         found["per_step"] = both
     if highway:

@@ -148,6 +148,7 @@ def test_a_tagger_that_is_not_installed(squad_dir: Write) -> None:
         load_squad(squad_dir(), tagger="no_model")
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_nothing(
     squad_dir: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

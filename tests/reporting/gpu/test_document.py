@@ -196,6 +196,6 @@ def test_a_run_may_lack_what_was_not_counted(tmp_path: Path) -> None:
 
 def test_a_rehearsal_is_no_measurement(tmp_path: Path) -> None:
     put(tmp_path, "x", [correct() | {"rehearsal": True}])
-    with pytest.raises(DataError, match="expected what a GPU measured, found a rehearsal"):
+    with pytest.raises(DataError, match="expected what a CUDA GPU measured, found a rehearsal"):
         report_cuda(tmp_path)
     assert not (tmp_path / "cuda.md").exists()

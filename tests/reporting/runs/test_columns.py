@@ -81,7 +81,7 @@ def test_without_the_papers_numbers_or_without_exact_match(
     assert "dev exact match, %" not in cells(readers, reader_rows, "SRU, 3 layers")
 
 
-def test_what_waits_for_a_card_has_both_numbers(readers: list[RunRecord], reader_rows: list[Row]) -> None:
+def test_what_waits_for_a_gpu_has_both_numbers(readers: list[RunRecord], reader_rows: list[Row]) -> None:
     found = columns.waiting("squad", reader_rows, "test/f1")
     assert dict(zip(found.heads, found.body[2], strict=True)) == {
         "model": "SRU, 3 layers",

@@ -18,7 +18,7 @@ times as long as the model's matrix products alone. *Lengths differ*: from a pad
 random lengths from L/4 to L; `nn.LSTM` and `nn.GRU` pack their input for it. Peak memory is what forward and \
 backward allocate themselves. Convolutions are causal and have nothing between layers. Getting memory is part of every \
 time: on the CPU large results come from fresh pages of the system at each call, which costs some models more than \
-others (CONTRIBUTING.md, *The recurrences*)."""
+others ([speed-log.md](speed-log.md))."""
 
 
 def publish_speed(record: SpeedRecord, results: Path) -> list[Path]:

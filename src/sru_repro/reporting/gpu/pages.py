@@ -124,5 +124,7 @@ def _measured(path: Path, section: str) -> GPUPage:
         )
     if page.rehearsal or page.device != "cuda":
         kind = "a rehearsal" if page.rehearsal else f"device {page.device!r}"
-        raise DataError(f"{path}: expected what a GPU measured, found {kind}; move it out of the results")
+        raise DataError(
+            f"{path}: expected what a CUDA GPU measured, found {kind}; move it out of the results"
+        )
     return page

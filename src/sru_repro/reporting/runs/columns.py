@@ -8,15 +8,15 @@ from . import costs
 from .cells import count, judged, measured, measured_beside, paper, paper_beside, paper_size, seeds
 from .line import Line, Row
 from .records import METRICS, metric_head, metric_of
-from .sections import TASKS, Section
+from .sections import TASKS, TableSection
 
 
-def has_paper(section: Section) -> bool:
+def has_paper(section: TableSection) -> bool:
     """Whether any row has a number of the paper's beside it."""
     return any(line.paper_number for line in section.lines())
 
 
-def table_of(table: str, section: Section) -> Table:
+def table_of(table: str, section: TableSection) -> Table:
     """A section as a table: with a column per data set where the table has several. Reasons against a comparison that
     several cells would repeat stand beneath, and in the cells their marks: [1], [2] ..."""
     reasons = Counter(reason for line in section.lines() if line.paper_number for reason in line.why_not)
@@ -25,7 +25,7 @@ def table_of(table: str, section: Section) -> Table:
     return _turned(columns, [f"[{place}] {reason}" for place, reason in enumerate(shared, 1)])
 
 
-def narrow(section: Section, notes: Sequence[str] = ()) -> dict[str, list[str]]:
+def narrow(section: TableSection, notes: Sequence[str] = ()) -> dict[str, list[str]]:
     """The columns of a section with one task; the paper's only where a row has a number of the paper's.
 
     A reason listed in `notes` appears as its mark.
@@ -90,7 +90,7 @@ def waiting(table: str, rows: Sequence[Row], headline: str) -> Table:
     )
 
 
-def wide(section: Section, notes: Sequence[str]) -> dict[str, list[str]]:
+def wide(section: TableSection, notes: Sequence[str]) -> dict[str, list[str]]:
     """A column per data set, whose cells hold our number, the paper's and the verdict."""
     rows = list(zip(*(section.lines(task) for task in section.tasks), strict=True))
     sizes = [sorted({line.parameters for line in lines if line.parameters is not None}) for lines in rows]

@@ -14,7 +14,7 @@ from . import columns
 from .line import REFERENCE, Line, Row
 from .panels import Curve, curves, numbers
 from .records import RunRecord
-from .sections import TASKS, Section, sections
+from .sections import TASKS, TableSection, sections
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ def draw_figure(table: str, records: Sequence[RunRecord], rows: Sequence[Row]) -
         return figure
 
 
-def _notes(table: str, section: Section) -> list[str]:
+def _notes(table: str, section: TableSection) -> list[str]:
     """What the signs mean, the data, a warning about times of the reference loop, what forbids a comparison."""
     data = [*section.descriptions, *(f"word vectors {name}" for name in section.vectors)]
     if any(run.data.part < 1 for run in section.runs):
@@ -80,7 +80,7 @@ def _curve(line: Line) -> Curve:
     return Curve(line.label, line.name, line.model, [found for found in points if found])
 
 
-def _small_multiples(figure: "Figure", section: Section) -> None:
+def _small_multiples(figure: "Figure", section: TableSection) -> None:
     """One panel per data set that was run, with a common column of names."""
     tasks = [task for task in section.tasks if any(line.runs for line in section.lines(task))]
     for task, axes in zip(tasks, figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0], strict=True):

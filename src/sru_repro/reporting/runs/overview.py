@@ -8,7 +8,7 @@ from ..document import NONE, Block, Bullets, Table
 from . import cells
 from .line import Line, Row
 from .records import metric_head, metric_of
-from .sections import Section, sections
+from .sections import TableSection, sections
 
 MODELS = {"sru": "SRU", "srupp": "SRU++", "lstm": "LSTM"}
 """By name in the configuration. Of several rows of a model the first of the table stands here, tuned to nothing."""
@@ -17,7 +17,7 @@ _HEADS = ("task", *MODELS.values(), "SRU's speed against LSTM", "minutes of trai
 
 def overview(records: Sequence[RunRecord], rows_by_table: Mapping[str, Sequence[Row]]) -> list[Block]:
     """A row for each table with runs: of its first section, which is the paper's profile or else the fullest."""
-    shown: dict[str, tuple[Section, dict[str, Line]]] = {}
+    shown: dict[str, tuple[TableSection, dict[str, Line]]] = {}
     for table in sorted({run.table for run in records if run.table}):
         for section in sections(table, records, rows_by_table.get(table, ()))[:1]:
             lines = _of_models(section)
@@ -29,7 +29,7 @@ def overview(records: Sequence[RunRecord], rows_by_table: Mapping[str, Sequence[
     return [Table("", _HEADS, body, words=_HEADS[-1:]), Bullets([*told, _comparable(shown)])]
 
 
-def _of_models(section: Section) -> dict[str, Line]:
+def _of_models(section: TableSection) -> dict[str, Line]:
     found: dict[str, Line] = {}
     for line in section.lines():
         if line.runs and not line.mixed and line.model in MODELS:
@@ -50,7 +50,7 @@ def _row(table: str, lines: Mapping[str, Line]) -> list[str]:
     ]
 
 
-def _comparable(shown: Mapping[str, tuple[Section, Mapping[str, Line]]]) -> str:
+def _comparable(shown: Mapping[str, tuple[TableSection, Mapping[str, Line]]]) -> str:
     """Which tables stand beside the papers' numbers, and what forbids it for the others."""
     whose: dict[str, list[str]] = {}
     for table, (_, lines) in shown.items():

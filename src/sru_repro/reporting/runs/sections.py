@@ -16,7 +16,7 @@ TASKS = {"sentences": ("cr", "subj", "mr", "trec", "mpqa")}
 
 
 @dataclass(frozen=True)
-class Section:
+class TableSection:
     """Finished runs of one profile on the same data and hardware, and the profile's rows, run or not."""
 
     profile: str
@@ -68,7 +68,7 @@ class Section:
         return order, -rows_run, self.hardware, self.descriptions, self.vectors, fingerprint
 
 
-def sections(table: str, records: Sequence[RunRecord], rows: Sequence[Row]) -> list[Section]:
+def sections(table: str, records: Sequence[RunRecord], rows: Sequence[Row]) -> list[TableSection]:
     """The finished runs of a table by profile, data and hardware: the paper's profile and fullest first.
 
     A row that has runs in a profile but is not among its `rows` is appended; rows `not_run` have no place there.
@@ -82,7 +82,7 @@ def sections(table: str, records: Sequence[RunRecord], rows: Sequence[Row]) -> l
         what = (str(run.data.part),) if table in TASKS else own
         grouped.setdefault((run.profile, run.hardware.slug, str(run.data.vectors), *what), []).append(run)
     found = [
-        Section(
+        TableSection(
             profile=profile,
             hardware=runs[0].hardware.name,
             runs=tuple(sorted(runs, key=lambda run: (run.task, run.row, run.seed, run.fold or 0))),

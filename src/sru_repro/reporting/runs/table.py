@@ -21,7 +21,7 @@ from . import columns, costs
 from .figure import write_figure
 from .line import Row
 from .records import FOLDS, RunRecord
-from .sections import TASKS, Section, not_run, sections, unfinished
+from .sections import TASKS, TableSection, not_run, sections, unfinished
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -104,7 +104,7 @@ def _blocks(table: str, records: Sequence[RunRecord], rows: Sequence[Row], figur
         yield Text(VERDICTS)
 
 
-def _facts(section: Section) -> Iterator[str]:
+def _facts(section: TableSection) -> Iterator[str]:
     """What the numbers of a section follow from."""
     runs, lines = section.runs, [line for line in section.lines() if line.runs]
     yield from (f"Data: {text}" for text in _data(section))
@@ -133,7 +133,7 @@ def _sources(found: Sequence[str | None]) -> list[str]:
     return [f"Paper's numbers: {source}" for source in facts.unique(source or "" for source in found)]
 
 
-def _data(section: Section) -> Iterator[str]:
+def _data(section: TableSection) -> Iterator[str]:
     for run in section.first_runs:
         data = run.data
         origin = f", from {data.source}" if data.source else ""
@@ -142,7 +142,7 @@ def _data(section: Section) -> Iterator[str]:
         yield f"{data.description}{origin}{part} ({which} {data.fingerprint})"
 
 
-def _notes(section: Section) -> list[str]:
+def _notes(section: TableSection) -> list[str]:
     """What the data's readers remark; of folds, only what holds for all of them; whom, where it is not all rows."""
     notes: list[str] = []
     for task in section.tasks:
