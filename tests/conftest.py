@@ -22,6 +22,10 @@ TREES = {"train": 8544, "dev": 1101, "test": 2210}
 NON_NEUTRAL = {"train": 6920, "dev": 872, "test": 1821}
 
 
+MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL")
+STEERED = ("DATA", "PROFILE", "SEEDS", "ROWS", "JOBS", "TEXT", "SECTIONS", "BUDGET", "PACK", "ARGS")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Of `-n auto`: the cores that this process may use, up to eight, as every worker holds a PyTorch."""
@@ -51,7 +55,9 @@ def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SRU_REPRO_MIRROR", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.delenv("SRU_REPRO_DATA_KEY", raising=False)  # `make test` sets it
+    # What `make test DATA=folder` was told it hands on to every make below it.
+    for name in ("SRU_REPRO_DATA_KEY", *MAKE, *STEERED):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -17,15 +17,21 @@ Command = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("tiny_bench")
 
 
+def left(results: Path, kind: str) -> tuple[str, Any]:
+    """The hardware's name in the names of files, and the record: no other file is there but picture and page."""
+    files = sorted(path.name for path in results.iterdir())
+    slug = files[0].removeprefix(f"{kind}-").removesuffix(".json")
+    assert files == [f"{kind}-{slug}.json", f"{kind}-{slug}.png", f"{kind}.md"] and slug.startswith("cpu-")
+    record = json.loads((results / files[0]).read_text())
+    assert record["hardware"]["threads"] == 1 and record["packages"]["torch"] == torch.__version__
+    return slug, record
+
+
 @pytest.mark.slow
 def test_everything_is_measured_printed_and_written(sru_repro: Command, tmp_path: Path) -> None:
     called = sru_repro("bench", "device=cpu", "repeats=1", "budget=1", "threads=1", cwd=tmp_path)
     assert called.status == 0, called.err
-    files = sorted(path.name for path in (tmp_path / "results").iterdir())
-    slug = files[0].removeprefix("speed-").removesuffix(".json")
-    assert files == [f"speed-{slug}.json", f"speed-{slug}.png", "speed.md"] and slug.startswith("cpu-")
-    record = json.loads((tmp_path / "results" / files[0]).read_text())
-    assert record["hardware"]["threads"] == 1 and record["packages"]["torch"] == torch.__version__
+    slug, record = left(tmp_path / "results", "speed")
     assert [entry["name"] for entry in record["shapes"]] == ["small", "other"]
     for text in (called.out, (tmp_path / "results/speed.md").read_text()):
         for part in (
@@ -122,11 +128,7 @@ def test_a_back_end_that_does_not_exist_is_refused(
 def test_generation_is_measured_printed_and_written(sru_repro: Command, tmp_path: Path) -> None:
     called = sru_repro("bench", "task=decode", "device=cpu", "threads=1", cwd=tmp_path)
     assert called.status == 0, called.err
-    files = sorted(path.name for path in (tmp_path / "results").iterdir())
-    slug = files[0].removeprefix("decode-").removesuffix(".json")
-    assert files == [f"decode-{slug}.json", f"decode-{slug}.png", "decode.md"] and slug.startswith("cpu-")
-    record = json.loads((tmp_path / "results" / files[0]).read_text())
-    assert record["hardware"]["threads"] == 1 and record["packages"]["torch"] == torch.__version__
+    _, record = left(tmp_path / "results", "decode")
     assert [len(group["rows"]) for group in record["groups"]] == [4 * 2 * 2] * 2
     for text in (called.out, (tmp_path / "results/decode.md").read_text()):
         for part in (

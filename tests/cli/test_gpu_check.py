@@ -112,12 +112,20 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     return lambda names: monkeypatch.setenv("PIECES", names)
 
 
+@pytest.fixture
+def rehearse_broken(sru_repro: Command, tmp_path: Path, broken: Callable[[str], None]) -> Command:
+    """`rehearse_broken("fine dies", budget=15)`: the rehearsal of such a section, and what came of the call."""
+
+    def call(names: str, budget: int) -> Any:
+        broken(names)
+        return sru_repro(*REHEARSE, "sections=tune", f"budget={budget}", cwd=tmp_path)
+
+    return call
+
+
 @pytest.mark.slow
-def test_what_dies_or_is_wrong_is_told_and_the_rest_is_done(
-    sru_repro: Command, tmp_path: Path, broken: Callable[[str], None]
-) -> None:
-    broken("fine dies wrong after")
-    called = sru_repro(*REHEARSE, "sections=tune", "budget=120", cwd=tmp_path)
+def test_what_dies_or_is_wrong_is_told_and_the_rest_is_done(rehearse_broken: Command, tmp_path: Path) -> None:
+    called = rehearse_broken("fine dies wrong after", budget=120)
     assert called.status == 1, called.err
     content = page(tmp_path, "tune")
     assert states(content) == {"fine": "ok", "dies": "failed", "wrong": "failed", "after": "ok"}
@@ -128,12 +136,11 @@ def test_what_dies_or_is_wrong_is_told_and_the_rest_is_done(
 
 @pytest.mark.slow
 def test_what_hangs_is_ended_and_the_rest_is_done(
-    sru_repro: Command, tmp_path: Path, broken: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    rehearse_broken: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken("hangs after")
     monkeypatch.setenv("LONGEST", "1")
-    for _ in range(2):  # the second call comes to it last
-        called = sru_repro(*REHEARSE, "sections=tune", "budget=120", cwd=tmp_path)
+    for _ in range(2):  # the second call comes to it last, when all the time that is left is its own
+        called = rehearse_broken("hangs after", budget=20)
         assert called.status == 1, called.err
         hangs, after = page(tmp_path, "tune")["pieces"]
         assert (hangs["state"], hangs["error"]) == ("failed", "hung: it was ended long after its time")
@@ -141,11 +148,8 @@ def test_what_hangs_is_ended_and_the_rest_is_done(
 
 
 @pytest.mark.slow
-def test_what_takes_the_time_of_its_section_is_ended(
-    sru_repro: Command, tmp_path: Path, broken: Callable[[str], None]
-) -> None:
-    broken("hangs after")
-    called = sru_repro(*REHEARSE, "sections=tune", "budget=15", cwd=tmp_path)
+def test_what_takes_the_time_of_its_section_is_ended(rehearse_broken: Command, tmp_path: Path) -> None:
+    called = rehearse_broken("hangs after", budget=15)
     assert called.status == 1 and "1 not run yet" in called.out, called.err
     (piece,) = page(tmp_path, "tune")["pieces"]
     assert (piece["name"], piece["state"]) == ("hangs", "failed")

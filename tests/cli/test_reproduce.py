@@ -273,14 +273,7 @@ def test_expected_is_the_first_limit_at_the_pace_of_earlier_runs(
         (["reproduce-text", "TEXT=my/text.xz"], ["table=text", "task.path=my/text.xz", "data_dir=data"]),
     ],
 )
-def test_make_hands_on_what_it_is_told(
-    words: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # `make test DATA=folder` hands its words to every make below it, as words of the command line.
-    for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("DATA", "PROFILE", "SEEDS", "ROWS", "JOBS", "TEXT", "ARGS"):
-        monkeypatch.delenv(name, raising=False)
+def test_make_hands_on_what_it_is_told(words: list[str], expected: list[str]) -> None:
     dry = ["make", "-n", "--no-print-directory", "-C", str(Path(__file__).parents[2]), *words]
     shown = subprocess.run(dry, capture_output=True, text=True, check=True).stdout
     assert shlex.split(shown.splitlines()[-1])[1:] == ["reproduce", *expected]

@@ -3,7 +3,6 @@
 Shapes: L time, B batch, D input features, H output features, k matrices.
 """
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,9 +15,9 @@ from sru_repro.models import SRU
 from sru_repro.models._authors import convert
 
 from ..pairwise import pairwise
+from .gradients import assert_close, assert_same_gradients, normal
 
 pytestmark = pytest.mark.slow  # compiles their package once
-assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
 
 L, B = 6, 4
 LENGTHS = torch.tensor([6, 2, 5, 1])
@@ -82,11 +81,6 @@ GIVEN_PRODUCTS = {"weights-per-step": ALIKE | {"rescale": True}, "weights-per-st
 WIDE = "projection-wider"  # 3.0 factorises it all the same
 
 
-def normal(seed: int, *shape: int) -> Tensor:
-    """Random float64."""
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-
-
 def case(options: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     """Arguments of both sides: options, x (L, B, D), the gradients of h and c_n, padding, lengths, c0."""
     options = {"num_layers": 2, "rescale": False} | options
@@ -145,24 +139,12 @@ def test_outputs_and_gradients(answers: Any, name: str, version: str) -> None:
     given, theirs = case(*OPTIONS[name]), answers[version][name]
     model = ours(given["options"], theirs["weights"])
     x, c0 = given["x"].requires_grad_(), given.get("c0")
-    leaves = {"x": x} | ({} if c0 is None else {"c0": c0.requires_grad_()}) | dict(model.named_parameters())
+    c0 = None if c0 is None else c0.requires_grad_()
     torch.manual_seed(1)  # of the dropout masks, drawn in the same order and size
     h, c_n = run(model.train(), given, x, c0)
     assert_close(h, kept(given, theirs["h"]))
     assert_close(c_n, theirs["c_n"])
-    grads = dict(
-        zip(
-            leaves,
-            torch.autograd.grad([h, c_n], list(leaves.values()), [given["grad_h"], given["grad_c_n"]]),
-            strict=True,
-        )
-    )
-    expected = dict(theirs["grads"])
-    inputs = {key: expected.pop(key) for key in ("x", "c0") if key in expected}
-    others = {
-        key: value for key, value in theirs["weights"].items() if key not in expected
-    }  # scale_x, v1's zeros
-    assert_close(grads, inputs | convert(expected | others, model))
+    assert_same_gradients({"x": x, "c0": c0}, [h, c_n], model, given, theirs, convert)
 
 
 @pytest.mark.parametrize("version", ["2.6.0", "3.0.0.dev6"])

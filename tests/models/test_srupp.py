@@ -4,7 +4,6 @@ Shapes: L time, B batch, D input, P projection, H output features, T steps that 
 """
 
 import math
-from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 from sru_repro.models import AttentionContext, SRUpp, detach
 from sru_repro.models._authors import convert_srupp
 
-assert_close = partial(torch.testing.assert_close, rtol=1e-10, atol=1e-10)
+from .gradients import assert_close, assert_same_gradients, normal
 
 VERSION = "3.0.0.dev6"
 L, B, M = 6, 3, 4
@@ -45,11 +44,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 EVALUATED = [
     name for name, (_, more) in CASES.items() if "causal" in more and name not in ("dropout", "norm-before")
 ]
-
-
-def normal(seed: int, *shape: int) -> Tensor:
-    """Random float64."""
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
 def case(options: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -115,18 +109,7 @@ def test_outputs_state_memory_and_gradients(answers: Any, name: str) -> None:
         if model.layers[i].norm_place == "pre":  # they remember what the norm has not seen; queries have
             saved = model.layers[i].layer_norm(saved)
         assert_close(kept, saved)
-    leaves = {"x": x} | ({} if c0 is None else {"c0": c0}) | dict(model.named_parameters())
-    grads = dict(
-        zip(
-            leaves,
-            torch.autograd.grad([h, c_n], list(leaves.values()), [given["grad_h"], given["grad_c_n"]]),
-            strict=True,
-        )
-    )
-    expected = dict(theirs["grads"])
-    outer = {key: expected.pop(key) for key in ("x", "c0") if key in expected}
-    others = {key: value for key, value in theirs["weights"].items() if key not in expected}  # scale_x
-    assert_close(grads, outer | convert_srupp(expected | others, model))
+    assert_same_gradients({"x": x, "c0": c0}, [h, c_n], model, given, theirs, convert_srupp)
 
 
 @pytest.mark.slow

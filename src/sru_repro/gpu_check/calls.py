@@ -1,7 +1,7 @@
 """Are the kernels right however they are called? In several streams and threads, as CUDA graphs, on every GPU."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import torch
@@ -101,23 +101,19 @@ def graphs(options: SectionOptions, seconds: float) -> Checked:
                 for value in static.inputs.values():
                     value.copy_(torch.randn_like(value))
             found = [value.clone() for value in replay()]
-            pairs = zip(passes(), found, strict=True)
-            lines += [
-                f"{what}: result {place} differs"
-                for place, (a, b) in enumerate(pairs)
-                if not torch.equal(a, b)
-            ]
+            lines += _differing(what, passes(), found)
     half = draw("qrnn_ifo", length=5, batch=2, size=24, activation="tanh", device=device).to(torch.float16)
     fresh = torch.no_grad()(partial(half.forward, name))
     replay = gpu.captured(device, fresh, first=0)
     found = [value.clone() for value in replay()]
-    pairs = zip(fresh(), found, strict=True)
-    lines += [
-        f"first use in a graph: result {place} differs"
-        for place, (a, b) in enumerate(pairs)
-        if not torch.equal(a, b)
-    ]
+    lines += _differing("first use in a graph", fresh(), found)
     return verdict(cases + 1, lines)
+
+
+def _differing(what: str, wanted: Iterable[Tensor], found: Iterable[Tensor]) -> list[str]:
+    """A line for each result that is not the wanted one to the bit."""
+    pairs = zip(wanted, found, strict=True)
+    return [f"{what}: result {place} differs" for place, pair in enumerate(pairs) if not torch.equal(*pair)]
 
 
 def devices(options: SectionOptions, seconds: float) -> Checked:

@@ -3,15 +3,22 @@
 Shapes: L time, B batch, D input features, H = directions * hidden_size output features.
 """
 
-from typing import Any
+from typing import Any, TypedDict
 
 from torch import Tensor
 
 from ._base import Encoder, require, require_probabilities, require_sizes
 
 
+class StackOptions(TypedDict, total=False):
+    """What every stack takes besides its sizes, see `RecurrentStack`; 0 and False where not given."""
+
+    dropout: float
+    bidirectional: bool
+
+
 class RecurrentStack(Encoder):
-    """A stack of layers that run on `sru_repro.ops`; a subclass makes `layers` from `input_sizes` and runs them.
+    """A stack of recurrent layers; a subclass makes `layers` from `input_sizes` and runs them on `sru_repro.ops`.
 
     Args:
         input_size: D.
@@ -28,7 +35,12 @@ class RecurrentStack(Encoder):
     layers: Any
 
     def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int, dropout: float, bidirectional: bool
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
     ) -> None:
         super().__init__()
         require_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)

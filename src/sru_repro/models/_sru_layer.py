@@ -4,12 +4,45 @@ Shapes: L time, B batch, D input features, H = directions * hidden_size columns,
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from .. import ops
-from ._base import sequence_mask
+from ._base import require, sequence_mask
+from ._recurrent import RecurrentStack
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """What the recurrences of all layers of a stack have in common; the arguments of `SRU` of these names.
+
+    Raises:
+        ValueError: a place of the norm or an activation that does not exist.
+    """
+
+    bidirectional: bool
+    highway_bias: float
+    layer_norm: str | None
+    has_skip_term: bool
+    rescale: bool
+    activation: str = "identity"
+    v1: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("layer_norm", (None, "pre", "post")), ("activation", ("identity", "tanh"))):
+            found, expected = getattr(self, name), ", ".join(map(str, known[:-1]))
+            require(found in known, f"{name}: expected {expected} or {known[-1]}, found {found!r}")
+
+
+def layer_dropouts(stack: RecurrentStack, dropout_last: bool) -> list[tuple[int, float]]:
+    """(input size, dropout of the highway) of every layer; the last layer has none unless asked for."""
+    last = len(stack.input_sizes) - 1
+    return [
+        (size, stack.dropout if place < last or dropout_last else 0.0)
+        for place, size in enumerate(stack.input_sizes)
+    ]
 
 
 class ElementwiseLayer(nn.Module):
@@ -18,31 +51,21 @@ class ElementwiseLayer(nn.Module):
     Args as in `SRU`. `matrices` is k: 3, or 4 with a skip matrix where input and output sizes differ.
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *,
-        dropout: float,
-        bidirectional: bool,
-        highway_bias: float,
-        layer_norm: str | None,
-        has_skip_term: bool,
-        rescale: bool,
-        activation: str = "identity",
-        v1: bool = False,
-    ) -> None:
+    def __init__(self, input_size: int, hidden_size: int, recurrence: Recurrence, dropout: float) -> None:
         super().__init__()
-        columns = hidden_size * (2 if bidirectional else 1)
-        self.input_size, self.columns, self.bidirectional = input_size, columns, bidirectional
-        self.dropout, self.activation, self.v1 = dropout, activation, v1
-        self.has_skip_term, self.highway_bias, self.norm_place = has_skip_term, highway_bias, layer_norm
-        self.matrices = 4 if has_skip_term and input_size != columns else 3
+        columns = hidden_size * (2 if recurrence.bidirectional else 1)
+        self.input_size, self.columns, self.bidirectional = input_size, columns, recurrence.bidirectional
+        self.dropout, self.activation, self.v1 = dropout, recurrence.activation, recurrence.v1
+        self.has_skip_term, self.norm_place = recurrence.has_skip_term, recurrence.layer_norm
+        self.highway_bias = recurrence.highway_bias
+        self.matrices = 4 if self.has_skip_term and input_size != columns else 3
         # Section 3.3: alpha keeps the variance of the highway branch at initialisation; it is a constant.
-        self.alpha = math.sqrt(1 + 2 * math.exp(highway_bias)) if rescale and has_skip_term else 1.0
-        self.weight_c = None if v1 else nn.Parameter(torch.empty(2, columns))
+        self.alpha = 1.0
+        if recurrence.rescale and self.has_skip_term:
+            self.alpha = math.sqrt(1 + 2 * math.exp(self.highway_bias))
+        self.weight_c = None if self.v1 else nn.Parameter(torch.empty(2, columns))
         self.bias = nn.Parameter(torch.empty(2, columns))
-        size = {"pre": input_size, "post": columns}.get(layer_norm or "")
+        size = {"pre": input_size, "post": columns}.get(self.norm_place or "")
         self.layer_norm = nn.LayerNorm(size) if size else None
 
     @torch.no_grad()

@@ -3,7 +3,7 @@
 Shapes: L time, B batch, D input, H output features.
 """
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from pydantic import Field
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._pytree import tree_map_only
 
-from ._base import Encoder, ModelSettings, State, require, require_probabilities
+from ._base import ModelSettings, State, require
+from ._recurrent import RecurrentStack, StackOptions
 
 
 class TorchRNNConfig(ModelSettings):
@@ -23,31 +24,21 @@ class TorchRNNConfig(ModelSettings):
     bidirectional: bool
 
 
-class TorchRNN(Encoder):
+class TorchRNN(RecurrentStack):
     """An encoder around `torch.nn.LSTM` or `torch.nn.GRU` (oneDNN on the CPU, cuDNN on CUDA)."""
 
     Config = TorchRNNConfig
+    uses_ops = False
     kind: type[nn.LSTM] | type[nn.GRU]
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 2,
-        *,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
+        self, input_size: int, hidden_size: int, num_layers: int = 2, **options: Unpack[StackOptions]
     ) -> None:
-        super().__init__()
-        require_probabilities(dropout=dropout)
-        self.input_size = input_size
-        self.output_size = hidden_size * (2 if bidirectional else 1)
-        self.bidirectional = bidirectional
-        self.causal = self.streams = not bidirectional
+        super().__init__(input_size, hidden_size, num_layers, **options)
         # torch.nn warns about dropout in a single layer, which has no "between".
-        between = dropout if num_layers > 1 else 0.0
+        between = self.dropout if num_layers > 1 else 0.0
         self.rnn: Any = self.kind(
-            input_size, hidden_size, num_layers, dropout=between, bidirectional=bidirectional
+            input_size, hidden_size, num_layers, dropout=between, bidirectional=self.bidirectional
         )
 
     def forward(

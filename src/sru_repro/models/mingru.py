@@ -8,13 +8,15 @@ It runs as f_t h_{t-1} + (1 - f_t) h~_t with f = 1 - z = sigmoid(W_f x + b_f), s
 Shapes: L time, B batch, D input features, H = directions * hidden_size output features, C = expansion * H columns.
 """
 
+from typing import Unpack
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from .. import ops
 from ._base import ModelSettings, require_sizes
-from ._recurrent import RecurrentStack
+from ._recurrent import RecurrentStack, StackOptions
 
 
 class MinGRUConfig(ModelSettings):
@@ -96,14 +98,14 @@ class MinGRU(RecurrentStack):
         num_layers: int = 2,
         *,
         expansion: int = 1,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
+        **options: Unpack[StackOptions],
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, dropout, bidirectional)
+        super().__init__(input_size, hidden_size, num_layers, **options)
         require_sizes(expansion=expansion)
         self.columns = expansion * self.output_size
         self.layers = nn.ModuleList(
-            MinGRULayer(size, hidden_size, dropout, expansion, bidirectional) for size in self.input_sizes
+            MinGRULayer(size, hidden_size, self.dropout, expansion, self.bidirectional)
+            for size in self.input_sizes
         )
 
     def forward(

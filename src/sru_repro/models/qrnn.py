@@ -11,7 +11,7 @@ H = directions * hidden_size columns, k matrices.
 """
 
 import math
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from pydantic import Field, model_validator
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .. import ops
 from ._base import ModelSettings, require, require_probabilities
-from ._recurrent import RecurrentStack
+from ._recurrent import RecurrentStack, StackOptions
 
 GATES = {"f": 2, "fo": 3, "ifo": 4}
 
@@ -148,17 +148,16 @@ class QRNN(RecurrentStack):
         pooling: str = "fo",
         highway: bool = False,
         zoneout: float = 0.0,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
+        **options: Unpack[StackOptions],
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, dropout, bidirectional)
+        super().__init__(input_size, hidden_size, num_layers, **options)
         require_probabilities(zoneout=zoneout)
         require(window in (1, 2), f"window: expected 1 or 2, found {window}")
         require(pooling in GATES, f"pooling: expected f, fo or ifo, found {pooling!r}")
         require(not highway or pooling == "fo", f"highway: expected pooling=fo, found {pooling!r}")
-        require(not bidirectional or window == 1, "bidirectional: expected window=1, found 2")
+        require(not self.bidirectional or window == 1, "bidirectional: expected window=1, found 2")
         self.layers = nn.ModuleList(
-            QRNNLayer(size, self.output_size, window, pooling, highway, zoneout, bidirectional)
+            QRNNLayer(size, self.output_size, window, pooling, highway, zoneout, self.bidirectional)
             for size in self.input_sizes
         )
 

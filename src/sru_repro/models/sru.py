@@ -11,7 +11,7 @@ Shapes: L time, B batch, D input features, H = directions * hidden_size columns,
 """
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -20,10 +20,10 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
 from . import _authors, _packed
-from ._base import ModelSettings, require, sequence_mask
+from ._base import ModelSettings, sequence_mask
 from ._lstm_convention import LSTMConvention
 from ._recurrent import RecurrentStack
-from ._sru_layer import ElementwiseLayer
+from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
 
 CACHE = 8 << 20
 """Bytes of a layer's products that are worth keeping near the processor, of which it holds some tens of millions."""
@@ -65,12 +65,12 @@ class SRULayer(ElementwiseLayer):
         self,
         input_size: int,
         hidden_size: int,
-        *,
         projection_size: int,
-        input_dropout: float = 0.0,
-        **options: Any,
+        recurrence: Recurrence,
+        dropout: float,
+        input_dropout: float,
     ) -> None:
-        super().__init__(input_size, hidden_size, **options)
+        super().__init__(input_size, hidden_size, recurrence, dropout)
         self.input_dropout = input_dropout
         # Factorising pays only when the inner size is below both outer ones (the authors' rule for enwik8).
         factorised = 0 < projection_size < min(input_size, self.columns)
@@ -155,31 +155,14 @@ class SRU(RecurrentStack):
         batch_first: bool = False,
     ) -> None:
         super().__init__(input_size, hidden_size, num_layers, dropout, bidirectional)
-        require(
-            layer_norm in (None, "pre", "post"),
-            f"layer_norm: expected None, pre or post, found {layer_norm!r}",
-        )
-        require(
-            activation in ("identity", "tanh"), f"activation: expected identity or tanh, found {activation!r}"
+        recurrence = Recurrence(
+            bidirectional, highway_bias, layer_norm, has_skip_term, rescale, activation, v1
         )
         self.batch_first = batch_first
         self.masks_input = input_dropout > 0
         self.layers = nn.ModuleList(
-            SRULayer(
-                size,
-                hidden_size,
-                dropout=dropout if i + 1 < num_layers or dropout_last else 0.0,
-                bidirectional=bidirectional,
-                projection_size=projection_size,
-                input_dropout=input_dropout,
-                highway_bias=highway_bias,
-                layer_norm=layer_norm,
-                has_skip_term=has_skip_term,
-                rescale=rescale,
-                activation=activation,
-                v1=v1,
-            )
-            for i, size in enumerate(self.input_sizes)
+            SRULayer(size, hidden_size, projection_size, recurrence, masked, input_dropout)
+            for size, masked in layer_dropouts(self, dropout_last)
         )
 
     @classmethod

@@ -11,7 +11,7 @@ Shapes: L time, B batch, D input features, P projection (the paper's d'), H colu
 """
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -22,7 +22,7 @@ from .. import ops
 from . import _attention, _authors
 from ._base import AttentionContext, ModelSettings, require, require_probabilities, require_sizes
 from ._recurrent import RecurrentStack
-from ._sru_layer import ElementwiseLayer
+from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
 
 
 class SRUppConfig(ModelSettings):
@@ -71,16 +71,17 @@ class SRUppLayer(ElementwiseLayer):
         self,
         input_size: int,
         hidden_size: int,
-        *,
         projection_size: int,
+        recurrence: Recurrence,
+        dropout: float,
+        *,
         attends: bool,
         num_heads: int,
         product_dropout: float,
         attn_dropout: float,
         attention_context: AttentionContext | None,
-        **options: Any,
     ) -> None:
-        super().__init__(input_size, hidden_size, **options)
+        super().__init__(input_size, hidden_size, recurrence, dropout)
         self.attends, self.num_heads, self.attention_context = attends, num_heads, attention_context
         self.product_dropout, self.attn_dropout = product_dropout, attn_dropout
         self.projection = nn.Parameter(torch.empty(projection_size, input_size))
@@ -217,10 +218,7 @@ class SRUpp(RecurrentStack):
             not (attention_last and attention_every != 1),
             f"attention_last: expected attention_every=1 beside it, found {attention_every}",
         )
-        require(
-            layer_norm in (None, "pre", "post"),
-            f"layer_norm: expected None, pre or post, found {layer_norm!r}",
-        )
+        recurrence = Recurrence(bidirectional, highway_bias, layer_norm, has_skip_term, rescale)
         require(
             not (bidirectional and attention_context),
             "bidirectional: expected no attention_context beside it, which makes attention causal",
@@ -231,20 +229,16 @@ class SRUpp(RecurrentStack):
             SRUppLayer(
                 size,
                 hidden_size,
-                projection_size=projection_size,
+                projection_size,
+                recurrence,
+                masked,
                 attends=_attends(i, num_layers, attention_every, attention_last),
                 num_heads=num_heads,
                 product_dropout=dropout,
                 attn_dropout=attn_dropout,
                 attention_context=attention_context,
-                dropout=dropout if i + 1 < num_layers or dropout_last else 0.0,
-                bidirectional=bidirectional,
-                highway_bias=highway_bias,
-                layer_norm=layer_norm,
-                has_skip_term=has_skip_term,
-                rescale=rescale,
             )
-            for i, size in enumerate(self.input_sizes)
+            for i, (size, masked) in enumerate(layer_dropouts(self, dropout_last))
         )
 
     @classmethod

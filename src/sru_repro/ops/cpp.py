@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from . import build, fused
-from .fused import NAMES
+from .fused import NAMES, Arrays
 
 CALL = struct.Struct("8qd17P")
 """The kernel's struct Call: sizes and options, the scale, pointers."""
@@ -56,14 +55,7 @@ def available() -> tuple[bool, str]:
     return True, f"built or found in {time.perf_counter() - started:.1f} s"
 
 
-def _run(
-    kernel: str,
-    cell: str,
-    arrays: tuple[Tensor | None, ...],
-    tanh: bool,
-    skip_scale: float,
-    bidirectional: bool,
-) -> None:
+def _run(kernel: str, cell: str, arrays: Arrays, tanh: bool, skip_scale: float, bidirectional: bool) -> None:
     """One pass over all steps; see `fused.Run`."""
     u, x, v, *_ = arrays
     assert u is not None

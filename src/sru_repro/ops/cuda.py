@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
 
 from . import build, fused
 from .cells import CELLS
 from .cuda_driver import Variant, launch, load
-from .fused import NAMES
+from .fused import NAMES, Arrays
 from .launch_config import asked_for, measured, rule, widest
 
 WORK = {kind: torch.promote_types(kind, torch.float32) for kind in NAMES}
@@ -74,14 +73,7 @@ def step_bytes(kernel: str, u: torch.dtype, k: int, x: torch.dtype | None, per_s
     return read + (u.itemsize + wide if kernel == "backward" else 0)
 
 
-def _run(
-    kernel: str,
-    cell: str,
-    arrays: tuple[Tensor | None, ...],
-    tanh: bool,
-    skip_scale: float,
-    bidirectional: bool,
-) -> None:
+def _run(kernel: str, cell: str, arrays: Arrays, tanh: bool, skip_scale: float, bidirectional: bool) -> None:
     """Chooses a launch configuration and launches; `arrays` in the order of the kernel's struct Call."""
     u, x, v, _, _, _, padding, *_ = arrays
     assert u is not None

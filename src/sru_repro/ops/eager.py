@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .cells import CELLS, Cell
+from .cells import CELLS, Backward, Cell, Forward
 
 
 def scan_order(value: Tensor, bidirectional: bool) -> Tensor:
@@ -43,17 +43,10 @@ class _Inputs:
     padding: Tensor | None
 
 
-def _prepare(
-    cell: str,
-    u_LBkD: Tensor,
-    x_LBD: Tensor | None,
-    v: Tensor | None,
-    b_2D: Tensor | None,
-    mask_BD: Tensor | None,
-    padding_LB: Tensor | None,
-    skip_scale: float,
-    bidirectional: bool,
-) -> _Inputs:
+def _prepare(cell: str, given: tuple[Tensor | None, ...], skip_scale: float, bidirectional: bool) -> _Inputs:
+    """From u, x, v, b, mask and padding as `Forward` has them."""
+    u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB = given
+    assert u_LBkD is not None
     spec, work = CELLS[cell], torch.promote_types(u_LBkD.dtype, torch.float32)
     u = scan_order(u_LBkD.to(work), bidirectional).unbind(2)
     gates = dict(zip((*spec.gates, "skip"), u, strict=False))
@@ -92,22 +85,12 @@ def _per_step(v: Tensor | None, length: int) -> list[Tensor] | None:
     return list(v.unbind(0)) if v.dim() == 3 else [v] * length
 
 
-def forward(
-    cell: str,
-    u_LBkD: Tensor,
-    x_LBD: Tensor | None,
-    v: Tensor | None,
-    b_2D: Tensor | None,
-    c0_BD: Tensor,
-    mask_BD: Tensor | None,
-    padding_LB: Tensor | None,
-    tanh: bool,
-    skip_scale: float,
-    bidirectional: bool,
-    keep_states: bool,
-) -> tuple[Tensor, Tensor, Tensor | None]:
+def forward(*arguments: *Forward) -> tuple[Tensor, Tensor, Tensor | None]:
     """h (L, B, D), c_n (B, D), and the states (L + 1, B, D) in scan order, first c0, if they are to be kept."""
-    a = _prepare(cell, u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB, skip_scale, bidirectional)
+    cell, u_LBkD, x_LBD, v, b_2D, c0_BD, mask_BD, padding_LB, tanh, skip_scale, bidirectional, keep = (
+        arguments
+    )
+    a = _prepare(cell, (u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB), skip_scale, bidirectional)
     z, forget = a.u["candidate"], a.u["forget"]
     z = z.tanh() if a.cell.tanh else z
     forget = forget if a.b_f is None else forget + a.b_f
@@ -132,7 +115,7 @@ def forward(
     if a.padding is not None:
         h = h.masked_fill(a.padding, 0.0)
     h = scan_order(h, bidirectional).to(u_LBkD.dtype).contiguous()
-    return h, states[-1].clone(), states if keep_states else None
+    return h, states[-1].clone(), states if keep else None
 
 
 def _output(a: _Inputs, states: Tensor, tanh: bool) -> Tensor:
@@ -151,23 +134,11 @@ def _output(a: _Inputs, states: Tensor, tanh: bool) -> Tensor:
     return r * a.mask * g + (1 - r) * a.skip
 
 
-def backward(
-    grad_h_LBD: Tensor,
-    grad_c_n_BD: Tensor,
-    cell: str,
-    u_LBkD: Tensor,
-    x_LBD: Tensor | None,
-    v: Tensor | None,
-    b_2D: Tensor | None,
-    mask_BD: Tensor | None,
-    padding_LB: Tensor | None,
-    states: Tensor,
-    tanh: bool,
-    skip_scale: float,
-    bidirectional: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def backward(*arguments: *Backward) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of U, x, v, b and c0 (empty tensors for x, v and b that were not given)."""
-    a = _prepare(cell, u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB, skip_scale, bidirectional)
+    grad_h_LBD, grad_c_n_BD, cell, u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB, *_ = arguments
+    states, tanh, skip_scale, bidirectional = arguments[9:]
+    a = _prepare(cell, (u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB), skip_scale, bidirectional)
     previous, current = states[:-1], states[1:]
     gh = scan_order(grad_h_LBD.to(states.dtype), bidirectional)
     gh = gh if a.padding is None else gh.masked_fill(a.padding, 0.0)

@@ -5,37 +5,26 @@ gradient and all sums are kept in float32 or wider. Shapes: L time, B batch, k m
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from .cells import Backward, Forward, Maybe
+
 NAMES = {torch.float32: "f32", torch.float64: "f64", torch.bfloat16: "bf16", torch.float16: "f16"}
 """The types of the kernels, by PyTorch's."""
 
-Run = Callable[[str, str, tuple[Tensor | None, ...], bool, float, bool], None]
-"""`run(kernel, cell, arrays, tanh, skip_scale, bidirectional)`: one call of the kernel "forward" or "backward".
+Arrays = tuple[Tensor | None, ...]
+"""u, x, v, b, c0, mask, padding, h, c_n, states, and for backward grad_h, grad_c_n, grad_u, grad_x, grad_v, grad_b,
+grad_c0: all contiguous, None where there is none."""
 
-The arrays are u, x, v, b, c0, mask, padding, h, c_n, states, and for backward grad_h, grad_c_n, grad_u, grad_x, grad_v,
-grad_b, grad_c0: all contiguous, None where there is none.
-"""
+Run = Callable[[str, str, Arrays, bool, float, bool], None]
+"""`run(kernel, cell, arrays, tanh, skip_scale, bidirectional)`: one call of the kernel "forward" or "backward"."""
 
 
-def forward(
-    run: Run,
-    cell: str,
-    u: Tensor,
-    x: Tensor | None,
-    v: Tensor | None,
-    b: Tensor | None,
-    c0: Tensor,
-    *options: Any,
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """h (L, B, D), c_n (B, D), and the states (L + 1, B, D) in scan order, first c0, if they are to be kept.
-
-    `options` are mask, padding, tanh, skip_scale, bidirectional and keep_states, as in `library.forward_op`.
-    """
-    mask, padding, tanh, skip_scale, bidirectional, keep_states = options
+def forward(run: Run, *arguments: *Forward) -> tuple[Tensor, Tensor, Tensor | None]:
+    """h (L, B, D), c_n (B, D), and the states (L + 1, B, D) in scan order, first c0, if they are to be kept."""
+    cell, u, x, v, b, c0, mask, padding, tanh, skip_scale, bidirectional, keep_states = arguments
     length, batch, _, columns = u.shape
     work = torch.float64 if u.dtype == torch.float64 else torch.float32
     u, x, v, b, mask, padding = _readable(u, x, v, b, mask, padding, work)
@@ -48,23 +37,13 @@ def forward(
 
 
 def backward(
-    run: Run,
-    partial_sums: bool,
-    grad_h: Tensor,
-    grad_c_n: Tensor,
-    cell: str,
-    u: Tensor,
-    x: Tensor | None,
-    v: Tensor | None,
-    b: Tensor | None,
-    *options: Any,
+    run: Run, partial_sums: bool, *arguments: *Backward
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of U, x, v, b and c0; empty where the argument was not given.
 
-    With `partial_sums` the kernel gives gradients of weights that all steps share for each row of the batch. `options`
-    are mask, padding, states, tanh, skip_scale and bidirectional, as in `library.backward_op`.
+    With `partial_sums` the kernel gives gradients of weights that all steps share for each row of the batch.
     """
-    mask, padding, states, tanh, skip_scale, bidirectional = options
+    grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scale, bidirectional = arguments
     kinds = [None if value is None else value.dtype for value in (x, v, b)]
     u, x, v, b, mask, padding = _readable(u, x, v, b, mask, padding, states.dtype)
     grad_h, grad_c_n = grad_h.contiguous(), grad_c_n.contiguous()
@@ -86,14 +65,8 @@ def backward(
 
 
 def _readable(
-    u: Tensor,
-    x: Tensor | None,
-    v: Tensor | None,
-    b: Tensor | None,
-    mask: Tensor | None,
-    padding: Tensor | None,
-    work: torch.dtype,
-) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+    u: Tensor, x: Maybe, v: Maybe, b: Maybe, mask: Maybe, padding: Maybe, work: torch.dtype
+) -> tuple[Tensor, Maybe, Maybe, Maybe, Maybe, Maybe]:
     """Contiguous; v, b and mask in the type of the work, x in that of U or of the work."""
     if x is not None:
         x = (x if x.dtype == u.dtype else _cast(x, work)).contiguous()

@@ -181,26 +181,19 @@ class _Direct(torch.autograd.Function):
         return (None, *_gradients(ctx, *grads), None, None)
 
 
-def run(
-    cell: str,
-    u: Tensor,
-    x: Tensor | None,
-    v: Tensor | None,
-    b: Tensor | None,
-    c0: Tensor,
-    mask: Tensor | None,
-    padding: Tensor | None,
-    *options: Any,
-) -> tuple[Tensor, Tensor]:
-    """h (L, B, D) and c_n (B, D), differentiable where one of the tensors is; arguments as in `forward_op`."""
-    training = torch.is_grad_enabled() and any(i is not None and i.requires_grad for i in (u, x, v, b, c0))
+def run(cell: str, u: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    """h (L, B, D) and c_n (B, D), differentiable where one of u, x, v, b and c0 is.
+
+    Arguments as in `forward_op`, without `keep_states`.
+    """
+    training = torch.is_grad_enabled() and any(i is not None and i.requires_grad for i in (u, *rest[:4]))
     refuse_forward_mode()
     if watched(u):
-        output = forward_op(cell, u, x, v, b, c0, mask, padding, *options, training)
+        output = forward_op(cell, u, *rest, training)
     elif training:
-        output = _Direct.apply((cell, *options), u, x, v, b, c0, mask, padding)
+        output = _Direct.apply((cell, *rest[6:]), u, *rest[:6])
     else:
-        _, output = _forward(cell, u, x, v, b, c0, mask, padding, *options, False)
+        _, output = _forward(cell, u, *rest, False)
     return output[0], output[1]
 
 

@@ -91,11 +91,7 @@ class TaskModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         self._end_split("val")
 
-    def on_test_epoch_start(self) -> None:
-        self._start_split()
-
-    def test_step(self, batch: Any, batch_idx: int) -> None:
-        self._split_step(batch)
+    on_test_epoch_start, test_step = on_validation_epoch_start, validation_step
 
     def on_test_epoch_end(self) -> None:
         self._end_split("test")

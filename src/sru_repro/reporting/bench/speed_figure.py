@@ -5,7 +5,7 @@ time of a token grows with length, batch and width.
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,15 +129,27 @@ def _ratios(axes: "Axes", shapes: Sequence[Entry]) -> None:
     times_axis(axes, min(shown) * 0.85, max(shown) * 1.18)
     axes.grid(axis="y", ls=":")
     axes.set_title("forward+backward, times as fast as nn.LSTM")
-    for name, label in labels.items():
-        axes.scatter([], [], color=colour(name), marker=marker(name), s=48, label=label)
+    name_dots(axes, labels, (1.04, -0.07), size=48)
+
+
+def name_dots(
+    axes: "Axes",
+    labels: Mapping[str, str],
+    anchor: tuple[float, float],
+    size: float | None = None,
+    columnspacing: float | None = None,
+) -> None:
+    """Whose dot is whose, below the axes: `labels` by contender, the upper right corner at `anchor` (of the axes)."""
+    for contender, label in labels.items():
+        axes.scatter([], [], color=colour(contender), marker=marker(contender), s=size, label=label)
     axes.legend(
         loc="upper right",
-        bbox_to_anchor=(1.04, -0.07),
+        bbox_to_anchor=anchor,
         ncols=4,
         frameon=False,
         fontsize=10,
         handletextpad=0.1,
+        columnspacing=columnspacing,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...records.gpu_manifest import SECTIONS
 from ...records.gpu_page import FinishedRun, FoundRuns
-from ..bench.speed_figure import OURS, marker, times_axis, two_lines
+from ..bench.speed_figure import OURS, marker, name_dots, times_axis, two_lines
 from ..bench.speed_tables import MODES, against_lstm
 from ..canvas import canvas, save
 from ..palette import GREY, colour
@@ -209,17 +209,7 @@ def _against_lstm(axes: "Axes", found: Sequence[Faster]) -> None:
     times_axis(axes, min(shown) * 0.85, max(shown) * 1.6)
     dtype = "" if several else f", {found[0].dtype}"
     axes.set_title(f"forward+backward, times as fast as nn.LSTM{dtype}")
-    for name, label in {one.contender: one.label for one in found}.items():
-        axes.scatter([], [], color=colour(name), marker=marker(name), label=label)
-    axes.legend(
-        loc="upper right",
-        bbox_to_anchor=(1.0, -0.06),
-        ncols=4,
-        frameon=False,
-        fontsize=10,
-        handletextpad=0.1,
-        columnspacing=1.0,
-    )
+    name_dots(axes, {one.contender: one.label for one in found}, (1.0, -0.06), columnspacing=1.0)
 
 
 def _trained(check: GPUCheck) -> list[Callable[["Axes"], None]]:
