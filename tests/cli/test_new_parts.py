@@ -81,7 +81,10 @@ class Sign(Task):
         correct = (logits_BC.argmax(-1) == labels_B).double().sum()
         count = nats.new_tensor(len(labels_B)).double()
         totals = {"nats": nats.detach().double(), "correct": correct, "count": count}
-        return Step(nats / len(labels_B), totals, batch.numel())
+        return Step(nats / len(labels_B), totals)
+
+    def tokens(self, batch):
+        return batch.numel()
 
     @staticmethod
     def metrics(totals):

@@ -54,6 +54,21 @@ class Throughput(Part):
     """Operations of a step of the optimiser, counted on a few batches."""
 
 
+class Graphs(Part):
+    """Steps that were recorded once for a shape and replayed (`trainer.graph`): CUDA graphs on a GPU."""
+
+    shapes: int = 0
+    """Recorded, each after a comparison with the step as it is."""
+    replayed: int = 0
+    """Batches."""
+    unrecorded: int = 0
+    """Batches that ran as they are: the first ones of a shape, and of those that could not be recorded all."""
+    largest_difference: Number = 0.0
+    """Between a step and its replay, as a part of what the step changed; 0: bit for bit the same."""
+    notes: list[str] = Field(default_factory=list)
+    """Why shapes were not recorded."""
+
+
 class Validation(Part):
     """A validation: where it stands in the run, and its figures by their keys, such as "val/accuracy"."""
 
@@ -190,6 +205,8 @@ class RunRecord(Record):
     """All figures, unrounded; of SQuAD `test/` is the complete dev set, `val/` the part that chose the best weights."""
     throughput: Throughput = Field(default_factory=Throughput)
     """Tokens a second, milliseconds a step, seconds an epoch (also of the encoder alone), operations a step."""
+    graphs: Graphs | None = None
+    """Training steps replayed as CUDA graphs; null where none was to be."""
     peak_bytes: int | None = None
     """Resident memory."""
     gpu_peak_bytes: int | None = Field(default=None, alias="gpu/peak_bytes")

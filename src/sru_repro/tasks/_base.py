@@ -104,16 +104,15 @@ class TaskData:
 
 @dataclass
 class Step:
-    """What one batch yields: the loss to minimise, sums to measure by, the tokens seen, the state to carry on.
+    """What one batch yields: the loss to minimise, sums to measure by, the state to carry on.
 
-    `totals` holds sums over the batch, never means (plain numbers where they are known on the host, so that nothing
-    waits for the device); `Task.metrics` turns the sums over a whole split into figures. `outputs` is what is said of
-    each example in evaluation, by the example's name, where the task tells examples apart.
+    `totals` holds sums over the batch, never means (plain numbers where the sizes of the batch tell them, so that
+    nothing waits for the device); `Task.metrics` turns the sums over a whole split into figures. `outputs` is what is
+    said of each example in evaluation, by the example's name, where the task tells examples apart.
     """
 
     loss: Tensor
     totals: dict[str, Tensor | float]
-    tokens: int
     carry: State = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -159,8 +158,20 @@ class Task(nn.Module):
         return {}
 
     def step(self, batch: Any, carry: State) -> Step:
-        """Runs one batch; `carry` is the state the previous batch of the split left."""
+        """Runs one batch; `carry` is the state the previous batch of the split left.
+
+        In training all that depends on what is in the batch is computed on its device, and nothing waits for it: the
+        step can then be recorded once for a shape and replayed.
+        """
         raise NotImplementedError
+
+    def tokens(self, batch: Any) -> int:
+        """Words or characters of a batch, padding left out; the host knows them."""
+        raise NotImplementedError
+
+    def fitted(self, batches: Batches) -> Batches:
+        """Training batches padded up to a few shapes, where masks keep every gradient as it is; else as they are."""
+        return batches
 
     def encoder_pass(self, batch: Any) -> Callable[[], Tensor] | None:
         """The encoders alone on a batch, their inputs ready: a call runs them forwards and returns a scalar, whose

@@ -167,7 +167,10 @@ class Classification(Task):
             "correct": (logits_BC.argmax(-1) == batch.labels_B).double().sum(),
             "examples": float(len(losses_B)),
         }
-        return Step(losses_B.mean(), totals, batch.tokens)
+        return Step(losses_B.mean(), totals)
+
+    def tokens(self, batch: TextBatch) -> int:
+        return batch.tokens
 
     @staticmethod
     def metrics(totals: Mapping[str, float]) -> dict[str, float]:

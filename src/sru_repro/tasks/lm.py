@@ -209,7 +209,10 @@ class LanguageModel(Task):
             "nats": nats.detach().double().sum(),
             "words" if self.config.by_words else "characters": float(targets_LB.numel()),
         }
-        return Step(nats.mean(), totals, targets_LB.numel(), carry)
+        return Step(nats.mean(), totals, carry)
+
+    def tokens(self, batch: tuple[Tensor, Tensor]) -> int:
+        return batch[1].numel()
 
     def nats(self, h_NH: Tensor, targets_N: Tensor) -> Tensor:
         """-log p(target), (N,)."""

@@ -194,7 +194,7 @@ class SQuAD(Task):
         loss = nats_B.sum() / spans.clamp(min=1)
         totals: dict[str, Tensor | float] = {"nats": nats_B.detach().double().sum(), "spans": spans.double()}
         if self.training:
-            return Step(loss, totals, batch.tokens)
+            return Step(loss, totals)
         texts = self._texts(batch, start_LB, end_LB)
         measured = [
             em_f1(text, example.answers) for text, example in zip(texts, batch.examples.items, strict=True)
@@ -205,7 +205,10 @@ class SQuAD(Task):
             "questions": float(len(texts)),
         }
         outputs = {example.id: text for text, example in zip(texts, batch.examples.items, strict=True)}
-        return Step(loss, totals, batch.tokens, outputs=outputs)
+        return Step(loss, totals, outputs=outputs)
+
+    def tokens(self, batch: ReaderBatch) -> int:
+        return batch.tokens
 
     def _texts(self, batch: ReaderBatch, start_LB: Tensor, end_LB: Tensor) -> list[str]:
         """The likeliest answers, as they stand in their passages."""

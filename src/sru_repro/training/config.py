@@ -64,6 +64,7 @@ class TrainerConfig(Settings):
     `max_steps`, `validate_every` and `log_every` count steps of the optimiser, of `accumulate` batches each.
     `compile` runs the encoder through torch.compile, in training and evaluation; compiling counts as training time.
     What torch compiles depends on the shapes it has met, so a resumed run may then differ in the last digits.
+    `graph` records whole steps, one for each shape, and replays them (graph.py); auto: with CUDA.
     """
 
     name: str
@@ -77,6 +78,7 @@ class TrainerConfig(Settings):
     threads: int = Field(ge=0)
     accumulate: int = Field(default=1, ge=1)
     compile: bool = False
+    graph: Literal["auto"] | bool = False
 
 
 class WandbConfig(Settings):
@@ -162,6 +164,8 @@ def _concrete(trainer: Mapping[str, object]) -> dict[str, object]:
     decided = dict(trainer)
     if trainer.get("accelerator") == "auto":
         decided["accelerator"] = "cuda" if gpu else "cpu"
+    if trainer.get("graph") == "auto":
+        decided["graph"] = decided["accelerator"] == "cuda"
     if trainer.get("precision") == "auto":
         decided["precision"] = "bf16-mixed" if bf16 else "32-true"
     return decided

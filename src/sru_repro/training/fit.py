@@ -15,7 +15,7 @@ from .. import ops
 from ..core import machine
 from ..core.interrupt import Signals
 from ..data.batches import BatchOrder
-from ..records.run import Progress, RunRecord
+from ..records.run import Graphs, Progress, RunRecord
 from ..tasks import Batches, Task, TaskData, task_class
 from .checkpoints import Checkpoints, best_entry
 from .compiled import CompiledEncoder, explained
@@ -24,6 +24,7 @@ from .console import Console
 from .dashboard import Dashboard
 from .encoder_time import encoder_seconds
 from .flops import flop_per_step
+from .graph import GraphedSteps
 from .module import TaskModule
 from .prepare import build_task
 from .recorder import Recorder, require_finite
@@ -63,13 +64,17 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, r
                 ValidateEvery(every),
             ],
         )
+        train = data.train
+        if config.trainer.graph:
+            train, content.graphs = task.fitted(train), content.graphs or Graphs()
+            trainer.fit_loop.epoch_loop.automatic_optimization = GraphedSteps(trainer, content.graphs)
         device = torch.device(config.trainer.accelerator)
         machine.reset_peak_memory(device)
         caught.deferred = True
         with explained(config.trainer.compile):
             trainer.fit(
                 module,
-                loader(data.train, order),
+                loader(train, order),
                 loader(data.val),
                 ckpt_path=folder / LAST if resumable else None,
                 weights_only=True,

@@ -10,24 +10,52 @@ from torch import Tensor
 from ..models import State, detach
 from ..tasks import Step, Task
 from .config import OptimConfig
-from .optimizer import make_optimizer
+from .optimizer import clip, make_optimizer
 from .stepping import mean_over_step
 
 
 class Totals:
-    """Sums over the batches of a split, in float64 on the device, so that the figure does not depend on the cut."""
+    """Sums over batches, in float64 on the device, so that the figure does not depend on the cut.
+
+    The tensors stay where they are, so that a recorded step can add to them; `numbers` are known on the host.
+    """
 
     def __init__(self) -> None:
-        self.sums: dict[str, Tensor | float] = {}
+        self.tensors: dict[str, Tensor] = {}
+        self.numbers: dict[str, float] = {}
+        self.batches = 0
 
     def add(self, totals: Mapping[str, Tensor | float]) -> None:
         """Adds a batch."""
+        self.batches += 1
         for key, value in totals.items():
-            self.sums[key] = self.sums[key] + value if key in self.sums else value
+            if not isinstance(value, Tensor):
+                self.numbers[key] = self.numbers.get(key, 0.0) + value
+            elif key in self.tensors:
+                self.tensors[key].add_(value)
+            else:
+                self.tensors[key] = value.detach().to(torch.float64, copy=True)
 
     def values(self) -> dict[str, float]:
-        """The sums as numbers."""
+        """The sums as numbers; waits for the device."""
         return {key: float(value) for key, value in self.sums.items()}
+
+    @property
+    def sums(self) -> dict[str, Tensor | float]:
+        """What has been added up; nothing where no batch was."""
+        return {**self.tensors, **self.numbers} if self.batches else {}
+
+    @sums.setter
+    def sums(self, sums: Mapping[str, Tensor | float]) -> None:
+        self.clear()
+        if sums:
+            self.add(sums)
+
+    def clear(self) -> None:
+        """Back to nothing."""
+        for tensor in self.tensors.values():
+            tensor.zero_()
+        self.numbers, self.batches = {}, 0
 
 
 class TaskModule(pl.LightningModule):
@@ -46,6 +74,7 @@ class TaskModule(pl.LightningModule):
         self._split_sums = Totals()
         self._split_carry: State = None
         self._compiled = False
+        self.weights = [weight for weight in self.parameters() if weight.requires_grad]
 
     def compile_encoder(self) -> None:
         """Has the encoder compiled by torch at its next call; asked again, it stays as it is."""
@@ -54,16 +83,38 @@ class TaskModule(pl.LightningModule):
             self._compiled = True
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return make_optimizer(self.parameters(), self.optim)
+        return make_optimizer(self.weights, self.optim)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        if gradient_clip_val and self.device.type == "cuda":
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            fused = getattr(optimizer, "_step_supports_amp_scaling", False)
+            clip(optimizer, gradient_clip_val, scaler._scale if scaler is not None and fused else None)
+        else:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
+        """Gradients that are added up over batches stay where they are, as recorded batches add to them."""
+        optimizer.zero_grad(set_to_none=self.trainer.accumulate_grad_batches == 1)
+
+    def on_validation_model_zero_grad(self) -> None:
+        self.zero_grad(set_to_none=self.trainer.accumulate_grad_batches == 1)
 
     def on_train_epoch_start(self) -> None:
         self.carry = None
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self.train_tokens += self.task.tokens(batch)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         step: Step = self.task.step(batch, self.carry)
         self.carry = detach(step.carry)
         self.train_sums.add(step.totals)
-        self.train_tokens += step.tokens
         return mean_over_step(step.loss, self.trainer, batch_idx)
 
     def _start_split(self) -> None:

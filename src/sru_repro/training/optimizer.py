@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .config import OptimConfig
 
@@ -20,9 +20,22 @@ FUSED = frozenset({"adam", "adamw", "sgd"})
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> torch.optim.Optimizer:
-    """The optimiser over the parameters that are trained at all."""
+    """The optimiser over the parameters that are trained at all.
+
+    On CUDA its step waits for nothing the host knows, so that it can be part of a graph: rate and counts of steps are
+    tensors there.
+    """
     trained = [p for p in parameters if p.requires_grad]
+    options = options_of(config, trained[0].device if trained else torch.device("cpu"))
+    return CLASSES[str(options.pop("name"))](trained, **options)
+
+
+def options_of(config: OptimConfig, device: torch.device) -> dict[str, Any]:
+    """The class (`name`, see `CLASSES`) and the arguments of its constructor."""
+    on_cuda = device.type == "cuda"
     options: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
+    if on_cuda:
+        options["lr"] = torch.tensor(config.lr, device=device)
     name: str = config.name
     if name != "sgd":
         options["betas"] = config.betas
@@ -30,7 +43,29 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> t
         name = "adamw"  # which is just that
     if config.decoupled and name == "radam":
         options["decoupled_weight_decay"] = True
-    # Lightning refuses to clip in mixed precision when the step is fused.
-    if name in FUSED and not config.clip_norm:
+    # On a CPU, Lightning refuses to clip in mixed precision when the step is fused; on CUDA `clip` does it.
+    if name in FUSED and (on_cuda or not config.clip_norm):
         options["fused"] = True
-    return CLASSES[name](trained, **options)
+    if on_cuda and name != "sgd":
+        options["capturable"] = True
+    return options | {"name": name}
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The learning rate of the steps to come; where it is a tensor, a graph reads it."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def clip(optimizer: torch.optim.Optimizer, most: float, scale: Tensor | None) -> None:
+    """Shrinks all gradients together to a norm of at most `most`, without a wait.
+
+    `scale`: what the gradients have been multiplied by against underflow, where they have, and still are: a fused step
+    divides them itself. Gradients that are not finite stay so, and their step is left out.
+    """
+    weights = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
+    torch.nn.utils.clip_grads_with_norm_(weights, most, norm if scale is None else norm / scale)

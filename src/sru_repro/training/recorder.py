@@ -15,7 +15,7 @@ from ..records.run import Progress, Throughput, Validation
 from .config import TrainerConfig
 from .console import Console
 from .dashboard import Dashboard
-from .module import TaskModule, Totals
+from .module import TaskModule
 from .run_folder import RunFolder
 from .stepping import steps_now, steps_per_epoch
 
@@ -51,6 +51,7 @@ class Recorder(Callback):
         self.record, self.config, self.console, self.dashboard = record, config, console, dashboard
         self.train_s = 0.0
         self.tokens = 0
+        self.rate = 0.0  # the learning rate of the last step, which the schedule sets
         self.points: list[Point] = []
         self._sums: dict[str, float] = {}  # since the last validation
         self._finished = False
@@ -132,7 +133,7 @@ class Recorder(Callback):
     def _point(self, trainer: pl.Trainer, module: TaskModule) -> None:
         """A point of the training curve since the last one."""
         sums = module.train_sums.values()  # waits for the device
-        module.train_sums = Totals()
+        module.train_sums.clear()
         for name, value in sums.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         seconds = self.seconds()
@@ -143,7 +144,7 @@ class Recorder(Callback):
             figures = {f"train/{name}": value for name, value in module.task.metrics(sums).items()}
             require_finite(f"step {trainer.global_step}", figures)
             point |= figures
-            point["optim/lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+            point["optim/lr"] = self.rate
         if trainer.global_step > since_step:
             point["throughput/tokens_per_s"] = (self.tokens - since_tokens) / (seconds - since_s)
             point["throughput/step_ms"] = 1e3 * (seconds - since_s) / (trainer.global_step - since_step)
@@ -162,7 +163,7 @@ class Recorder(Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, TaskModule)
-        if module.train_sums.sums:
+        if module.train_sums.batches:
             self._point(trainer, module)
         figures = {f"val/{name}": value for name, value in module.results["val"].items()}
         require_finite(f"step {trainer.global_step}", figures)

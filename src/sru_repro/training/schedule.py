@@ -13,12 +13,13 @@ which derives each rate from the last, goes on from there, at the full rate.
 """
 
 import math
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
-from torch.optim import Optimizer
 
 from .config import OptimConfig
+from .optimizer import set_rate
 from .recorder import Recorder
 
 
@@ -40,7 +41,7 @@ def learning_rate(optim: OptimConfig, step: int, fraction: float) -> float:
 
 
 class Schedule(Callback):
-    """Sets the rate before every step of the optimiser. It has no state of its own.
+    """Sets the rate of the step that a batch belongs to. It has no state of its own.
 
     How much of the budget is used, the recorder knows. Only a cosine without `decay_steps` asks for it, and then, in
     a run limited by `max_seconds`, the rate depends on the clock.
@@ -49,10 +50,11 @@ class Schedule(Callback):
     def __init__(self, optim: OptimConfig, recorder: Recorder) -> None:
         self.optim, self.recorder = optim, recorder
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: Optimizer
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         fraction = self.recorder.fraction(trainer, self.recorder.seconds())
         rate = learning_rate(self.optim, trainer.global_step + 1, fraction)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        if rate != self.recorder.rate or batch_idx == 0:
+            set_rate(trainer.optimizers[0], rate)
+        self.recorder.rate = rate
