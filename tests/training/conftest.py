@@ -37,7 +37,9 @@ def configured(treebank: Path) -> Callable[..., RunConfig]:
     """`configured("sst" or "lm", "key=value", ...)`: 15 steps in three epochs."""
 
     def make(task: str, *words: str) -> RunConfig:
-        return composed([*SMALL, *(SST_WORDS if task == "sst" else LM_WORDS), f"data_dir={treebank}", *words])
+        ours = [*SMALL, *(SST_WORDS if task == "sst" else LM_WORDS), f"data_dir={treebank}"]
+        kept = [word for word in ours if f"~{word.partition('=')[0]}" not in words]  # no such setting
+        return composed([*kept, *(word for word in words if not word.startswith("~"))])
 
     return make
 

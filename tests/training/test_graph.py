@@ -1,30 +1,219 @@
-"""Recorded steps leave what plain ones leave, bit by bit, for every model and task, also when a run is taken up again."""
+"""Recorded steps leave what plain ones leave, bit by bit, for all models and tasks, also when a run is taken up again."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
-from sru_repro.records.run import RunRecord
+from sru_repro.core import replay
+from sru_repro.core.interrupt import Interrupted
+from sru_repro.records.run import Graphs, RunRecord
+from sru_repro.training import fit, graph, step_state
 from sru_repro.training.config import RunConfig
 from sru_repro.training.run import train
 from sru_repro.training.weights import LAST
 
 Configured = Callable[..., RunConfig]
+Happening = Callable[..., AbstractContextManager[None]]
+
+MODELS = {
+    "sru": (),
+    "srupp": ("model.projection_size=8",),
+    "lstm": (),
+    "gru": (),
+    "qrnn": (),
+    "mingru": (),
+    "transformer_xl": ("model.num_heads=2", "model.inner_size=16"),
+}
+CASES = [
+    *(
+        (task, f"model={model}", "model.hidden_size=8", *more)
+        for task in ("sst", "lm")
+        for model, more in MODELS.items()
+    ),
+    ("sst", "model=cnn", "~model.hidden_size"),
+    ("sst", "task.padding=masked", "task.reshuffle=true"),
+    ("sst", "model.bidirectional=true"),
+    ("lm", "trainer.accumulate=3", "optim.schedule=cosine", "optim.warmup_steps=2"),
+    ("lm", "trainer.accumulate=2", "trainer.validate_every=2", "optim.clip_norm=0.5"),
+    ("lm", "model=srupp", "model.projection_size=8", "task.memory=300", "optim.name=sgd"),
+    ("lm", "trainer.precision=bf16-mixed"),
+]
 
 
-def ended(config: RunConfig, folder: Path) -> tuple[RunRecord, dict[str, torch.Tensor]]:
+Ended = tuple[RunRecord, dict[str, torch.Tensor]]
+
+
+def ended(config: RunConfig, folder: Path) -> Ended:
     """The record of a run and the weights it ended with."""
-    record = train(config, folder, [])
+    record = train(config, folder, [], resume=True)
     state = torch.load(folder / LAST, weights_only=True)["state_dict"]
     return record, {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
 
-def test_x(configured, tmp_path):
-    for words in (("sst",), ("lm",), ("lm", "trainer.accumulate=3", "optim.schedule=cosine", "optim.warmup_steps=2"), ("lm","model=srupp","model.hidden_size=8","model.projection_size=8", "task.memory=300"),("lm","model=lstm","model.hidden_size=8")):
-        plain, weights = ended(configured(*words, "trainer.graph=false", "trainer.max_epochs=6"), tmp_path / "plain")
-        graph, others = ended(configured(*words, "trainer.graph=true", "trainer.max_epochs=6"), tmp_path / "graph")
-        print(words, graph.graphs)
-        for k in weights: assert torch.equal(weights[k], others[k]), k
-        assert [e.figures for e in plain.epochs] == [e.figures for e in graph.epochs]
+
+def graphs(record: RunRecord) -> Graphs:
+    assert record.graphs is not None
+    return record.graphs
+
+
+def require_same(
+    one: tuple[RunRecord, dict[str, torch.Tensor]], other: tuple[RunRecord, dict[str, torch.Tensor]]
+) -> None:
+    """The same weights and figures, bit by bit."""
+    assert one[1].keys() == other[1].keys()
+    for key, value in one[1].items():
+        assert torch.equal(value, other[1][key]), key
+    assert [entry.figures for entry in one[0].epochs] == [entry.figures for entry in other[0].epochs]
+    assert [entry.tokens for entry in one[0].epochs] == [entry.tokens for entry in other[0].epochs]
+
+
+@pytest.fixture
+def never(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Afterwards no step is recorded: what `trainer.graph=true` then trains are its own batches, step by step."""
+    return lambda: monkeypatch.setattr(graph, "WARM_UP", 10**9)
+
+
+@pytest.mark.parametrize("words", CASES, ids=" ".join)
+def test_replays_equal_plain_steps(
+    words: tuple[str, ...], configured: Configured, never: Callable[[], None], tmp_path: Path
+) -> None:
+    config = configured(*words, "trainer.graph=true", "trainer.max_epochs=5")
+    replayed = ended(config, tmp_path / "graph")
+    told = graphs(replayed[0])
+    assert (
+        told.shapes >= 1 and told.replayed > told.shapes and told.largest_difference == 0 and not told.notes
+    )
+    never()
+    plain = ended(config, tmp_path / "plain")
+    assert graphs(plain[0]).replayed == 0
+    require_same(replayed, plain)
+
+
+@pytest.mark.parametrize(
+    ("words", "stop"),
+    [
+        (("sst",), 12),
+        (("lm",), 13),
+        (("lm", "trainer.accumulate=2", "trainer.validate_every=2"), 13),
+        (("lm", "model=srupp", "model.projection_size=8", "task.memory=300"), 17),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
+)
+def test_a_run_that_is_taken_up_again_ends_the_same(
+    words: tuple[str, ...],
+    stop: int,
+    configured: Configured,
+    happening: Happening,
+    sigterm: Callable[[], None],
+    tmp_path: Path,
+) -> None:
+    config = configured(*words, "trainer.graph=true", "trainer.max_epochs=5")
+    whole = ended(config, tmp_path / "whole")
+    with happening("on_train_batch_start", stop, sigterm), pytest.raises(Interrupted):
+        train(config, tmp_path / "parts", [])
+    parts = ended(config, tmp_path / "parts")
+    assert graphs(whole[0]).replayed > graphs(parts[0]).replayed > 0
+    require_same(whole, parts)
+
+
+def test_without_a_graph_batches_are_those_of_the_paper(configured: Configured, tmp_path: Path) -> None:
+    """Language models need no padding, so the runner changes nothing at all."""
+    words = ("lm", "trainer.max_epochs=4")
+    plain = ended(configured(*words, "trainer.graph=false"), tmp_path / "plain")
+    assert plain[0].graphs is None
+    require_same(plain, ended(configured(*words, "trainer.graph=true"), tmp_path / "graph"))
+
+
+@pytest.mark.parametrize("words", [("sst",), ("lm", "trainer.accumulate=2")], ids=" ".join)
+def test_what_cannot_be_captured_runs_as_it_is(
+    words: tuple[str, ...],
+    configured: Configured,
+    never: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    config = configured(*words, "trainer.graph=true", "trainer.max_epochs=5")
+
+    class Refused(replay.Recorded[Any]):
+        def __init__(self, call: Callable[[], Any], device: torch.device, pool: Any = None) -> None:
+            super().__init__(call, device, pool)
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(graph, "Recorded", Refused)
+        refused = ended(config, tmp_path / "refused")
+    told = graphs(refused[0])
+    assert (told.shapes, told.replayed) == (0, 0)
+    assert told.notes == ["not captured: operation not permitted when stream is capturing"]
+    never()
+    require_same(refused, ended(config, tmp_path / "plain"))
+
+
+@pytest.mark.parametrize("words", [("sst",), ("lm", "trainer.accumulate=2")], ids=" ".join)
+def test_a_replay_that_differs_is_not_trusted(
+    words: tuple[str, ...],
+    configured: Configured,
+    never: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Here it draws a random number more than the step."""
+    config = configured(*words, "trainer.graph=true", "trainer.max_epochs=5")
+
+    class Drawing(replay.Recorded[Any]):
+        def replay(self) -> Any:
+            torch.rand(1)
+            return super().replay()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(graph, "Recorded", Drawing)
+        wrong = ended(config, tmp_path / "wrong")
+    told = graphs(wrong[0])
+    assert told.replayed == 0 and told.notes == ["a replay differed from the step by inf of what it changed"]
+    never()
+    require_same(wrong, ended(config, tmp_path / "plain"))
+
+
+def test_a_callback_inside_the_step_keeps_it_plain(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Norms(pl.Callback):
+        calls = 0
+
+        def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            Norms.calls += 1
+
+    build = fit.build_trainer
+    monkeypatch.setattr(
+        fit,
+        "build_trainer",
+        lambda config, callbacks=(), **options: build(config, [*callbacks, Norms()], **options),
+    )
+    record = train(configured("lm", "trainer.graph=true"), tmp_path, [])
+    assert graphs(record).replayed == 0 and Norms.calls == graphs(record).unrecorded == 15
+    assert graphs(record).notes == ["Norms has on_after_backward, which a replay would not call"]
+
+
+def test_the_number_of_graphs_is_bounded(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(graph, "MOST", 1)
+    record = train(configured("lm", "trainer.graph=true", "trainer.max_epochs=5"), tmp_path, [])
+    assert graphs(record).shapes == 1 and graphs(record).notes == ["more than 1 shapes"]
+
+
+def test_differences_are_parts_of_what_a_step_changed() -> None:
+    def snapshot(*values: float) -> step_state.Snapshot:
+        return step_state.Snapshot([torch.tensor(values)], [torch.tensor([1])])
+
+    start, step = snapshot(1.0, 1.0), snapshot(1.0, 3.0)
+    assert step_state.difference(start, step, step) == 0
+    assert step_state.difference(start, step, snapshot(1.0, 2.5)) == pytest.approx(0.25)
+    assert step_state.difference(start, start, step) == float("inf")  # it changes what the step leaves alone
+    nan = float("nan")
+    assert step_state.difference(start, snapshot(1.0, nan), snapshot(1.0, nan)) == 0
+    assert step_state.difference(start, step, snapshot(1.0, nan)) == float("inf")

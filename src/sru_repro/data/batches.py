@@ -1,4 +1,4 @@
-"""The order in which a trainer visits the batches of any data set."""
+"""The order in which a trainer visits the batches of any data set, and the few shapes that batches are padded to."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,27 @@ import torch
 from torch.utils.data import Sampler
 
 from .store.seeds import generator
+
+
+def rounded_up(length: int, grain: int) -> int:
+    """The next of few lengths: multiples of `grain` up to 8 of them, of twice as much up to 16, and so on."""
+    while length > 8 * grain:
+        grain *= 2
+    return -(-length // grain) * grain
+
+
+class Sizes:
+    """Numbers that a step is made for, as the shapes of its tensors are. A plain class: a trainer that moves batches
+    looks into tuples and dataclasses."""
+
+    def __init__(self, *values: int) -> None:
+        self.values = values
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sizes) and self.values == other.values
+
+    def __hash__(self) -> int:
+        return hash(self.values)
 
 
 class BatchOrder(Sampler[int]):

@@ -29,6 +29,7 @@ class TorchRNN(RecurrentStack):
 
     Config = TorchRNNConfig
     uses_ops = False
+    pads_anywhere = False
     kind: type[nn.LSTM] | type[nn.GRU]
 
     def __init__(

@@ -11,15 +11,19 @@ Shapes: N positions, V words, E embedding size, E_i that of cluster i, H width o
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from ._base import full_precision
+from ..data.batches import Sizes
+from ._base import Batches, full_precision
 
 
 class Cluster(NamedTuple):
@@ -166,27 +170,52 @@ class AdaptiveSoftmax(nn.Module):
         self.tail_biases = nn.Parameter(torch.zeros(tails))
         nn.init.uniform_(self.tail_vectors, -math.sqrt(3 / input_size), math.sqrt(3 / input_size))
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("edges", torch.tensor([part.start for part in self.clusters]), persistent=False)
+        edges = [*(part.start for part in self.clusters), vocabulary]
+        self.register_buffer("edges", torch.tensor(edges), persistent=False)
 
-    def nats(self, h_NH: Tensor, targets_N: Tensor) -> Tensor:
+    def room(self, targets: npt.NDArray[np.integer]) -> Sizes:
+        """How many rows each tail is computed for: at least those of the targets, rounded up to a few sizes."""
+        grain = max(1, targets.size // 32)
+        counts = np.histogram(targets, [part.start for part in self.clusters] + [self.clusters[-1].stop])[0]
+        return Sizes(*(int(min(targets.size, -(-count // grain) * grain)) for count in counts[1:]))
+
+    def nats(self, h_NH: Tensor, targets_N: Tensor, room: Sizes | None = None) -> Tensor:
         """-ln p of the targets, (N,), in float32 at least. A tail is computed for the targets that lie in it alone.
 
-        The one wait for the device is to learn how many targets each cluster has; the meta device cannot tell.
+        The one wait for the device is to learn how many targets each cluster has (the meta device cannot tell). With
+        `room` nothing waits: a tail takes so many rows, and those behind its own targets do not count.
         """
         head = self.clusters[0]
-        cluster_N = torch.bucketize(targets_N, self.edges, right=True) - 1
+        cluster_N = torch.bucketize(targets_N, self.edges[:-1], right=True) - 1
         in_head_N = torch.where(cluster_N == 0, targets_N, head.stop + cluster_N - 1)
         nats_N = F.cross_entropy(self._head(h_NH), in_head_N, reduction="none")
         if len(self.clusters) == 1:
             return nats_N
         targets_N, order_N = targets_N.sort(stable=True)  # a cluster's words lie side by side
-        begins = [*torch.searchsorted(targets_N, self.edges).tolist(), len(targets_N)]
+        if room is not None:
+            for i, rows in enumerate(room.values, 1):
+                places_n, own_n = self._places(i, rows, targets_N)
+                found_n = self._tail_nats(i, h_NH[order_N[places_n]], targets_N[places_n])
+                nats_N = nats_N.index_add(0, order_N[places_n], torch.where(own_n, found_n, 0.0))
+            return nats_N
+        begins = torch.searchsorted(targets_N, self.edges).tolist()
         in_tail = []
         for i in range(1, len(self.clusters)):
             now = slice(begins[i], begins[i + 1])
-            logits = self._tail(i, h_NH[order_N[now]])
-            in_tail.append(F.cross_entropy(logits, targets_N[now] - self.clusters[i].start, reduction="none"))
+            in_tail.append(self._tail_nats(i, h_NH[order_N[now]], targets_N[now]))
         return nats_N.index_add(0, order_N[begins[1] :], torch.cat(in_tail))
+
+    def _places(self, i: int, rows: int, sorted_N: Tensor) -> tuple[Tensor, Tensor]:
+        """`rows` places among the sorted targets from the first of cluster i on, and which of them are its own."""
+        begin, end = torch.searchsorted(sorted_N, self.edges[i : i + 2])
+        places_n = begin + torch.arange(rows, device=sorted_N.device)
+        return places_n.clamp(max=len(sorted_N) - 1), places_n < end
+
+    def _tail_nats(self, i: int, h_NH: Tensor, targets_N: Tensor) -> Tensor:
+        """-ln p of words of cluster i, given the cluster; of other words any number."""
+        start, stop, _ = self.clusters[i]
+        logits = self._tail(i, h_NH)
+        return F.cross_entropy(logits, targets_N.clamp(start, stop - 1) - start, reduction="none")
 
     def log_probabilities(self, h_NH: Tensor) -> Tensor:
         """ln p of all words, (N, V), in float32 at least."""
@@ -211,6 +240,21 @@ class AdaptiveSoftmax(nn.Module):
         if len(self.projections):
             h_NH = F.linear(h_NH, self.projections[i].t())
         return self.dropout(h_NH)
+
+
+@dataclass(frozen=True)
+class WithRoom:
+    """Segments of a text, each with what `AdaptiveSoftmax.room` says of its targets."""
+
+    segments: Batches
+    output: AdaptiveSoftmax
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Sizes]:
+        inputs_LB, targets_LB = self.segments[index]
+        return inputs_LB, targets_LB, self.output.room(targets_LB.numpy())
 
 
 def _check_ties(

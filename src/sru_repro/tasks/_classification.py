@@ -19,7 +19,7 @@ from ..data.sentences.words import clean
 from ..data.store.vectors import load_vectors, plain_form
 from ..data.store.vocabulary import Vocabulary
 from ..models import ModelSettings, State, encoder_of
-from ._base import Build, Said, Saved, Step, Task, TaskData, TaskSettings, full_precision
+from ._base import Batches, Build, Said, Saved, Step, Task, TaskData, TaskSettings, full_precision
 
 SIDES: dict[str, Literal["left", "right"]] = {"left": "left", "masked": "right"}
 
@@ -141,26 +141,26 @@ class Classification(Task):
     def rebuild(cls, extra: Saved) -> Build:
         return {"words": tuple(extra["words"]), "classes": tuple(extra["classes"])}
 
-    def logits(self, ids_LB: Tensor, padding_LB: Tensor) -> Tensor:
-        """(B, C). With left padding the encoder reads the padding as words, as the authors' code does."""
+    def logits(self, ids_LB: Tensor, padding_LB: Tensor, added_LB: Tensor | None = None) -> Tensor:
+        """(B, C). With left padding the encoder reads the padding as words, as the authors' code does; not the steps
+        added in front of that."""
         masked = self.config.padding == "masked"
         if (
             masked
         ):  # an example without a word is read as one step of padding: torch's LSTM takes no empty rows
             padding_LB = torch.cat([torch.zeros_like(padding_LB[:1]), padding_LB[1:]])
         x_LBD = self.dropout(self.embedding(ids_LB))
-        h_LBH, _ = self.encoder(x_LBD, None, padding_LB if masked else None)
+        h_LBH, _ = self.encoder(x_LBD, None, padding_LB if masked else added_LB)
         last_B = (~padding_LB).sum(0).clamp(1, h_LBH.size(0)) - 1 if masked else None
-        end_BH = (
-            h_LBH[-1] if last_B is None else h_LBH[last_B, torch.arange(h_LBH.size(1), device=h_LBH.device)]
-        )
+        end_BH = _at(h_LBH, last_B, -1)
         if self.encoder.bidirectional:  # the backward columns end at the first step
             half = end_BH.size(-1) // 2
-            end_BH = torch.cat([end_BH[:, :half], h_LBH[0, :, half:]], -1)
+            first_B = None if masked or added_LB is None else added_LB.sum(0)
+            end_BH = torch.cat([end_BH[:, :half], _at(h_LBH, first_B, 0)[:, half:]], -1)
         return self.output(self.dropout(end_BH))
 
     def step(self, batch: TextBatch, carry: State) -> Step:
-        logits_BC = full_precision(self.logits(batch.ids_LB, batch.padding_LB))
+        logits_BC = full_precision(self.logits(batch.ids_LB, batch.padding_LB, batch.added_LB))
         losses_B = F.cross_entropy(logits_BC, batch.labels_B, reduction="none")
         totals: dict[str, Tensor | float] = {
             "nats": losses_B.detach().double().sum(),
@@ -171,6 +171,10 @@ class Classification(Task):
 
     def tokens(self, batch: TextBatch) -> int:
         return batch.tokens
+
+    def fitted(self, batches: Batches) -> Batches:
+        assert isinstance(batches, ClassificationBatches)
+        return batches.fitted() if self.encoder.pads_anywhere else batches
 
     @staticmethod
     def metrics(totals: Mapping[str, float]) -> dict[str, float]:
@@ -210,3 +214,10 @@ class Classification(Task):
     def set_extra_state(self, state: Saved) -> None:
         """Takes vocabulary and classes from a checkpoint."""
         self.vocabulary, self.classes = Vocabulary(tuple(state["words"])), tuple(state["classes"])
+
+
+def _at(h_LBH: Tensor, step_B: Tensor | None, otherwise: int) -> Tensor:
+    """(B, H): of every row the output at its own step, at one step of all where none are given."""
+    if step_B is None:
+        return h_LBH[otherwise]
+    return h_LBH[step_B, torch.arange(h_LBH.size(1), device=h_LBH.device)]

@@ -27,15 +27,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError, DataError
+from ..data.batches import Sizes
 from ..data.text import corpora
 from ..data.text.corpus import Text
 from ..data.text.load import clash, load_corpus
 from ..data.text.streams import StreamBatches
 from ..data.text.symbols import Level, Symbols
 from ..models import AttentionContext, ModelSettings, State, encoder_of
-from ._adaptive import AdaptiveEmbedding, AdaptiveSoftmax
-from ._base import Build, Said, Saved, Step, Task, TaskData, TaskSettings, full_precision, one_of
+from ._adaptive import AdaptiveEmbedding, AdaptiveSoftmax, WithRoom
+from ._base import Batches, Build, Said, Saved, Step, Task, TaskData, TaskSettings, full_precision, one_of
 from ._generate import continuation
+
+Segment = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Sizes]
+"""Inputs and targets (L, B), and what a tail of an adaptive softmax has room for."""
 
 
 class LanguageModelConfig(TaskSettings):
@@ -200,10 +204,10 @@ class LanguageModel(Task):
         """(L, B, D)."""
         return self.dropout(self.embedding(ids_LB) * self.scale)
 
-    def step(self, batch: tuple[Tensor, Tensor], carry: State) -> Step:
-        inputs_LB, targets_LB = batch
+    def step(self, batch: Segment, carry: State) -> Step:
+        inputs_LB, targets_LB, *room = batch
         h_LBH, carry = self.encoder(self.embed(inputs_LB), carry)
-        nats = self.nats(self.dropout(h_LBH).flatten(0, 1), targets_LB.flatten())
+        nats = self.nats(self.dropout(h_LBH).flatten(0, 1), targets_LB.flatten(), *room)
         totals: dict[str, Tensor | float] = {
             # Summed in float64 over one time step after the other: the figure must not depend on the cut.
             "nats": nats.detach().double().sum(),
@@ -211,13 +215,19 @@ class LanguageModel(Task):
         }
         return Step(nats.mean(), totals, carry)
 
-    def tokens(self, batch: tuple[Tensor, Tensor]) -> int:
+    def tokens(self, batch: Segment) -> int:
         return batch[1].numel()
 
-    def nats(self, h_NH: Tensor, targets_N: Tensor) -> Tensor:
+    def fitted(self, batches: Batches) -> Batches:
+        """Of an adaptive softmax every segment says how many targets lie in each cluster: the device is not asked."""
+        if isinstance(self.output, AdaptiveSoftmax):
+            return WithRoom(batches, self.output)
+        return batches
+
+    def nats(self, h_NH: Tensor, targets_N: Tensor, room: Sizes | None = None) -> Tensor:
         """-log p(target), (N,)."""
         if isinstance(self.output, AdaptiveSoftmax):
-            return self.output.nats(h_NH, targets_N)
+            return self.output.nats(h_NH, targets_N, room)
         return F.cross_entropy(full_precision(self.output(h_NH)), targets_N, reduction="none")
 
     def log_probabilities(self, h_NH: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from ..data.squad.words import reader_vectors, word_numbers
 from ..data.store.vocabulary import PAD_ID
 from ..models import ModelSettings, State, encoder_of
 from ..models._stack import Stack
-from ._base import Answer, Build, Said, Saved, Span, Step, Task, TaskData, TaskSettings
+from ._base import Answer, Batches, Build, Said, Saved, Span, Step, Task, TaskData, TaskSettings
 from ._reader import ENTITIES, TAGS, Alignment, Dropout, Ends, Pooling, look_up, names, span_nats
 from ._span import best_spans, em_f1, top_spans
 
@@ -209,6 +209,10 @@ class SQuAD(Task):
 
     def tokens(self, batch: ReaderBatch) -> int:
         return batch.tokens
+
+    def fitted(self, batches: Batches) -> Batches:
+        assert isinstance(batches, ReaderBatches)
+        return batches.fitted() if self.encoder.pads_anywhere else batches
 
     def _texts(self, batch: ReaderBatch, start_LB: Tensor, end_LB: Tensor) -> list[str]:
         """The likeliest answers, as they stand in their passages."""

@@ -74,7 +74,9 @@ class GraphedSteps(_AutomaticOptimization):
         key = (place, shape_of(kwargs["batch"]), self._shape_of_carry(module.carry))
         shape = self.shapes.get(key)
         if shape is None:
-            shape = self.shapes[key] = Shape(plain=self._why_not())
+            shape = self.shapes[key] = Shape()
+            if why := self._why_not():
+                self._give_up(shape, why)
         if shape.recorded is not None:
             return self._replayed(shape, module, kwargs["batch"], place)
         if shape.plain or shape.seen < WARM_UP:
@@ -101,7 +103,7 @@ class GraphedSteps(_AutomaticOptimization):
             for hook in INSIDE:
                 if is_overridden(hook, callback, parent=pl.Callback):
                     return f"{type(callback).__name__} has {hook}, which a replay would not call"
-        return f"more than {MOST} shapes" if len(self.shapes) >= MOST else ""
+        return f"more than {MOST} shapes" if len(self.shapes) > MOST else ""
 
     def _replayed(
         self, shape: Shape, module: TaskModule, batch: Any, place: tuple[bool, bool, int]

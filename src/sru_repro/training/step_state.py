@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree
 
+from ..data.batches import Sizes
 from .module import TaskModule
 
 DIFFERENT = 1e-2
@@ -21,7 +22,13 @@ of PyTorch's kernels happen to add up."""
 def shape_of(tree: Any) -> tuple[object, ...]:
     """What tells trees of one shape: structure, sizes, types and places of the tensors."""
     leaves, spec = _pytree.tree_flatten(tree)
-    return spec, *((x.shape, x.dtype, x.device) if isinstance(x, Tensor) else type(x) for x in leaves)
+    return spec, *map(_shape_of_leaf, leaves)
+
+
+def _shape_of_leaf(x: object) -> object:
+    if isinstance(x, Tensor):
+        return x.shape, x.dtype, x.device
+    return x if isinstance(x, Sizes) else type(x)
 
 
 def held(tree: Any) -> Any:

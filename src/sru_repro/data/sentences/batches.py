@@ -5,26 +5,35 @@ Axes: L time, B batch.
 
 import random
 from collections.abc import Sequence
+from copy import copy
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import Dataset
 
+from ..batches import rounded_up
 from ..store.vocabulary import PAD_ID, Vocabulary
 from .examples import Example
 
 Padding = Literal["left", "right"]
+GRAIN = 8
+"""Of the lengths that batches are fitted to."""
 
 
 class TextBatch(NamedTuple):
-    """Word numbers (int64), True where they are padding, one label per sentence (int64), words without padding."""
+    """Word numbers (int64), True where they are padding, one label per sentence (int64), words without padding.
+
+    `added_LB` is True at steps in front that were added to make up a length (`fitted`); no encoder is to read them.
+    """
 
     ids_LB: Tensor
     padding_LB: Tensor
     labels_B: Tensor
     tokens: int
+    added_LB: Tensor | None = None
 
 
 def make_batch(
@@ -48,6 +57,21 @@ def make_batch(
     return TextBatch(torch.from_numpy(ids_LB), torch.from_numpy(padding_LB), labels_B, int(lengths_B.sum()))
 
 
+def fitted(batch: TextBatch, padding: Padding) -> TextBatch:
+    """The batch at the next of few lengths, filled up where its padding is."""
+    length, size = batch.ids_LB.shape
+    more = rounded_up(length, GRAIN) - length
+    around = (0, 0, more, 0) if padding == "left" else (0, 0, 0, more)
+    added_LB = None
+    if padding == "left":
+        added_LB = (torch.arange(length + more) < more).unsqueeze(1).expand(-1, size).contiguous()
+    return batch._replace(
+        ids_LB=F.pad(batch.ids_LB, around, value=PAD_ID),
+        padding_LB=F.pad(batch.padding_LB, around, value=True),
+        added_LB=added_LB,
+    )
+
+
 class ClassificationBatches(Dataset[TextBatch]):
     """All batches of a split, made when the object is made and never again.
 
@@ -66,6 +90,7 @@ class ClassificationBatches(Dataset[TextBatch]):
         padding: Padding = "left",
         min_length: int = 5,
     ) -> None:
+        self._padding = padding
         ordered = list(examples)
         if shuffle_seed is not None:
             random.Random(shuffle_seed).shuffle(ordered)
@@ -73,6 +98,12 @@ class ClassificationBatches(Dataset[TextBatch]):
             make_batch(ordered[start : start + batch_size], vocabulary, padding, min_length)
             for start in range(0, len(ordered), batch_size)
         ]
+
+    def fitted(self) -> "ClassificationBatches":
+        """The same batches at a few lengths."""
+        found = copy(self)
+        found._batches = [fitted(batch, self._padding) for batch in self._batches]
+        return found
 
     def __len__(self) -> int:
         return len(self._batches)

@@ -7,6 +7,7 @@ Axes: L passage, Q question, B batch, F features.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..batches import rounded_up
 from ..store.seeds import generator
 from .split import Example, Split
 
+GRAINS = 32, 16
+"""Of the lengths that passages and questions are fitted to."""
 FEATURES = 4
 """Exact match, match in lower case, match of lemmas (0 or 1 each), normalised term frequency."""
 
@@ -55,11 +59,18 @@ class ReaderBatch(NamedTuple):
     tokens: int
 
 
-def make_reader_batch(examples: Sequence[Example], number_of: npt.NDArray[np.int64]) -> ReaderBatch:
-    """One batch, padded at the end to its longest passage and question; `number_of` maps forms to words."""
+def make_reader_batch(
+    examples: Sequence[Example], number_of: npt.NDArray[np.int64], *, fitted: bool = False
+) -> ReaderBatch:
+    """One batch, padded at the end to its longest passage and question; `number_of` maps forms to words.
+
+    `fitted`: to the next of few lengths, with masks in any case.
+    """
     lengths_B = np.array([len(example.passage) for example in examples])
     widths_B = np.array([len(example.question) for example in examples])
     L, Q, B = int(lengths_B.max()), int(widths_B.max()), len(examples)
+    if fitted:
+        L, Q = (rounded_up(length, grain) for length, grain in zip((L, Q), GRAINS, strict=True))
     passage_LB, tags_LB, entities_LB = np.zeros((3, L, B), dtype=np.int64)
     question_QB = np.zeros((Q, B), dtype=np.int64)
     features_LBF = np.zeros((L, B, FEATURES), dtype=np.float32)
@@ -78,9 +89,9 @@ def make_reader_batch(examples: Sequence[Example], number_of: npt.NDArray[np.int
         torch.from_numpy(features_LBF),
         torch.from_numpy(tags_LB),
         torch.from_numpy(entities_LB),
-        _padding(lengths_B, L),
+        _padding(lengths_B, L, fitted),
         torch.from_numpy(question_QB),
-        _padding(widths_B, Q),
+        _padding(widths_B, Q, fitted),
         torch.tensor([example.start for example in examples]),
         torch.tensor([example.end for example in examples]),
         Examples(tuple(examples)),
@@ -105,7 +116,7 @@ class ReaderBatches(Dataset[ReaderBatch]):
         shuffle_seed: int | None = None,
         training: bool = False,
     ) -> None:
-        self._split, self._number_of = split, number_of
+        self._split, self._number_of, self._fitted = split, number_of, False
         lengths = split.passage_lengths()
         ties = np.arange(len(split))
         if shuffle_seed is not None:
@@ -115,11 +126,18 @@ class ReaderBatches(Dataset[ReaderBatch]):
             order = order[split.aligned()[order]]
         self._batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
+    def fitted(self) -> "ReaderBatches":
+        """The same batches at a few lengths."""
+        found = copy(self)
+        found._fitted = True
+        return found
+
     def __len__(self) -> int:
         return len(self._batches)
 
     def __getitem__(self, index: int) -> ReaderBatch:
-        return make_reader_batch([self._split.question(i) for i in self._batches[index]], self._number_of)
+        examples = [self._split.question(i) for i in self._batches[index]]
+        return make_reader_batch(examples, self._number_of, fitted=self._fitted)
 
 
 def _occurs(passage: npt.NDArray[np.int32], question: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
@@ -127,8 +145,8 @@ def _occurs(passage: npt.NDArray[np.int32], question: npt.NDArray[np.int32]) -> 
     return (passage[:, None] == question).any(axis=1)
 
 
-def _padding(lengths_B: npt.NDArray[np.int64], length: int) -> Tensor | None:
-    """True at padding, (length, B); None when all are of that length."""
-    if lengths_B.min() == length:
+def _padding(lengths_B: npt.NDArray[np.int64], length: int, always: bool) -> Tensor | None:
+    """True at padding, (length, B); None when all are of that length, where it is not wanted always."""
+    if lengths_B.min() == length and not always:
         return None
     return torch.from_numpy(np.arange(length)[:, None] >= lengths_B)
