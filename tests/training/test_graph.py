@@ -1,4 +1,4 @@
-"""Recorded steps leave what plain ones leave, bit by bit, for all models and tasks, also when a run is taken up again."""
+"""Recorded steps leave what plain ones leave, bit by bit, in all models and tasks, and when a run is taken up again."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

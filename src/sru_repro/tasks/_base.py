@@ -173,6 +173,10 @@ class Task(nn.Module):
         """Training batches padded up to a few shapes, where masks keep every gradient as it is; else as they are."""
         return batches
 
+    def together(self, batches: Batches) -> Batches:
+        """Batches of an evaluation in fewer, larger ones, where that changes no figure; else as they are."""
+        return batches
+
     def encoder_pass(self, batch: Any) -> Callable[[], Tensor] | None:
         """The encoders alone on a batch, their inputs ready: a call runs them forwards and returns a scalar, whose
         `backward` goes through them and no further. None where the task does not tell them apart."""

@@ -176,6 +176,10 @@ class Classification(Task):
         assert isinstance(batches, ClassificationBatches)
         return batches.fitted() if self.encoder.pads_anywhere else batches
 
+    def together(self, batches: Batches) -> Batches:
+        assert isinstance(batches, ClassificationBatches)
+        return batches.together() if self.encoder.pads_anywhere else batches
+
     @staticmethod
     def metrics(totals: Mapping[str, float]) -> dict[str, float]:
         count = totals["examples"]

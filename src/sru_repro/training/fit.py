@@ -64,8 +64,9 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, r
                 ValidateEvery(every),
             ],
         )
-        train = data.train
+        train, val, test = data.train, data.val, data.test
         if config.trainer.graph:
+            val, test = task.together(val), task.together(test)
             train, content.graphs = task.fitted(train), content.graphs or Graphs()
             trainer.fit_loop.epoch_loop.automatic_optimization = GraphedSteps(trainer, content.graphs)
         device = torch.device(config.trainer.accelerator)
@@ -75,7 +76,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, r
             trainer.fit(
                 module,
                 loader(train, order),
-                loader(data.val),
+                loader(val),
                 ckpt_path=folder / LAST if resumable else None,
                 weights_only=True,
             )
@@ -97,7 +98,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, r
             content.throughput.encoder_seconds_per_epoch = alone
         content.throughput.flop_per_step = _operations(config, content, trainer, task, data)
         take_weights(task, best_weights(folder), folder)
-        figures = measure(build_trainer(config), module, "test", data.test)
+        figures = measure(build_trainer(config), module, "test", test)
         require_finite("test set", figures)
         if module.outputs["test"]:
             write_predictions(folder, module.outputs["test"])

@@ -21,6 +21,8 @@ from .examples import Example
 Padding = Literal["left", "right"]
 GRAIN = 8
 """Of the lengths that batches are fitted to."""
+TOGETHER = 2048
+"""Sentences at once where many batches are read as one."""
 
 
 class TextBatch(NamedTuple):
@@ -59,12 +61,33 @@ def make_batch(
 
 def fitted(batch: TextBatch, padding: Padding) -> TextBatch:
     """The batch at the next of few lengths, filled up where its padding is."""
-    length, size = batch.ids_LB.shape
-    more = rounded_up(length, GRAIN) - length
+    return longer(batch, rounded_up(len(batch.ids_LB), GRAIN), padding)
+
+
+def together(batches: Sequence[TextBatch], padding: Padding) -> TextBatch:
+    """Batches as one, of the longest one's length: every sentence is padded as far as in its own batch, and what is
+    added on top no encoder reads."""
+    length = max(len(batch.ids_LB) for batch in batches)
+    same = [longer(batch, length, padding) for batch in batches]
+    ids_LB, padding_LB = (torch.cat(parts, 1) for parts in zip(*(batch[:2] for batch in same), strict=True))
+    added = [batch.added_LB for batch in same if batch.added_LB is not None]
+    return TextBatch(
+        ids_LB,
+        padding_LB,
+        torch.cat([batch.labels_B for batch in same]),
+        sum(batch.tokens for batch in same),
+        torch.cat(added, 1) if added else None,
+    )
+
+
+def longer(batch: TextBatch, length: int, padding: Padding) -> TextBatch:
+    """The batch at another length, filled up where its padding is."""
+    steps, size = batch.ids_LB.shape
+    more = length - steps
     around = (0, 0, more, 0) if padding == "left" else (0, 0, 0, more)
     added_LB = None
     if padding == "left":
-        added_LB = (torch.arange(length + more) < more).unsqueeze(1).expand(-1, size).contiguous()
+        added_LB = (torch.arange(length) < more).unsqueeze(1).expand(-1, size).contiguous()
     return batch._replace(
         ids_LB=F.pad(batch.ids_LB, around, value=PAD_ID),
         padding_LB=F.pad(batch.padding_LB, around, value=True),
@@ -103,6 +126,13 @@ class ClassificationBatches(Dataset[TextBatch]):
         """The same batches at a few lengths."""
         found = copy(self)
         found._batches = [fitted(batch, self._padding) for batch in self._batches]
+        return found
+
+    def together(self) -> "ClassificationBatches":
+        """The same sentences, padded as in their own batches, in as few batches as memory takes."""
+        found, many = copy(self), max(1, TOGETHER // max(1, len(self._batches[0].labels_B)))
+        starts = range(0, len(self._batches), many)
+        found._batches = [together(self._batches[start : start + many], self._padding) for start in starts]
         return found
 
     def __len__(self) -> int:
