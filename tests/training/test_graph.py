@@ -5,10 +5,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 
+from sru_repro.cli.compose import composed
 from sru_repro.core import replay
 from sru_repro.core.interrupt import Interrupted
 from sru_repro.records.run import Graphs, RunRecord
@@ -91,6 +93,44 @@ def test_replays_equal_plain_steps(
     plain = ended(config, tmp_path / "plain")
     assert graphs(plain[0]).replayed == 0
     require_same(replayed, plain)
+
+
+TINY = ("logger=csv", "profile=smoke", "trainer=cpu")
+READER = (*TINY, "task=squad", "task.vectors=random", "task.vector_size=12", "task.batch_size=4")
+ADAPTIVE = (
+    *(*TINY, "task=text", "task.level=words", "task.cutoffs=[8,20]", "task.div_value=2", "task.limit=0"),
+    *("task.tie_weights=true", "task.tie_projections=true", "task.embedding_size=8", "model.hidden_size=8"),
+    *("task.batch_size=8", "task.unroll=32", "model.dropout=0.2", "task.dropout=0.2"),
+    *("trainer.max_epochs=3", "trainer.max_steps=0"),
+)
+
+
+@pytest.mark.parametrize("model", ["sru", "lstm", "qrnn"])
+def test_a_reader_is_replayed(
+    model: str, squad_folder: Path, never: Callable[[], None], tmp_path: Path
+) -> None:
+    more = (f"model={model}", "model.hidden_size=6", "model.bidirectional=true", "trainer.max_epochs=4")
+    config = composed([*READER, *more, "trainer.graph=true", f"data_dir={squad_folder}"])
+    replayed = ended(config, tmp_path / "graph")
+    told = graphs(replayed[0])
+    assert told.replayed > 0 and told.largest_difference == 0 and not told.notes
+    never()
+    require_same(replayed, ended(config, tmp_path / "plain"))
+
+
+def test_an_adaptive_softmax_is_replayed(never: Callable[[], None], tmp_path: Path) -> None:
+    """Segments differ in how many words lie in each cluster."""
+    random = np.random.default_rng(1)
+    words = [f"word{n}" for n in random.geometric(0.05, 12_000)]
+    (tmp_path / "some.txt").write_text(
+        "\n".join(" ".join(words[i : i + 20]) for i in range(0, len(words), 20))
+    )
+    config = composed([*ADAPTIVE, f"task.path={tmp_path / 'some.txt'}", "trainer.graph=true"])
+    replayed = ended(config, tmp_path / "graph")
+    told = graphs(replayed[0])
+    assert told.shapes >= 2 and told.replayed > 20 and told.largest_difference == 0 and not told.notes
+    never()
+    require_same(replayed, ended(config, tmp_path / "plain"))
 
 
 @pytest.mark.parametrize(

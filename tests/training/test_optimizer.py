@@ -9,7 +9,7 @@ import torch
 
 from sru_repro.core.errors import ConfigError
 from sru_repro.training.config import OptimConfig, RunConfig, check
-from sru_repro.training.optimizer import make_optimizer
+from sru_repro.training.optimizer import CLASSES, FUSED, clip, make_optimizer, options_of, set_rate
 from sru_repro.training.run import train
 from sru_repro.training.weights import LAST
 
@@ -114,3 +114,56 @@ def weights(folder: Path) -> torch.Tensor:
     """All that a run ended with, in one row of float64."""
     state = torch.load(folder / LAST, weights_only=True)["state_dict"].values()
     return torch.cat([value.flatten().double() for value in state if isinstance(value, torch.Tensor)])
+
+
+CUDA = torch.device("cuda")
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_on_a_gpu_a_step_waits_for_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates and counts are tensors, whatever is clipped; the numbers are those of a CPU otherwise."""
+    made: list[torch.device] = []
+
+    def tensor(value: float, device: torch.device) -> torch.Tensor:
+        made.append(device)
+        return torch.scalar_tensor(value)
+
+    monkeypatch.setattr(torch, "tensor", tensor)
+    for clip_norm in (0.0, 1.0):
+        options = options_of(optim(name, betas=BETAS, clip_norm=clip_norm), CUDA)
+        assert isinstance(options["lr"], torch.Tensor) and float(options["lr"]) == pytest.approx(LR)
+        assert options.get("fused", False) == (name in FUSED)
+        assert options.get("capturable", False) == (name != "sgd")
+    assert made == [CUDA, CUDA]
+    there = options_of(optim(name, betas=BETAS), torch.device("cpu"))
+    assert there["lr"] == LR and "capturable" not in there
+    assert {k: v for k, v in there.items() if k not in ("lr", "fused")} == {
+        k: v for k, v in options.items() if k not in ("lr", "fused", "capturable")
+    }
+
+
+def test_a_rate_is_a_number_or_the_tensor_that_a_graph_reads() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    plain, recorded = torch.optim.SGD([weight], lr=1.0), torch.optim.SGD([weight], lr=torch.tensor(1.0))
+    kept = recorded.param_groups[0]["lr"]
+    for optimizer in (plain, recorded):
+        set_rate(optimizer, 0.25)
+    assert plain.param_groups[0]["lr"] == 0.25
+    assert recorded.param_groups[0]["lr"] is kept and float(kept) == 0.25
+
+
+@pytest.mark.parametrize("scale", [None, 1024.0])
+@pytest.mark.parametrize("most", [0.1, 100.0])
+def test_clipping_is_torchs_also_of_scaled_gradients(most: float, scale: float | None) -> None:
+    torch.manual_seed(0)
+    factor = scale or 1.0
+    ours, theirs = ([torch.nn.Parameter(torch.zeros(n)) for n in (3, 4, 2)] for _ in range(2))
+    for mine, other in zip(ours[:2], theirs[:2], strict=True):  # one has none
+        other.grad = torch.randn_like(other)
+        mine.grad = other.grad * factor
+    clip(torch.optim.SGD(ours), most, None if scale is None else torch.tensor(scale))
+    torch.nn.utils.clip_grad_norm_(theirs, most)
+    for mine, other in zip(ours[:2], theirs[:2], strict=True):
+        assert mine.grad is not None and other.grad is not None
+        torch.testing.assert_close(mine.grad / factor, other.grad)
+    assert ours[2].grad is None

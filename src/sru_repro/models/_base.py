@@ -54,6 +54,7 @@ class Encoder(nn.Module):
     stepwise     whether there is an output for every step; else one for the whole sequence
     masks_input  whether it draws the dropout mask on its input by itself, see `layers_of`
     attends      whether its constructor takes an `attention_context`
+    draws_alone  whether it draws random numbers that PyTorch's generators know nothing of
     pads_anywhere  whether padding may stand anywhere in a sequence, and no shape or wait depends on where
     """
 
@@ -66,6 +67,7 @@ class Encoder(nn.Module):
     stepwise: ClassVar[bool] = True
     masks_input: bool = False
     attends: ClassVar[bool] = False
+    draws_alone: bool = False
     pads_anywhere: bool = True
 
     def forward(

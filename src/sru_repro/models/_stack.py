@@ -36,6 +36,7 @@ class Stack(Encoder):
         self.bidirectional = all(layer.bidirectional for layer in layers)
         self.uses_ops = any(layer.uses_ops for layer in layers)
         self.pads_anywhere = all(layer.pads_anywhere for layer in layers)
+        self.draws_alone = any(layer.draws_alone for layer in layers)
 
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None

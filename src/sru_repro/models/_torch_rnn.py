@@ -41,6 +41,7 @@ class TorchRNN(RecurrentStack):
         self.rnn: Any = self.kind(
             input_size, hidden_size, num_layers, dropout=between, bidirectional=self.bidirectional
         )
+        self.draws_alone = between > 0  # cuDNN does, on CUDA
 
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None

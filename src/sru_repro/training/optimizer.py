@@ -27,7 +27,10 @@ def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimConfig) -> t
     """
     trained = [p for p in parameters if p.requires_grad]
     options = options_of(config, trained[0].device if trained else torch.device("cpu"))
-    return CLASSES[str(options.pop("name"))](trained, **options)
+    optimizer = CLASSES[str(options.pop("name"))](trained, **options)
+    # torch would warn that this costs something where no graph is captured.
+    optimizer._warned_capturable_if_run_uncaptured = True
+    return optimizer
 
 
 def options_of(config: OptimConfig, device: torch.device) -> dict[str, Any]:
@@ -55,6 +58,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """The learning rate of the steps to come; where it is a tensor, a graph reads it."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
+            group["lr"] = group["lr"].to(group["params"][0].device)  # a checkpoint brings it on the CPU
             group["lr"].fill_(rate)
         else:
             group["lr"] = rate

@@ -51,7 +51,7 @@ class Recorder(Callback):
         self.record, self.config, self.console, self.dashboard = record, config, console, dashboard
         self.train_s = 0.0
         self.tokens = 0
-        self.rate = 0.0  # the learning rate of the last step, which the schedule sets
+        self.rate = math.nan  # the learning rate of the last step, which the schedule sets
         self.points: list[Point] = []
         self._sums: dict[str, float] = {}  # since the last validation
         self._finished = False
