@@ -1,6 +1,8 @@
 """A call that is recorded once and repeated on the same tensors: on CUDA a graph, one launch instead of hundreds."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -21,7 +23,7 @@ class Recorded(Generic[T]):
         pool: the memory pool of another recording whose results nobody needs while this one runs.
 
     Raises:
-        RuntimeError: CUDA refused to capture; nothing has been changed.
+        RuntimeError: CUDA refused to capture; no kernel has run.
     """
 
     result: T
@@ -31,13 +33,14 @@ class Recorded(Generic[T]):
         self._call, self._graph = call, None
         if device.type == "cuda":
             self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, pool=pool):
-                self.result = call()
-
-    @property
-    def pool(self) -> Any:
-        """The memory pool of the graph; None where there is none."""
-        return None if self._graph is None else self._graph.pool()
+            pool, before = pool or torch.cuda.graph_pool_handle(), torch.cuda.current_stream(device)
+            try:
+                with torch.cuda.graph(self._graph, pool=pool):
+                    self.result = call()
+            except BaseException:
+                _go_on(before, pool)
+                raise
+        self.pool = pool
 
     def replay(self) -> T:
         """Runs the call once more."""
@@ -46,3 +49,34 @@ class Recorded(Generic[T]):
         else:
             self._graph.replay()
         return self.result
+
+
+def _go_on(stream: Any, pool: Any) -> None:
+    """After a capture that failed PyTorch's stream, random numbers and allocator are as if it still went on."""
+    torch.cuda.set_stream(stream)
+    for generator in torch.cuda.default_generators:
+        generator.graphsafe_set_state(generator.clone_state())
+    with suppress(RuntimeError):  # where the capture has come to its end
+        torch._C._cuda_endAllocateToPool(stream.device.index, pool)
+
+
+@contextmanager
+def waits(device: torch.device) -> Iterator[list[str]]:
+    """What inside the block waits for the device, which no capture survives; on CUDA alone, a line each."""
+    found: list[str] = []
+    if device.type != "cuda":
+        yield found
+        return
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield found
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+    for warning in caught:
+        if "synchronizing CUDA operation" in str(warning.message):
+            found.append(f"{warning.filename}:{warning.lineno}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

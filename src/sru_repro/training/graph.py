@@ -15,6 +15,7 @@ replay is the same call on the same tensors, so that all but the capture is trie
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -22,7 +23,7 @@ import torch
 from pytorch_lightning.loops.optimization.automatic import _AutomaticOptimization
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
-from ..core.replay import Recorded
+from ..core.replay import Recorded, waits
 from ..models import State
 from ..records.run import Graphs
 from .module import TaskModule
@@ -140,9 +141,13 @@ class GraphedSteps(_AutomaticOptimization):
         state = StepState(self.trainer, module)
         start, carry = state.snapshot(), held(module.carry)
         shape.batch, shape.carry = held(kwargs["batch"]), held(carry)
-        outputs = super().run(optimizer, batch_idx, kwargs)
+        with waits(module.device) as waiting:
+            outputs = super().run(optimizer, batch_idx, kwargs)
         after = module.carry
         self.told.unrecorded += 1
+        if waiting:
+            self._give_up(shape, f"the step waits for the GPU, at {Path(waiting[0]).name}")
+            return outputs
         fixed = OrderedDict(kwargs, batch=shape.batch)
         try:
             recorded = Recorded(
@@ -165,7 +170,7 @@ class GraphedSteps(_AutomaticOptimization):
             state.put_back(plain)
             module.carry = after
             return outputs
-        shape.recorded, self._pool = recorded, recorded.pool or self._pool
+        shape.recorded, self._pool = recorded, recorded.pool
         self.told.shapes += 1
         self.told.largest_difference = max(self.told.largest_difference, off)
         module.carry = shape.carried
