@@ -135,6 +135,18 @@ SECTIONS: Mapping[str, Section] = {
             ),
         ),
     ),
+    "steps": Section(
+        "Whole training steps as CUDA graphs: are they right, and does the GPU ever wait?",
+        "steps",
+        75.0,
+        (
+            Declared("captures", "a capture that fails leaves everything usable", 0.02),
+            Declared(
+                "language", "language models of one size: a step as it is, replayed, and alone", 1.0, 40.0
+            ),
+            Declared("sentences", "SST: the same, at a few lengths", 0.7, 30.0),
+        ),
+    ),
     "train-sst": Section(
         "Classification in bfloat16, all models side by side",
         "training",

@@ -136,8 +136,39 @@ class FoundRuns(Found):
         return [run for run in self.runs if isinstance(run, FailedRun)]
 
 
+class Steps(Part):
+    """Training steps of one size, as they are and as graphs (`trainer.graph`): milliseconds."""
+
+    row: str
+    label: str
+    plain_ms: float
+    """A step of `sru-repro train`, issued kernel by kernel."""
+    graph_ms: float
+    """A step of `sru-repro train`, replayed."""
+    gpu_ms: float | None = None
+    """What the GPU needs for it: recorded, and repeated with nothing between; None where it was not asked."""
+    shapes: int
+    replayed: int
+    notes: list[str] = Field(default_factory=list)
+    """Why shapes were not recorded, or not compared."""
+    apart: float | None = None
+    """How far apart the weights of both runs end, as a part of their size; None where they draw other numbers."""
+    wrong: str = ""
+
+    @property
+    def busy(self) -> float | None:
+        """The part of a replayed step in which the GPU works."""
+        return min(1.0, self.gpu_ms / self.graph_ms) if self.gpu_ms else None
+
+
+class FoundSteps(Found):
+    """Rows, each trained both ways."""
+
+    steps: list[Steps]
+
+
 _TOLD_BY = {"rates": FoundRates, "entry": FoundEntry, "decode": FoundGeneration, "kernel": FoundLaunch}
-_TOLD_BY |= {"runs": FoundRuns}
+_TOLD_BY |= {"runs": FoundRuns, "steps": FoundSteps}
 
 
 def _kind(values: Any) -> str:
@@ -154,7 +185,8 @@ Findings = Annotated[
     | Annotated[FoundEntry, Tag("FoundEntry")]
     | Annotated[FoundGeneration, Tag("FoundGeneration")]
     | Annotated[FoundLaunch, Tag("FoundLaunch")]
-    | Annotated[FoundRuns, Tag("FoundRuns")],
+    | Annotated[FoundRuns, Tag("FoundRuns")]
+    | Annotated[FoundSteps, Tag("FoundSteps")],
     Discriminator(_kind),
 ]
 
