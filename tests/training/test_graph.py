@@ -12,11 +12,13 @@ import torch
 
 from sru_repro.cli.compose import composed
 from sru_repro.core import replay
+from sru_repro.core.errors import ConfigError
 from sru_repro.core.interrupt import Interrupted
 from sru_repro.records.run import Graphs, RunRecord
 from sru_repro.training import fit, graph, step_state
 from sru_repro.training.config import RunConfig
 from sru_repro.training.run import train
+from sru_repro.training.run_folder import identity
 from sru_repro.training.weights import LAST
 
 Configured = Callable[..., RunConfig]
@@ -257,3 +259,23 @@ def test_differences_are_parts_of_what_a_step_changed() -> None:
     nan = float("nan")
     assert step_state.difference(start, snapshot(1.0, nan), snapshot(1.0, nan)) == 0
     assert step_state.difference(start, step, snapshot(1.0, nan)) == float("inf")
+
+
+def test_auto_is_decided_before_anything_runs(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU a run goes step by step; asked for a graph, it is another run than one without."""
+    auto = configured("lm")
+    assert auto.trainer.graph is False and auto.plain["trainer"]["graph"] is False
+    with pytest.raises(ConfigError, match=r"^trainer\.graph: expected 'auto', True or False, found 'sometimes'$"):
+        configured("lm", "trainer.graph=sometimes")
+    plain, graphs = (identity(configured("lm", f"trainer.graph={x}").plain) for x in ("false", "true"))
+    assert plain == identity(auto.plain) != graphs
+    before = dict(auto.plain["trainer"])
+    del before["graph"]
+    assert (
+        identity({**auto.plain, "trainer": before}) == plain
+    )  # a record from before there was such a setting
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    assert configured("lm", "trainer=cuda").trainer.graph is True

@@ -93,7 +93,7 @@ def test_a_record_from_before_these_settings_still_loads(configured: Configured)
     plain = {name: dict(group) if isinstance(group, dict) else group for name, group in now.plain.items()}
     for key in ("betas", "decoupled", "schedule", "warmup_steps", "decay_steps", "noam_size"):
         del plain["optim"][key]
-    for key in ("accumulate", "compile"):
+    for key in ("accumulate", "compile", "graph"):
         del plain["trainer"][key]
     then = check(plain)
     assert then.optim == now.optim and then.trainer == now.trainer

@@ -78,7 +78,7 @@ class TrainerConfig(Settings):
     threads: int = Field(ge=0)
     accumulate: int = Field(default=1, ge=1)
     compile: bool = False
-    graph: Literal["auto"] | bool = False
+    graph: Literal["auto", True, False] = False
 
 
 class WandbConfig(Settings):

@@ -54,5 +54,9 @@ def is_done(folder: Path, config: Mapping[str, object], fingerprint: str | None 
 
 
 def identity(config: Mapping[str, object]) -> dict[str, object]:
-    """The part of a configuration that a result depends on."""
-    return {key: value for key, value in config.items() if key not in ("data_dir", "logger", "paper", "row")}
+    """The part of a configuration that a result depends on. Runs from before `trainer.graph` had none."""
+    kept = {key: value for key, value in config.items() if key not in ("data_dir", "logger", "paper", "row")}
+    trainer = kept.get("trainer")
+    if isinstance(trainer, Mapping) and not trainer.get("graph"):
+        kept["trainer"] = {key: value for key, value in trainer.items() if key != "graph"}
+    return kept
