@@ -12,7 +12,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
-from sru_repro.bench import alone, authors, contenders, overhead
+from sru_repro.bench import alone, authors, contenders, whole
 from sru_repro.gpu_check import gpu
 from sru_repro.ops import cpp, cuda, cuda_driver, dispatch
 
@@ -83,6 +83,7 @@ def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         "reset_peak_memory_stats": lambda device=None: None,
         "memory_allocated": lambda device=None: 0,
         "max_memory_allocated": lambda device=None: 1,
+        "_sleep": lambda cycles: None,
     }
     for name, stand_in in stand_ins.items():
         assert hasattr(torch.cuda, name)
@@ -105,7 +106,7 @@ def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     for module in (authors, contenders):
         monkeypatch.setattr(module, "authors_package", fail)
     monkeypatch.setattr(alone, "backends", lambda device: ["cuda", "eager"])
-    for module in (gpu, overhead):
+    for module in (gpu, whole):
         monkeypatch.setattr(module, "graph", lambda call, first=3: call)
     dispatch._fitting.cache_clear()
     with _OnCPU():

@@ -8,7 +8,7 @@ from unittest.mock import create_autospec
 import pytest
 import torch
 
-from sru_repro.bench import overhead
+from sru_repro.bench import graphs
 from sru_repro.gpu_check import SectionOptions, adopt, gpu
 from sru_repro.gpu_check.page import Page
 from sru_repro.gpu_check.plan import pieces
@@ -57,7 +57,7 @@ def test_the_whole_plan_is_made_for_a_gpu(pretended_gpu: list[Any], tmp_path: Pa
         names = [piece.name for piece in plan]
         assert len(set(names)) == len(names) and all(piece.weight > 0 for piece in plan)
     speed = [piece.name for piece in pieces(SectionOptions("speed", str(tmp_path), "cuda"))]
-    assert {"graphs/sst/bfloat16", "recurrence/wide/float32", "growth/L1024-B32-d256/bfloat16"} <= set(speed)
+    assert {"shapes/sst/bfloat16", "recurrence/wide/float32", "growth/L1024-B32-d256/bfloat16"} <= set(speed)
 
 
 def test_a_graph_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_a_graph_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) 
     inside: list[str] = []
 
     class Context:
-        def __init__(self, *_: Any) -> None: ...
+        def __init__(self, *_: Any, **__: Any) -> None: ...
         def __enter__(self) -> None:
             inside.append("in")
 
@@ -78,7 +78,7 @@ def test_a_graph_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cuda, "graph", Context)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
     calls: list[int] = []
-    replay = overhead.graph(lambda: calls.append(1) or len(calls), first=2)  # type: ignore[func-returns-value]
+    replay = graphs.graph(lambda: calls.append(1) or len(calls), first=2)  # type: ignore[func-returns-value]
     assert len(calls) == 3 and inside == ["in", "out"] * 2
     assert replay() == replay() == 3 and len(calls) == 3 and graph.replay.call_count == 2
 

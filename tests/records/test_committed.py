@@ -7,6 +7,7 @@ from sru_repro.records.base import Record, read
 from sru_repro.records.bench import SpeedRecord
 from sru_repro.records.decode import DecodeRecord
 from sru_repro.records.gpu_page import GPUPage
+from sru_repro.records.gpu_probes import GPUProbes
 from sru_repro.records.run import RunRecord
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -14,7 +15,8 @@ KINDS: dict[str, type[Record]] = {
     "runs/**/*.json": RunRecord,
     "speed-*.json": SpeedRecord,
     "decode-*.json": DecodeRecord,
-    "cuda/*/[!t]*.json": GPUPage,
+    "cuda/*/[!tpl]*.json": GPUPage,
+    "cuda/*/probes.json": GPUProbes,
     "cuda/*/train-*.json": GPUPage,
     "cuda/*/tune.json": GPUPage,
 }

@@ -52,6 +52,7 @@ class Contender:
     batches  whether whole batches are timed
     steps    whether it has a state to hand on, and is timed step by step
     calls    whether the cost of its calls is measured, and its CUDA graph
+    peer     whether it is what others are compared with, and on CUDA timed in every type of number
     """
 
     label: str
@@ -59,6 +60,7 @@ class Contender:
     batches: bool = True
     steps: bool = True
     calls: bool = False
+    peer: bool = False
 
 
 def _suite(module: Any, shape: Shape, skip: bool) -> Subject:
@@ -168,9 +170,9 @@ CONTENDERS: dict[str, Contender] = {
     "sru": Contender("SRU", _sru, calls=True),
     "sru-v1": Contender("SRU v1", _sru_v1, calls=True),
     "qrnn": Contender("QRNN, fo pooling", _qrnn, calls=True),
-    "lstm": Contender("nn.LSTM", _torch_rnn(nn.LSTM), calls=True),
-    "lstm-cells": Contender("nn.LSTMCell", _lstm_cells, batches=False),
-    "gru": Contender("nn.GRU", _torch_rnn(nn.GRU), calls=True),
+    "lstm": Contender("nn.LSTM", _torch_rnn(nn.LSTM), calls=True, peer=True),
+    "lstm-cells": Contender("nn.LSTMCell", _lstm_cells, batches=False, peer=True),
+    "gru": Contender("nn.GRU", _torch_rnn(nn.GRU), calls=True, peer=True),
     "conv2": Contender("conv1d, k=2", _convolutions(2), steps=False),
     "conv3": Contender("conv1d, k=3", _convolutions(3), steps=False),
     "authors": Contender("sru, the authors' package", _authors),

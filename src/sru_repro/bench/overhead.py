@@ -1,4 +1,4 @@
-"""What a call costs however small the work is: on the host, and on CUDA as a graph, which takes that cost away."""
+"""What a call costs the host, however small the work is."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from .alone import inputs
 from .contenders import CONTENDERS, Contender
 from .shapes import Shape
 from .timing import Call, failure, interleaved
-from .whole import INFERENCE, TRAINING, passes
+from .whole import passes
 
 
 def time_overhead(
@@ -43,66 +43,9 @@ def time_overhead(
     return list(rows.values())
 
 
-def time_graphs(
-    shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int, budget_s: float
-) -> list[Timed]:
-    """A row per model: called as usual, and replayed as a CUDA graph, both modes."""
-    rows: dict[str, Timed] = {}
-    calls: dict[tuple[str, str], Call] = {}
-    for name, contender in _called():
-        rows[name] = Timed(contender=name, label=contender.label)
-        try:
-            own = passes(contender.build(shape, device, dtype), shape, device, dtype)
-            for mode in (INFERENCE, TRAINING):  # packing asks the device for lengths, which no graph may
-                calls[name, mode] = own[mode]
-                calls[name, f"graph_{mode}"] = graph(own[mode])
-        except Exception as error:
-            rows[name].error = failure(error)
-    found = interleaved(calls, device, repeats, budget_s)
-    for (name, mode), timing in found.items():
-        setattr(rows[name], mode, timing)
-    return list(rows.values())
-
-
 def _called() -> list[tuple[str, Contender]]:
     """Those whose calls are measured."""
     return [(name, contender) for name, contender in CONTENDERS.items() if contender.calls]
-
-
-def graph(call: Call, first: int = 3) -> Call:
-    """The same work as one graph, on the same memory at every replay, which returns what the call returned."""
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):  # as capturing wants it: the first calls set up what may not be recorded
-        for _ in range(first):
-            call()
-    torch.cuda.current_stream().wait_stream(aside)
-    global _spoilt
-    if _spoilt:
-        raise RuntimeError("nothing is captured after a capture that failed in this process")
-    recorded, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
-    try:
-        with torch.cuda.graph(recorded):
-            kept = call()
-    except BaseException:
-        # PyTorch leaves its allocator, its random numbers and the current stream as if capturing went on.
-        _spoilt = True
-        torch.cuda.set_stream(before)
-        raise
-
-    def replay() -> object:
-        recorded.replay()
-        return kept
-
-    return replay
-
-
-_spoilt = False
-
-
-def spoilt() -> bool:
-    """Whether a capture has failed, after which this process should measure nothing more on a GPU."""
-    return _spoilt
 
 
 def _per(timing: Timing, layers: int) -> Timing:

@@ -12,14 +12,12 @@ from .contenders import CONTENDERS
 from .shapes import GROWTH, SHAPES, TINY, Shape
 
 PARTS = {
-    "shapes": "whole models at the named shapes",
+    "shapes": "whole models at the named shapes, on CUDA as graphs, too",
     "recurrence": "the recurrence of one layer alone at these shapes, on every back end",
     "overhead": "the cost of a call, however small the work",
     "growth": "cost against length, batch and width, SRU beside LSTM",
 }
 FULL_BUDGET_S = 240.0
-_GRAPHED = ("figure-256", "sst")
-"""Small shapes, which on CUDA are timed as a graph, too."""
 
 
 Run = Callable[[float], list[Timed]]
@@ -81,9 +79,6 @@ def plan(settings: BenchPlan, device: torch.device) -> Iterator[Unit]:
         if "recurrence" in wanted and not shape.stepwise:
             run = _bind(alone.time_recurrence, shape, device, dtype, repeats)
             yield Unit("recurrence", shape, dtype, 0.5 * shape.cost, run)
-        if "overhead" in wanted and device.type == "cuda" and shape.name in _GRAPHED:
-            run = _bind(overhead.time_graphs, shape, device, dtype, repeats)
-            yield Unit("graphs", shape, dtype, 2 * shape.cost, run)
     for dtype in settings.dtypes:
         if "overhead" in wanted:
             run = _bind(overhead.time_overhead, TINY, device, dtype, repeats)
@@ -102,7 +97,15 @@ def _models(shape: Shape, device: torch.device, dtype: torch.dtype, settings: Be
 def _growth(shape: Shape, device: torch.device, dtype: torch.dtype, repeats: int) -> Run:
     modes = (whole.INFERENCE, whole.TRAINING)
     return lambda budget_s: whole.time_models(
-        shape, device, dtype, repeats, budget_s, names=("sru", "lstm"), modes=modes, memory=False
+        shape,
+        device,
+        dtype,
+        repeats,
+        budget_s,
+        names=("sru", "lstm"),
+        modes=modes,
+        memory=False,
+        graphs=False,
     )
 
 

@@ -18,6 +18,8 @@ Call = Callable[[], object]
 FEWEST_ROUNDS = 3
 _SAMPLE_S = 2e-3
 """A sample lasts at least so long: quicker calls are repeated inside it."""
+_AHEAD, _CYCLES_PER_S = 3.0, 2e9
+"""How much longer than the host needs for a sample the device sleeps before it; cycles, of no GPU more, a second."""
 
 
 def interleaved(
@@ -28,6 +30,7 @@ def interleaved(
     *,
     inner: int | None = None,
     host: bool = False,
+    queued: bool = False,
 ) -> dict[Key, Timing]:
     """Rounds A B C, A B C, ...: medians and quartiles over rounds, after two calls each that are left out.
 
@@ -37,15 +40,20 @@ def interleaved(
         repeats: rounds, fewer (not under `FEWEST_ROUNDS`) when `budget_s` seconds are over.
         inner: calls a sample; as many as last two milliseconds when not given.
         host: the time until the calls return, whether or not the device has done the work.
+        queued: on CUDA, the device begins a sample when the host has issued all of it, so that it waits for nothing:
+            what the kernels take, and not the calls.
     """
     found: dict[Key, Timing] = {}
     times: dict[Key, tuple[int, list[float]]] = {}
+    ahead_s: dict[Key, float] = {}
     started = time.perf_counter()
     for key, call in calls.items():
         try:
             _seconds(call, 1, device, host)
-            once = _seconds(call, 1, device, host)
-            times[key] = (inner or max(1, math.ceil(_SAMPLE_S / max(once, 1e-7))), [])
+            once = _seconds(call, 1, device, host or queued)
+            count = inner or max(1, math.ceil(_SAMPLE_S / max(once, 1e-7)))
+            times[key] = (count, [])
+            ahead_s[key] = _AHEAD * once * count if queued else 0.0
         except Exception as error:
             found[key] = Timing(error=failure(error))
     with _without_collection():
@@ -54,7 +62,7 @@ def interleaved(
                 break
             for key, (count, samples) in list(times.items()):
                 try:
-                    samples.append(_seconds(calls[key], count, device, host))
+                    samples.append(_seconds(calls[key], count, device, host, ahead_s[key]))
                 except Exception as error:
                     found[key] = Timing(error=failure(error))
                     del times[key]
@@ -67,11 +75,13 @@ def failure(error: BaseException) -> str:
     return f"{type(error).__name__}: {line}"[:200].rstrip(": ")
 
 
-def _seconds(call: Call, count: int, device: torch.device, host: bool) -> float:
-    """Seconds a call, of `count` calls one after the other."""
+def _seconds(call: Call, count: int, device: torch.device, host: bool, ahead_s: float = 0.0) -> float:
+    """Seconds a call, of `count` calls one after the other; the device sleeps before them for `ahead_s`."""
     on_device = device.type == "cuda"
     if on_device and not host:
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        if ahead_s:
+            torch.cuda._sleep(int(ahead_s * _CYCLES_PER_S))
         start.record()
         for _ in range(count):
             call()

@@ -1,26 +1,31 @@
-"""Times whole models at one shape: inference, forward and backward, sequences of different lengths, peak memory.
+"""Times whole models at one shape: inference, forward and backward, plain and on CUDA as graphs, sequences of different
+lengths, peak memory.
 
 Every contender's input needs its gradient, as it would inside a larger network, and no contender applies dropout.
 
 Shapes: L time, B batch, D input features, H output features.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import torch
 from torch import Tensor
 
-from ..records.bench import Timed
+from ..records.bench import Timed, Timing
 from .contenders import CONTENDERS, Subject
 from .floor import products_alone, recurrence_bytes
+from .graphs import graph
 from .memory import peak_bytes
 from .shapes import Shape
 from .timing import Call, failure, interleaved
+from .types import Numbers, in_numbers, types_of
 
 INFERENCE, TRAINING, RAGGED_INFERENCE, RAGGED_TRAINING = MODES = (
     "inference", "training", "ragged_inference", "ragged_training",
 )  # fmt: skip
+GRAPHED = (INFERENCE, TRAINING)
+"""What is timed as a CUDA graph, too, and of LSTM and GRU in every type of number."""
 
 
 def time_models(
@@ -33,46 +38,76 @@ def time_models(
     names: Sequence[str],
     modes: Sequence[str] = MODES,
     memory: bool = True,
+    graphs: bool = True,
 ) -> list[Timed]:
-    """A row for each contender: its timing in each mode, the floor under it, bytes of memory; or `error`."""
+    """A row for each contender, on CUDA for each type of number of LSTM and GRU: its timing in each mode, the floor
+    under it, bytes of memory; or `error`. `graphs`: on CUDA also as graphs."""
     calls: dict[tuple[str, str], Call] = {}
     rows: dict[str, Timed] = {}
     floors: dict[tuple[tuple[int, int], ...], str] = {}
     floor_under: dict[str, str] = {}
-    for name in names:
-        contender = CONTENDERS[name]
-        if not (contender.steps if shape.stepwise else contender.batches):
-            continue
-        row = rows[name] = Timed(contender=name, label=contender.label)
+    graphs = graphs and device.type == "cuda" and not shape.stepwise
+    timed = [*modes, *(f"graph_{mode}" for mode in GRAPHED if mode in modes and graphs)]
+    for name, numbers in _subjects(shape, device, dtype, names):
+        contender, own_type = CONTENDERS[name], numbers.dtype == dtype and not numbers.tf32
+        key = name if own_type else f"{name}, {numbers.name}"
+        row = Timed(contender=name, label=contender.label)
+        if not own_type:
+            row = Timed(contender=name, label=f"{contender.label}, {numbers.name}", dtype=numbers.name)
+        rows[key] = row
         try:
             torch.manual_seed(0)
-            subject = contender.build(shape, device, dtype)
-            own = passes(subject, shape, device, dtype)
+            subject = contender.build(shape, device, numbers.dtype)
+            own = passes(subject, shape, device, numbers.dtype)
         except Exception as error:
             row.error = failure(error)
             continue
         row.parameters = sum(parameter.numel() for parameter in subject.module.parameters())
-        calls |= {(name, mode): call for mode, call in own.items() if mode in modes}
+        wanted = modes if own_type else [mode for mode in modes if mode in GRAPHED]
+        own = {mode: in_numbers(call, numbers) for mode, call in own.items() if mode in wanted}
+        calls |= {(key, mode): call for mode, call in own.items()}
+        if graphs and contender.calls:
+            for mode in GRAPHED:
+                if mode in own:  # packing asks the device for lengths, which no graph may
+                    _add_graph(calls, row, key, mode)
         if subject.products:
             row.bytes_inference, row.bytes_training = _bytes(shape, subject, dtype)
-            floor_under[name] = floors.setdefault(subject.products, f"floor {len(floors) + 1}")
+            floor_under[key] = floors.setdefault(subject.products, f"floor {len(floors) + 1}")
     for products, floor in floors.items():
         both = products_alone(products, 1 if shape.stepwise else shape.length, shape.batch, device, dtype)
         if shape.stepwise:
             both = (_repeated(both[0], shape.length), both[1])
-        own = dict(zip((INFERENCE, TRAINING), both, strict=True))
+        own = dict(zip(GRAPHED, both, strict=True))
         calls |= {(floor, mode): call for mode, call in own.items() if mode in modes}
         if shape.stepwise:
             calls.pop((floor, TRAINING), None)
     found = interleaved(calls, device, repeats, budget_s)
-    for name, row in rows.items():
-        for mode in modes:
-            for key, what in ((mode, name), (f"floor_{mode}", floor_under.get(name, ""))):
+    for key, row in rows.items():
+        for mode in timed:
+            for field, what in ((mode, key), (f"floor_{mode}", floor_under.get(key, ""))):
                 if (what, mode) in found:
-                    setattr(row, key, found[what, mode])
+                    setattr(row, field, found[what, mode])
         if memory and not shape.stepwise:
-            _peaks(row, {mode: calls[name, mode] for mode in modes if (name, mode) in calls}, device)
+            _peaks(row, {mode: calls[key, mode] for mode in modes if (key, mode) in calls}, device)
     return list(rows.values())
+
+
+def _subjects(
+    shape: Shape, device: torch.device, dtype: torch.dtype, names: Sequence[str]
+) -> Iterator[tuple[str, Numbers]]:
+    """The contenders that this shape is for, each in all its types of number."""
+    for name in names:
+        contender = CONTENDERS[name]
+        if contender.steps if shape.stepwise else contender.batches:
+            yield from ((name, numbers) for numbers in types_of(dtype, device, contender.peer))
+
+
+def _add_graph(calls: dict[tuple[str, str], Call], row: Timed, key: str, mode: str) -> None:
+    """The call as a graph beside the plain one; a capture that fails leaves that one and the reason."""
+    try:
+        calls[key, f"graph_{mode}"] = graph(calls[key, mode])
+    except Exception as error:
+        setattr(row, f"graph_{mode}", Timing(error=failure(error)))
 
 
 def passes(subject: Subject, shape: Shape, device: torch.device, dtype: torch.dtype) -> dict[str, Call]:

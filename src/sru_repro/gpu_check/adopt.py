@@ -11,10 +11,7 @@ from ..core.layout import checkout
 from ..ops import launch_config
 from ..ops.launch_config import LaunchConfig, Measurement, Table
 from ..records.base import read
-from ..records.gpu_page import FoundLaunch, GPUPage
-
-WORTH = 1.03
-"""Times as fast as the rule's launch configuration that one must be to enter the table: less is noise."""
+from ..records.gpu_page import WORTH, FoundLaunch, GPUPage
 
 
 def adopt(folder: Path) -> tuple[Path, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..bench.overhead import graph, spoilt
+from ..bench.graphs import graph, spoilt
 
 
 def name(device: torch.device) -> str:

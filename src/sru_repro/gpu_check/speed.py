@@ -107,7 +107,7 @@ FUNCTIONS: Functions = {
     "rates": measured_rates,
     **{
         f"{kind}/SHAPE/TYPE": Several(_timed, partial(_of, kind))
-        for kind in ("shapes", "recurrence", "overhead", "graphs", "growth")
+        for kind in ("shapes", "recurrence", "overhead", "growth")
     },
     "decode": _decoded,
 }

@@ -1,6 +1,6 @@
 """What `sru-repro bench` measured: `results/speed-<hardware>.json`. Times are in seconds, sizes in bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, Strict
@@ -9,7 +9,7 @@ from .base import Part, Record, Stamp
 from .origin import Hardware
 
 LSTM = ("lstm", "lstm-cells")
-"""The contenders of which the faster one is what others are compared with."""
+"""The contenders of which the fastest one, in whatever type of number, is what others are compared with."""
 Triple = Annotated[tuple[str, float, float], Strict(False)]
 
 
@@ -29,12 +29,14 @@ class Timed(Part):
     """A model at a shape, or of the recurrence alone a back end; a mode that was not measured is left out.
 
     `floor_` is the time of the model's matrix products alone, `graph_` of the call as a CUDA graph, `ragged_` that of
-    sequences of different lengths.
+    sequences of different lengths, `kernel_` what a GPU takes when it never waits for the host.
     """
 
     contender: str | None = None
     backend: str | None = None
     label: str
+    dtype: str | None = None
+    """Its type of number, where it is not its entry's: peers are timed in several."""
     parameters: int | None = None
     bytes_inference: int | None = None
     """What the recurrences must move."""
@@ -48,6 +50,8 @@ class Timed(Part):
     floor_training: Timing | None = None
     graph_inference: Timing | None = None
     graph_training: Timing | None = None
+    kernel_inference: Timing | None = None
+    kernel_training: Timing | None = None
     peak_inference_bytes: int | None = None
     peak_training_bytes: int | None = None
     error: str | None = None
@@ -63,8 +67,8 @@ class Timed(Part):
         return self.timing(mode).median_s
 
     def moved_bytes(self, mode: str) -> int | None:
-        """What the recurrences must move in "inference" or "training"."""
-        return self.bytes_training if mode == "training" else self.bytes_inference
+        """What the recurrences must move in "inference" or "training", whichever way that was timed."""
+        return self.bytes_training if mode.endswith("training") else self.bytes_inference
 
     def why_not(self, mode: str) -> str:
         """Why nothing was measured, "" where something was or nobody tried."""
@@ -110,13 +114,22 @@ class Entry(Part):
         return self.batch * self.hidden_size * (2 if self.bidirectional else 1)
 
     def row(self, contender: str) -> Timed | None:
-        """That of a model, None where there is none."""
-        return next((row for row in self.rows if row.contender == contender), None)
+        """That of a model in the entry's own type, None where there is none."""
+        own = (row for row in self.rows if row.contender == contender and row.dtype in (None, self.dtype))
+        return next(own, None)
 
     def baseline(self, mode: str) -> Timed | None:
-        """The row of LSTM; where it was built in two ways, the faster one."""
-        timed = [row for row in self.rows if row.contender in LSTM and row.seconds(mode) is not None]
+        """The row of LSTM; where it was built in several ways or timed in several types, the fastest of them."""
+        return self.fastest(LSTM, mode)
+
+    def fastest(self, contenders: Sequence[str], mode: str) -> Timed | None:
+        """Of the rows of these models in all types, the one with the least time; None where none was timed."""
+        timed = [row for row in self.rows if row.contender in contenders and row.seconds(mode) is not None]
         return min(timed, key=lambda row: row.seconds(mode) or 0.0, default=None)
+
+    def type_of(self, row: Timed) -> str:
+        """Of number."""
+        return row.dtype or self.dtype
 
 
 class Backend(Part):

@@ -103,18 +103,17 @@ SECTIONS: Mapping[str, Section] = {
             Declared("rates", _RATES, 0.03),
             Declared(
                 "shapes/SHAPE/TYPE",
-                "whole models against nn.LSTM and the floor of their products",
+                "whole models, plain and as graphs, against nn.LSTM in four types and the floor of their products",
                 by_weight=True,
             ),
             Declared(
                 "recurrence/SHAPE/TYPE",
-                "the recurrence alone against the authors' kernel and the speed of a copy",
+                "the recurrence alone, call and kernel, against the authors' and the speed of a copy",
                 by_weight=True,
             ),
             Declared(
                 "overhead/SHAPE/TYPE", "what a call costs the host, however small the work", by_weight=True
             ),
-            Declared("graphs/SHAPE/TYPE", "called as usual and as a CUDA graph", by_weight=True),
             Declared(
                 "growth/SHAPE/TYPE", "cost against length, batch and width, SRU beside LSTM", by_weight=True
             ),

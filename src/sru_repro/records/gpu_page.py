@@ -57,6 +57,10 @@ class Variant(Timing):
     """Columns a thread, steps ahead, threads a block."""
 
 
+WORTH = 1.03
+"""Times as fast as the rule's launch configuration that one must be to be taken: less is noise."""
+
+
 class FoundLaunch(Found):
     """All launch configurations of a pass that were timed at one size."""
 
@@ -76,6 +80,10 @@ class FoundLaunch(Found):
     gain: float
     """Times as fast as the rule's."""
     variants: list[Variant]
+
+    def seconds(self, launch: list[int]) -> float | None:
+        """The time of a configuration, None where it did not run."""
+        return next((found.median_s for found in self.variants if found.launch == launch), None)
 
 
 class RunData(Part):

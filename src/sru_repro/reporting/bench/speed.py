@@ -13,12 +13,12 @@ from .speed_tables import speed_tables
 LEGEND = """\
 A number is the median over rounds (lower to upper quartile); a round runs each model once, all in one process. \
 *Against LSTM*: how many times as fast as `nn.LSTM`, which runs padded, on its fastest path (step by step: as the \
-faster of `nn.LSTM` and `nn.LSTMCell`). *Over floor*: how many \
-times as long as the model's matrix products alone. *Lengths differ*: from a padded batch to padded outputs, with \
-random lengths from L/4 to L; `nn.LSTM` and `nn.GRU` pack their input for it. Peak memory is what forward and \
-backward allocate themselves. Convolutions are causal and have nothing between layers. Getting memory is part of every \
-time: on the CPU large results come from fresh pages of the system at each call, which costs some models more than \
-others ([speed-log.md](speed-log.md))."""
+faster of `nn.LSTM` and `nn.LSTMCell`; on CUDA as the fastest of its types of number, a graph beside graphs). \
+*Over floor*: how many times as long as the model's matrix products alone. *Lengths differ*: from a padded batch to \
+padded outputs, with random lengths from L/4 to L; `nn.LSTM` and `nn.GRU` pack their input for it. Peak memory is what \
+forward and backward allocate themselves. Convolutions are causal and have nothing between layers. Getting memory is \
+part of every time: on the CPU large results come from fresh pages of the system at each call, which costs some models \
+more than others ([speed-log.md](speed-log.md))."""
 
 
 def publish_speed(record: SpeedRecord, results: Path) -> list[Path]:

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...records.bench import Entry, SpeedRecord
+from ...records.bench import Entry, SpeedRecord, Timed
 from ..canvas import canvas, save
 from ..numbers import significant
 from ..palette import GREY, colour
-from .speed_tables import against_lstm
+from .speed_tables import MODES, against_lstm, several_types
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,49 +61,91 @@ def _shown(entries: Sequence[Entry], record: SpeedRecord) -> list[Entry]:
     return [entry for entry in entries if entry.dtype == dtype and not entry.stepwise]
 
 
+_BARS = "forward pale, forward+backward full"
+
+
 def _notes(record: SpeedRecord, shapes: Sequence[Entry]) -> list[str]:
     stamps = [entry.measured for entry in (*record.shapes, *record.growth)]
     backends = ", ".join(dict.fromkeys(stamp.backend.name for stamp in stamps))
     errors = {row.label: why for entry in shapes for row in entry.rows if (why := row.why_not("training"))}
+    bars = "forward+backward, pale as called, full as a CUDA graph" if _graphed(shapes) else _BARS
+    peers = "nn.LSTM padded, on its fastest path"
+    if any(map(several_types, shapes)):
+        peers = "of nn.LSTM and nn.GRU, padded, the fastest type, which is named"
+    if any("(probes)" in row.label for entry in shapes for row in entry.rows):
+        peers += " (float16 and TF32 by probes)"
     return [
-        "Bars: forward pale, forward+backward full; in brackets, times as fast as nn.LSTM; hair lines: quartiles. "
-        "Medians of interleaved rounds in one process; nn.LSTM padded, on its fastest path; convolutions are causal, "
+        f"Bars: {bars}; in brackets, times as fast as nn.LSTM; hair lines: quartiles. "
+        f"Medians of interleaved rounds in one process; {peers}; convolutions are causal, "
         f"without anything between layers. Recurrences on back end {backends}, torch {stamps[0].torch}.",
         *(f"Not measured: {label} ({error})." for label, error in errors.items()),
     ]
 
 
+def _graphed(entries: Sequence[Entry]) -> bool:
+    """Whether SRU was timed as a CUDA graph."""
+    return any(row.graph_training for entry in entries for row in entry.rows if row.contender == "sru")
+
+
+def _own(entry: Entry) -> list[Timed]:
+    """A row a model."""
+    return [row for row in entry.rows if not row.dtype]
+
+
+def _in_any_type(entry: Entry, row: Timed, mode: str) -> Timed:
+    """The row in whichever type it is fastest."""
+    return entry.fastest((row.contender or "",), mode) or row
+
+
 def _times(axes: "Axes", entry: Entry) -> None:
-    """Two bars a model, forward in a lighter shade; at the end of the longer one its times as fast as LSTM."""
-    for place, row in enumerate(entry.rows):
-        for mode, offset, alpha in (("inference", -0.2, 0.45), ("training", 0.2, 1.0)):
+    """Two bars a model, the quicker one in a lighter shade; at the end of the longer one its times as fast as LSTM."""
+    rows = _own(entry)
+    modes = ("training", "graph_training") if _graphed([entry]) else MODES
+    for place, model in enumerate(rows):
+        for mode, offset, alpha in zip(modes, (-0.2, 0.2), (0.45, 1.0), strict=True):
+            row = _in_any_type(entry, model, mode)
             timing = row.timing(mode)
-            if timing.median_s is None or timing.q1_s is None or timing.q3_s is None:
+            if timing.median_s is None:
                 continue
-            middle, low, high = 1e3 * timing.median_s, 1e3 * timing.q1_s, 1e3 * timing.q3_s
+            known = (timing.median_s, timing.q1_s or timing.median_s, timing.q3_s or timing.median_s)
+            middle, low, high = (1e3 * seconds for seconds in known)
             shade, spread = colour(row.contender or ""), [[middle - low], [high - middle]]
             axes.barh(place + offset, middle, 0.36, color=shade, alpha=alpha, xerr=spread, ecolor=GREY)
-            text = significant(middle)
+            text = significant(middle) + (f" {row.dtype}" if row.dtype else "")
             faster = against_lstm(entry, row, mode)
             if faster and row is not entry.baseline(mode):
                 text += f"  ({faster:.1f}×)"
             end = (high, place + offset)
             axes.annotate(text, end, (5, 0), textcoords="offset points", va="center", fontsize=10)
-    axes.set_yticks(range(len(entry.rows)), [row.label for row in entry.rows])
+    axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(entry.rows) - 0.45, -0.55)
-    axes.set_xlim(0, axes.get_xlim()[1] * 1.3)
+    axes.set_ylim(len(rows) - 0.45, -0.55)
+    axes.set_xlim(0, axes.get_xlim()[1] * (1.5 if several_types(entry) else 1.3))
     axes.grid(axis="x")
     axes.set_title("\n".join(textwrap.wrap(entry.label, 30)))
     axes.set_xlabel("ms per batch")
 
 
 def _ratios(axes: "Axes", shapes: Sequence[Entry]) -> None:
-    """A line a shape, a dot a model: forward and backward, times as fast as LSTM."""
+    """A line a shape, a dot a model: forward and backward, times as fast as LSTM; where graphs were timed, of graphs,
+    with a hollow dot for SRU in a plain loop."""
     labels, shown = {}, [1.0]
+    mode = "graph_training" if _graphed(shapes) else "training"
     for place, entry in enumerate(shapes):
-        for row in entry.rows:
-            name, value = row.contender or "", against_lstm(entry, row, "training")
+        for row in _own(entry):
+            name, value = row.contender or "", against_lstm(entry, _in_any_type(entry, row, mode), mode)
+            plain = against_lstm(entry, row, "training") if name == "sru" and mode != "training" else None
+            if plain is not None:
+                shown.append(plain)
+                axes.scatter(
+                    plain,
+                    place,
+                    s=60,
+                    facecolor="white",
+                    edgecolor=colour(name),
+                    marker=marker(name),
+                    zorder=3,
+                )
             if value is None or name == "lstm":
                 continue
             labels[name] = row.label
@@ -128,7 +170,9 @@ def _ratios(axes: "Axes", shapes: Sequence[Entry]) -> None:
     axes.set_ylim(len(shapes) - 0.5, -0.6)
     times_axis(axes, min(shown) * 0.85, max(shown) * 1.18)
     axes.grid(axis="y", ls=":")
-    axes.set_title("forward+backward, times as fast as nn.LSTM")
+    than = "the fastest nn.LSTM" if any(map(several_types, shapes)) else "nn.LSTM"
+    way = "as graphs (hollow: a plain loop), " if mode != "training" else ""
+    axes.set_title("\n".join(textwrap.wrap(f"forward+backward, {way}times as fast as {than}", 50)))
     name_dots(axes, labels, (1.04, -0.07), size=48)
 
 
@@ -195,7 +239,7 @@ def _growth(axes: "Axes", growth: Sequence[Entry], axis: str) -> None:
             found = {
                 _sizes(entry)[axis]: 1e6 * value / entry.tokens
                 for entry in points
-                if (row := entry.row(name)) and (value := row.seconds(mode)) is not None
+                if (row := entry.fastest((name,), mode)) and (value := row.seconds(mode)) is not None
             }
             if found:
                 what, points_of = f"{label}, {passes}", (list(found), list(found.values()))

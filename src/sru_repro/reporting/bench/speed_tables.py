@@ -12,12 +12,16 @@ from ..numbers import ratio, shown, significant, times
 
 MODES = ("inference", "training")
 _HEADS = {"inference": "inference, ms", "training": "forward+backward, ms"}
+_WAYS = {"inference": "inference", "training": "forward+backward"}
+_WAYS |= {f"graph_{mode}": words for mode, words in _WAYS.items()}
 
 
 def speed_tables(record: SpeedRecord) -> Iterator[Table]:
     """All tables of one hardware, the overview first."""
     if any(not entry.stepwise for entry in record.shapes):
-        yield overview(record)
+        yield overview(record.shapes)
+        if any(row.graph_training for entry in record.shapes for row in entry.rows):
+            yield overview(record.shapes, "graph_training")
     for entry in record.shapes:
         yield _shape(entry, record)
     if record.recurrence:
@@ -30,22 +34,54 @@ def speed_tables(record: SpeedRecord) -> Iterator[Table]:
         yield _growth([entry for entry in record.growth if entry.dtype == dtype], dtype)
 
 
-def overview(record: SpeedRecord) -> Table:
-    """Forward and backward against LSTM: a row per shape, a column per model."""
-    entries = [entry for entry in record.shapes if not entry.stepwise]
-    models = {row.contender or "": row.label for entry in entries for row in entry.rows}
+def overview(entries: Sequence[Entry], mode: str = "training", source: str = "") -> Table:
+    """Forward and backward against LSTM, plain or (`mode` "graph_training") as graphs: a row per shape, a column per
+    model. Peers that were timed in several types count by the fastest, as LSTM does. `source` stands in the title."""
+    whole = [entry for entry in entries if not entry.stepwise]
+    models = {row.contender or "": row.label for entry in whole for row in entry.rows if not row.dtype}
+    if mode != "training":
+        known = (
+            name
+            for name in models
+            if any(against_lstm(entry, _own(entry, name, mode), mode) for entry in whole)
+        )
+        models = {name: models[name] for name in known}
     models.pop("lstm", None)
-    body = [
-        [entry.title, *(times(against_lstm(entry, entry.row(name), "training")) for name in models)]
-        for entry in entries
-    ]
-    return Table("Forward and backward: times as fast as nn.LSTM", ["shape", *models.values()], body)
+    several = any(map(several_types, whole))
+    heads = ["shape", *["the fastest nn.LSTM"] * several, *models.values()]
+    body = []
+    for entry in whole:
+        cells = [entry.title, *[fastest_lstm(entry, mode)] * several]
+        body.append([*cells, *(times(against_lstm(entry, _own(entry, name, mode), mode)) for name in models)])
+    way = "as CUDA graphs, " if mode.startswith("graph_") else ""
+    than = "the fastest nn.LSTM" if several else "nn.LSTM"
+    title = f"Forward and backward: {way}times as fast as {than}"
+    return Table(title + (f" ({source})" if source else ""), heads, body, words=("the fastest nn.LSTM",))
+
+
+def _own(entry: Entry, name: str, mode: str) -> Timed | None:
+    """The row of a model; of a peer the fastest."""
+    return entry.fastest((name,), mode) if name == "gru" else entry.row(name)
 
 
 def against_lstm(entry: Entry, row: Timed | None, mode: str) -> float | None:
     """How many times as fast as the LSTM of that shape; None where one of them was not timed."""
     base = entry.baseline(mode)
     return ratio(base.seconds(mode), row.seconds(mode)) if base and row else None
+
+
+def several_types(entry: Entry) -> bool:
+    """Whether peers were timed in more types than the entry's own."""
+    return any(row.dtype for row in entry.rows)
+
+
+def fastest_lstm(entry: Entry, mode: str) -> str:
+    """Which LSTM others are compared with: its type and, of a graph, that it is one."""
+    base = entry.baseline(mode)
+    if base is None:
+        return NONE
+    graph = ", as a graph" if mode.startswith("graph_") else ""
+    return (base.label if base.dtype else f"{base.label}, {entry.dtype}") + graph
 
 
 def spread(row: Timed | None, mode: str, scale: float = 1e3) -> str:
@@ -65,11 +101,14 @@ def spread(row: Timed | None, mode: str, scale: float = 1e3) -> str:
 def _shape(entry: Entry, record: SpeedRecord) -> Table:
     rows = entry.rows
     modes = [mode for mode in MODES if any(getattr(row, mode) for row in rows)]
+    graphs = [f"graph_{mode}" for mode in MODES if any(getattr(row, f"graph_{mode}") for row in rows)]
     ragged = [f"ragged_{mode}" for mode in MODES if any(getattr(row, f"ragged_{mode}") for row in rows)]
     paper = {name: found for name, *found in entry.paper_ms}
     heads = ["model"]
     for mode in modes:
         heads += [_HEADS[mode], "against LSTM", "over floor"]
+    for mode in graphs:
+        heads += [f"as a graph: {_HEADS[mode.removeprefix('graph_')]}", "against LSTM"]
     heads += ["tokens/s"] + (["peak, MB"] if "training" in modes else [])
     heads += [f"lengths differ: {_HEADS[mode.removeprefix('ragged_')]}" for mode in ragged]
     heads += ["paper: against LSTM"] if paper else []
@@ -79,14 +118,20 @@ def _shape(entry: Entry, record: SpeedRecord) -> Table:
         for mode in modes:
             over = ratio(row.seconds(mode), row.seconds(f"floor_{mode}"))
             cells += [spread(row, mode), times(against_lstm(entry, row, mode)), times(over)]
+        for mode in graphs:
+            cells += [spread(row, mode), times(against_lstm(entry, row, mode))]
         cells.append(shown(ratio(entry.tokens, row.seconds(modes[-1]))))
         if "training" in modes:
             cells.append(significant(ratio(row.peak_training_bytes, 1e6)))
         cells += [spread(row, mode) for mode in ragged]
         if paper:
-            cells.append(_in_paper(paper, row.contender or ""))
+            cells.append(_in_paper(paper, row.contender or "") if not row.dtype else NONE)
         body.append(cells)
-    return Table(entry.title, heads, [*body, *_floors(entry, modes, len(heads), record)])
+    notes = []
+    if several_types(entry):
+        named = [f"{_WAYS[mode]} {fastest_lstm(entry, mode)}" for mode in (*modes, *graphs)]
+        notes = [f"LSTM is the fastest there is: {'; '.join(named)}."]
+    return Table(entry.title, heads, [*body, *_floors(entry, modes, len(heads), record)], notes=notes)
 
 
 def _in_paper(paper: dict[str, list[float]], name: str) -> str:
@@ -115,14 +160,18 @@ def _floors(entry: Entry, modes: Sequence[str], width: int, record: SpeedRecord)
 
 
 def _recurrence(record: SpeedRecord) -> Table:
-    heads = ["shape, one layer", "back end"]
-    for mode in MODES:
-        heads += [_HEADS[mode], "GB/s", "of a copy"]
+    """Where the GPU's own time was measured, that follows the time of the calls."""
+    heads, modes = ["shape, one layer", "back end"], list(MODES)
+    if any(row.kernel_inference for entry in record.recurrence for row in entry.rows):
+        modes += [f"kernel_{mode}" for mode in MODES]
+    for mode in modes:
+        own = "kernel, " if mode.startswith("kernel_") else ""
+        heads += [own + _HEADS[mode.removeprefix("kernel_")], "GB/s", "of a copy"]
     body = []
     for entry in record.recurrence:
         for row in entry.rows:
             cells = [entry.title, row.label]
-            for mode in MODES:
+            for mode in modes:
                 rate = ratio(row.moved_bytes(mode), row.seconds(mode))
                 share = ratio(rate, record.rates.copy_bytes_per_s)
                 cells += [spread(row, mode), significant(ratio(rate, 1e9)), shown(share, "{:.0%}")]
@@ -146,14 +195,23 @@ def _graphs(entry: Entry) -> Table:
 
 
 def _growth(entries: Sequence[Entry], dtype: str) -> Table:
-    body = []
+    body, several = [], any(map(several_types, entries))
     for entry in entries:
         cells = [entry.label]
         for mode in MODES:
-            cells += [spread(entry.row(name), mode, 1e6 / entry.tokens) for name in ("sru", "lstm")]
+            cells += [
+                spread(row, mode, 1e6 / entry.tokens)
+                for row in (entry.row("sru"), entry.baseline(mode) or entry.row("lstm"))
+            ]
+            cells += [fastest_lstm(entry, mode)] * several
             cells.append(times(against_lstm(entry, entry.row("sru"), mode)))
         body.append(cells)
     heads = ["shape, one layer"]
     for mode in ("inference", "forward+backward"):
-        heads += [f"SRU, {mode}, µs/token", "nn.LSTM", "SRU against LSTM"]
-    return Table(f"How cost grows with length, batch and width ({dtype})", heads, body)
+        heads += [
+            f"SRU, {mode}, µs/token",
+            "the fastest nn.LSTM" if several else "nn.LSTM",
+            *["which"] * several,
+        ]
+        heads += ["SRU against LSTM"]
+    return Table(f"How cost grows with length, batch and width ({dtype})", heads, body, words=("which",))

@@ -13,16 +13,20 @@ from ..document import Block, Bullets, Heading, Picture, Table, Text, generated,
 from ..numbers import significant
 from . import tables
 from .figure import write_gpu_figure
+from .finding import finding
 from .pages import GPUCheck, load_gpu_checks
+from .probes import probe_blocks
 
 GENERATED = generated("cuda/*/*.json")
 LEGEND = """\
 `make gpu-check` proves and measures the suite on a CUDA GPU, section by section and piece by piece. A time is the \
 median over interleaved rounds in one process (lower to upper quartile). *Of a copy*: the bytes that a recurrence \
-must move, in its time, against the speed at which the same GPU copies a large tensor. *Columns*: features of all \
-sequences of a batch, B·D. *Against nn.LSTM* and *against the authors'*: how many times as fast as cuDNN's LSTM, and \
-as the kernel of the authors' package, in the same process. *Forward* is inference, which keeps no states. Runs side \
-by side share the GPU. What failed, was skipped or was not run says so."""
+must move, in its time, against the speed at which the same GPU copies a large tensor. *Kernel*: the time of the GPU, \
+which does not wait for the host; *call*: as Python issues it, one after the other. *Columns*: features of all \
+sequences of a batch, B·D. *Against nn.LSTM*: how many times as fast as the fastest of cuDNN's LSTM in float32, TF32, \
+float16 and bfloat16, a plain call beside plain calls, a graph beside graphs. *Against the authors'*: as the kernel of \
+their package. *Forward* is inference, which keeps no states. Runs side by side share the GPU. What failed, was \
+skipped or was not run says so. *Probes* are what a script of its own measured that day with the suite's classes."""
 HOW = """\
 On a machine with a GPU, from the checkout, with the data of the trainings in `data/` (`sru-repro fetch task=sst`, \
 `squad`, `enwik8`):
@@ -58,40 +62,64 @@ def render_cuda(checks: Sequence[GPUCheck], pictures: Collection[str]) -> str:
 
 
 def _document(checks: Sequence[GPUCheck], pictures: Collection[str]) -> Iterator[Block]:
-    """GPUs side by side, then each of them, then what the pieces are for."""
-    yield from (Heading("CUDA", 1), GENERATED, Text(LEGEND))
+    """What was found, what was asked, and the evidence: GPUs side by side, then each of them, then how it is done."""
+    yield from (Heading("CUDA", 1), GENERATED)
+    yield from (Text(text) for check in checks if (text := finding(check)))
     if checks:
-        yield tables.overview(checks)
+        if len(checks) == 1:
+            yield replace(tables.claims_table(checks[0]), level=2)
+        yield replace(tables.open_claims(checks), level=2)
+        yield from (Heading("Evidence"), Text(LEGEND))
+        if len(checks) > 1:
+            yield tables.overview(checks)
         for check in checks:
-            yield from _gpu(check, pictures)
+            yield from _gpu(check, pictures, claims=len(checks) > 1)
         yield replace(tables.purposes(False), level=2)
     else:
-        yield Heading("Not measured yet")
+        yield from (Text(LEGEND), Heading("Not measured yet"))
         yield Text("No GPU has been measured yet: nothing here comes from one.")
-        yield from (tables.not_run(), tables.claims_table(None), tables.purposes(True))
+        yield from (
+            tables.not_run(),
+            tables.claims_table(None),
+            tables.open_claims([]),
+            tables.purposes(True),
+        )
     yield from (Heading("How to run it"), Text(HOW))
 
 
-def _gpu(check: GPUCheck, pictures: Collection[str]) -> Iterator[Block]:
-    """One GPU on one date."""
+def _gpu(check: GPUCheck, pictures: Collection[str], claims: bool) -> Iterator[Block]:
+    """One GPU on one date; `claims`: with what is asked of it."""
     yield Heading(check.title)
     if f"{check.stem}.png" in pictures:
         yield Picture(f"{check.stem}.png", check.title)
     yield Bullets(_facts(check))
+    if claims:
+        yield tables.claims_table(check)
     yield tables.what_was_run(check)
     yield Bullets(tables.troubles(check))
-    yield tables.claims_table(check)
+    if check.graphed:
+        yield from (overview(check.graphed, mode, _source(check)) for mode in ("graph_training", "training"))
+    yield from _if_any(tables.tuning(check))
     yield from _if_any(tables.recurrence(check))
-    if check.speed and any(not entry.stepwise for entry in check.speed.shapes):
-        yield overview(check.speed)
+    if (
+        check.speed
+        and any(not entry.stepwise for entry in check.speed.shapes)
+        and (check.by_probes or not check.graphed)
+    ):
+        yield overview(check.speed.shapes)
+    if check.probes:
+        yield from probe_blocks(check.probes, check.rates)
     if check.generation:
         yield from (Heading("Generation, token by token", 3), Bullets(answers(check.generation)))
     if check.speed or check.generation:
         yield Text(f"All tables of speed: [{check.stem}-speed.md]({check.stem}-speed.md).")
-    yield from _if_any(tables.tuning(check))
     for section in SECTIONS:
         yield from _if_any(tables.training(section, check))
         yield Bullets(tables.training_notes(section, check))
+
+
+def _source(check: GPUCheck) -> str:
+    return "probes" if check.by_probes else ""
 
 
 def _if_any(table: Table | None) -> Iterable[Table]:

@@ -1,7 +1,8 @@
 """The picture of one GPU, `results/cuda-<gpu>-<date>.png`.
 
-Above: the recurrence against the speed of a copy, and whole models against nn.LSTM. Below: what the trainings came to
-over wall clock, runs that shared the GPU apart from those that had it alone. Panels without data are left out.
+Above: the recurrence against the speed of a copy, by itself and as Python calls it; and the papers' claim, SRU against
+the fastest nn.LSTM, in a plain loop and as graphs. Below: what the trainings came to over wall clock, runs that shared
+the GPU apart from those that had it alone. Panels without data are left out.
 """
 
 import math
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...records.gpu_manifest import SECTIONS
 from ...records.gpu_page import FinishedRun, FoundRuns
-from ..bench.speed_figure import OURS, marker, name_dots, times_axis, two_lines
-from ..bench.speed_tables import MODES, against_lstm
+from ..bench.speed_figure import times_axis, two_lines
+from ..bench.speed_tables import against_lstm, fastest_lstm
 from ..canvas import canvas, save
 from ..palette import GREY, colour
 from ..runs.panels import Curve, curves
 from ..runs.records import metric_of
-from .claims import COLUMNS, COPY_SHARE, LSTM_TIMES, PASSES, copy_share, recurrences
+from .claims import COLUMNS, COPY_SHARE, KERNELS, PAPER_TIMES, PASSES, WAYS, copy_share, kernels, recurrences
 from .pages import GPUCheck
 
 if TYPE_CHECKING:
@@ -33,22 +34,22 @@ _DASHES = {"bfloat16": "-", "float32": "--"}
 
 
 class Share(NamedTuple):
-    """A recurrence against a copy; `whose` is "sru" or "authors"."""
+    """A pass of the recurrence against a copy; `whose` is "sru" or "authors", `what` the pass."""
 
     whose: str
+    what: str
     dtype: str
     columns: int
     share: float
 
 
 class Faster(NamedTuple):
-    """A model at a shape, times as fast as nn.LSTM."""
+    """SRU at a shape, times as fast as the fastest nn.LSTM, and which that is."""
 
     shape: str
-    dtype: str
-    contender: str
-    label: str
+    mode: str
     times: float
+    peer: str
 
 
 def write_gpu_figure(check: GPUCheck, out: Path) -> bool:
@@ -61,7 +62,8 @@ def write_gpu_figure(check: GPUCheck, out: Path) -> bool:
 
 def draw_gpu_figure(check: GPUCheck) -> "Figure | None":
     """The picture itself; None where there is nothing to draw."""
-    shares = {mode: found for mode in MODES if (found := _shares(check, mode))}
+    known = {"the kernel": _kernels(check), "a call from Python": _calls(check)}
+    shares = {title: found for title, found in known.items() if found}
     shapes, trained = _shapes(check), _trained(check)
     heights = [_ABOVE] * bool(shares or shapes) + [_BELOW] * math.ceil(len(trained) / 2)
     if not heights:
@@ -82,10 +84,11 @@ def draw_gpu_figure(check: GPUCheck) -> "Figure | None":
 
 def _notes(check: GPUCheck, above: bool, trained: bool) -> list[str]:
     """What the signs mean; what the trainings' time is."""
+    source = "means of calls back to back, by probes" if check.by_probes else "medians of interleaved rounds"
     notes = [
-        "Medians of interleaved rounds in one process. Share of a copy: the bytes that the recurrence must move, in "
-        "its time, against the speed at which this GPU copies. Columns: features of all sequences of a batch, B·D. "
-        "Filled: bfloat16; hollow: float32. nn.LSTM is cuDNN's, padded, on its fastest path, the blue line."
+        "Share of a copy: the bytes that the recurrence must move, in its time, against the speed at which this GPU "
+        "copies. Columns: features of all sequences of a batch. Filled: bfloat16; hollow: float32. Against LSTM: SRU "
+        f"in bfloat16 and nn.LSTM in its fastest type, called alike; {source}."
     ] * above
     if trained:
         notes.append(
@@ -96,43 +99,53 @@ def _notes(check: GPUCheck, above: bool, trained: bool) -> list[str]:
 
 
 def _above(part: "SubFigure", shares: dict[str, list[Share]], shapes: Sequence[Faster]) -> None:
-    """A panel for each pass of the recurrence, and one of whole models."""
+    """A panel for the kernel's share of a copy and one for the calls', and one of whole models."""
     widths = [1.0] * len(shares) + [1.7] * bool(shapes)
     panels = list(part.subplots(1, len(widths), squeeze=False, gridspec_kw={"width_ratios": widths})[0])
-    highest = max((one.share for found in shares.values() for one in found), default=0.0)
-    for place, (mode, found) in enumerate(shares.items()):
-        _recurrence(panels.pop(0), mode, found, highest, first=not place)
+    for title, found in shares.items():
+        _recurrence(panels.pop(0), title, found)
     if shapes:
         _against_lstm(panels.pop(0), shapes)
 
 
-def _shares(check: GPUCheck, mode: str) -> list[Share]:
+def _kernels(check: GPUCheck) -> list[Share]:
+    """Both passes as section `tune` timed them, launched as the suite does."""
     return [
-        Share(whose, entry.dtype, entry.columns, share)
-        for entry, ours, theirs in recurrences(check)
-        for whose, row in (("sru", ours), ("authors", theirs))
-        if row and (share := copy_share(row, mode, check.rates)) is not None
+        Share("sru", KERNELS[row.kernel], row.dtype, row.columns, share) for row, share, _ in kernels(check)
     ]
 
 
-def _recurrence(axes: "Axes", mode: str, found: Sequence[Share], highest: float, first: bool) -> None:
+def _calls(check: GPUCheck) -> list[Share]:
+    """Forward and backward together, ours and the authors'."""
+    return [
+        Share(whose, PASSES["training"], entry.dtype, entry.columns, share)
+        for entry, ours, theirs in recurrences(check)
+        for whose, row in (("sru", ours), ("authors", theirs))
+        if row and (share := copy_share(row, "training", check.rates)) is not None
+    ]
+
+
+def _recurrence(axes: "Axes", title: str, found: Sequence[Share]) -> None:
     """A dot a shape, and a line through the medians at each number of columns."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
-    series: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    series: dict[tuple[str, str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for one in found:
-        series[one.whose, one.dtype][one.columns].append(one.share)
-    for (whose, dtype), points in sorted(series.items(), reverse=True):
-        own, dot = colour(whose), _DOTS.get(dtype, "D")
+        series[one.whose, one.what, one.dtype][one.columns].append(one.share)
+    for (whose, what, dtype), points in sorted(series.items(), reverse=True):
+        own, dot = colour("sru-32" if what == KERNELS["backward"] else whose), _DOTS.get(dtype, "D")
         inside = own if dtype == "bfloat16" else "white"
         dots = [(number, share) for number, several in points.items() for share in several]
         axes.plot(*zip(*dots, strict=True), ls="", color=own, marker=dot, ms=6, mfc=inside, mec=own)
         middle = [(number, median(several)) for number, several in sorted(points.items())]
+        named = (
+            what if whose == "sru" and "+" not in what else "this suite" if whose == "sru" else "the authors"
+        )
         axes.plot(
             *zip(*middle, strict=True),
             ls=_DASHES.get(dtype, ":"),
             lw=1.6,
-            label=f"{'this suite' if whose == 'sru' else 'the authors'}, {dtype}",
+            label=f"{named}, {dtype}",
             color=own,
             marker=dot,
             ms=6,
@@ -143,73 +156,69 @@ def _recurrence(axes: "Axes", mode: str, found: Sequence[Share], highest: float,
     known = sorted({one.columns for one in found} | {COLUMNS})
     axes.set_xscale("log", base=2)
     axes.set_xlim(known[0] / 1.3, known[-1] * 1.3)
-    axes.set_ylim(0, max(1.0, 1.05 * highest))
-    axes.annotate(
-        f"{COPY_SHARE:.0%} asked from {COLUMNS:,} on",
-        xy=(0.02, COPY_SHARE),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(0, 4),
-        textcoords="offset points",
-        fontsize=10,
-        color=GREY,
-    )
+    axes.set_ylim(0, max(1.0, 1.05 * max(one.share for one in found)))
     axes.xaxis.set_major_locator(FixedLocator(known))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1024:g}k"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _count(value)))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid()
-    axes.set_title(f"recurrence, {PASSES[mode]}: share of a copy")
-    axes.set_xlabel("columns, B·D (k = 1,024)")
-    axes.tick_params(labelleft=first)
-    if first:  # one legend for both
-        corner = (-0.05, -0.16)
-        axes.legend(
-            loc="upper left", bbox_to_anchor=corner, ncols=2, frameon=False, fontsize=10, borderaxespad=0
-        )
+    both = ", forward+backward" if all("+" in one.what for one in found) else ""
+    axes.set_title(f"{title}{both}:\nshare of a copy (dotted: {COPY_SHARE:.0%})")
+    axes.set_xlabel("columns, B·D (k = 1,024, M = k²)")
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.1, -0.16), frameon=False, fontsize=10, labelspacing=0.25)
+
+
+def _count(value: float) -> str:
+    return f"{value / 2**20:g}M" if value >= 2**20 else f"{value / 2**10:g}k"
 
 
 def _shapes(check: GPUCheck) -> list[Faster]:
+    """Of a check that has no graphs, plain calls."""
+    plain = check.speed.shapes if check.speed else ()
+    dtype = min((entry.dtype for entry in plain), default="")
+    entries = check.graphed or [entry for entry in plain if entry.dtype == dtype]
     return [
-        Faster(entry.label, entry.dtype, row.contender or "", row.label, times)
-        for entry in (check.speed.shapes if check.speed else ())
-        for row in entry.rows
-        if not entry.stepwise and row.contender != "lstm" and (times := against_lstm(entry, row, "training"))
+        Faster(entry.label, mode, times, fastest_lstm(entry, mode))
+        for entry in entries
+        for mode in WAYS
+        if not entry.stepwise and (times := against_lstm(entry, entry.row("sru"), mode))
     ]
 
 
 def _against_lstm(axes: "Axes", found: Sequence[Faster]) -> None:
-    """A line a shape and type, a dot a model: forward and backward, times as fast as nn.LSTM."""
+    """The papers' claim: a line a shape, SRU as a plain loop calls it and as a graph, each beside the fastest LSTM."""
     places = {shape: place for place, shape in enumerate(dict.fromkeys(one.shape for one in found))}
-    several = len({one.dtype for one in found}) > 1
+    own = colour("sru")
     for one in found:
-        own, ours, sru = colour(one.contender), one.contender in OURS, one.contender == "sru"
-        place = places[one.shape] + 0.21 * several * (-1 if one.dtype == "bfloat16" else 1)
+        graph = one.mode == "graph_training"
+        place = places[one.shape] + (0.2 if graph else -0.2)
         axes.scatter(
-            one.times,
-            place,
-            s=64 if sru else 34,
-            facecolor=own if one.dtype == "bfloat16" else "white",
-            edgecolor=own,
-            marker=marker(one.contender),
-            linewidth=1.4,
-            zorder=3 + ours,
+            one.times, place, s=64, facecolor=own if graph else "white", edgecolor=own, lw=1.4, zorder=3
         )
-        if sru:
-            end = max(other.times for other in found if other[:2] == one[:2])
-            text, where = f"SRU {one.times:.1f}×", (end, place)
-            axes.annotate(
-                text, where, (10, 0), textcoords="offset points", va="center", color=own, fontsize=10
-            )
-    for value, line, dashes in ((1.0, colour("lstm"), "-"), (LSTM_TIMES, GREY, ":")):
-        axes.axvline(value, color=line, lw=1.8, ls=dashes, zorder=1)
+        text = f"{one.times:.1f}×  {one.peer.removeprefix('nn.LSTM, ').removesuffix(', as a graph')}"
+        axes.annotate(
+            text,
+            (one.times, place),
+            (9, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=10,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
+        )
+    axes.axvspan(*PAPER_TIMES, color=GREY, alpha=0.13, lw=0, zorder=0)
+    axes.axvline(1.0, color=colour("lstm"), lw=1.8, zorder=1)
     axes.set_yticks(range(len(places)), list(map(two_lines, places)), fontsize=10)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(places) - 0.5, -0.5)
-    shown = [1.0, LSTM_TIMES, *(one.times for one in found)]
-    times_axis(axes, min(shown) * 0.85, max(shown) * 1.6)
-    dtype = "" if several else f", {found[0].dtype}"
-    axes.set_title(f"forward+backward, times as fast as nn.LSTM{dtype}")
-    name_dots(axes, {one.contender: one.label for one in found}, (1.0, -0.06), columnspacing=1.0)
+    shown = [1.0, *PAPER_TIMES, *(one.times for one in found)]
+    times_axis(axes, min(shown) * 0.85, max(shown) * 2.2)
+    axes.set_title("SRU, forward+backward: times as fast as\nthe fastest nn.LSTM, whose type is named")
+    for mode, inside in (("training", "white"), ("graph_training", own)):
+        axes.scatter([], [], s=64, facecolor=inside, edgecolor=own, lw=1.4, label=f"both {WAYS[mode]}")
+    axes.fill_between([], [], color=GREY, alpha=0.13, lw=0, label="the papers: 5 to 9×")
+    axes.legend(
+        loc="upper right", bbox_to_anchor=(1.0, -0.06), ncols=3, frameon=False, fontsize=10, handletextpad=0.3
+    )
 
 
 def _trained(check: GPUCheck) -> list[Callable[["Axes"], None]]:

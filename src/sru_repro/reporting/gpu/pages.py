@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from ...core.errors import DataError
 from ...records.base import read
-from ...records.bench import Backend, Correctness, Rates, SpeedRecord, SpeedStamp, StampedEntry
+from ...records.bench import Backend, Correctness, Entry, Rates, SpeedRecord, SpeedStamp, StampedEntry
 from ...records.decode import Generation
 from ...records.gpu_manifest import SECTIONS
 from ...records.gpu_page import Found, FoundEntry, FoundGeneration, FoundRates, GPUPage, Piece
+from ...records.gpu_probes import GPUProbes
+from .peers import in_all_types
 
 F = TypeVar("F", bound=Found)
+PROBES = "probes.json"
+"""Beside the pages of a folder."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,12 @@ class GPUCheck:
     """The pages of a folder, in the order of the sections.
 
     number  counts from 1 where several folders are of one GPU and date
+    probes  what a script beside the check measured there that day
     """
 
     pages: Mapping[str, GPUPage]
     number: int = 1
+    probes: GPUProbes | None = None
 
     @cached_property
     def first(self) -> GPUPage:
@@ -68,6 +74,10 @@ class GPUCheck:
             known = {key: rate for key, rate in one.rates if rate} | known
         return Rates(**known)
 
+    def rates_of(self, section: str) -> Rates:
+        """The rates in the process of that section; where it has none, the GPU's."""
+        return next((one.rates for one in self.found(FoundRates, section)), self.rates)
+
     @cached_property
     def speed(self) -> SpeedRecord | None:
         """What the section `speed` measured, for the tables and pictures of speed; None where it measured nothing."""
@@ -89,12 +99,34 @@ class GPUCheck:
                 stamp = SpeedStamp(**piece.measured.plain(), backend=Backend(name=page.device))
                 getattr(record, kind).append(StampedEntry.of(values.entry, stamp))
         record.order()
+        record.shapes = in_all_types(record.shapes, self.probes.layers if self.probes else ())
+        record.growth = in_all_types(record.growth)
         return record if any(record.entries()) else None
+
+    @cached_property
+    def graphed(self) -> Sequence[Entry]:
+        """Shapes at which SRU in bfloat16 and nn.LSTM were timed plain and as graphs: by the check, else by probes."""
+        own = self.speed.shapes if self.speed else ()
+        for entries in (own, self.probes.layers if self.probes else ()):
+            found = [entry for entry in entries if entry.dtype == "bfloat16" and _graphed(entry)]
+            if found:
+                return found
+        return ()
+
+    @property
+    def by_probes(self) -> bool:
+        """Whether `graphed` is what probes measured."""
+        return bool(self.graphed) and not isinstance(self.graphed[0], StampedEntry)
 
     @cached_property
     def generation(self) -> Generation | None:
         """The measurement of generation, None where there is none."""
         return next((one.decode for one in self.found(FoundGeneration, "speed")), None)
+
+
+def _graphed(entry: Entry) -> bool:
+    sru = entry.row("sru")
+    return bool(sru and sru.seconds("graph_training") and entry.baseline("graph_training"))
 
 
 def load_gpu_checks(results: Path) -> list[GPUCheck]:
@@ -103,15 +135,17 @@ def load_gpu_checks(results: Path) -> list[GPUCheck]:
     for folder in sorted(path for path in (results / "cuda").glob("*") if path.is_dir()):
         places = {name: folder / f"{name}.json" for name in SECTIONS}
         pages = {name: _measured(path, name) for name, path in places.items() if path.exists()}
-        names = sorted({page.gpu.name for page in pages.values()})
+        beside = folder / PROBES
+        probes = read(GPUProbes, beside) if pages and beside.exists() else None
+        names = sorted({page.gpu.name for page in pages.values()} | ({probes.gpu} if probes else set()))
         if len(names) > 1:
             raise DataError(f"{folder}: expected pages of one GPU, found {', '.join(names)}; part them")
         if names:
-            found.append((names[0], GPUCheck(pages)))
+            found.append((names[0], GPUCheck(pages, probes=probes)))
     checks: list[GPUCheck] = []
     for _, check in sorted(found, key=lambda one: (one[0], one[1].date)):
         same = sum(GPUCheck(other.pages).title == check.title for other in checks)
-        checks.append(GPUCheck(check.pages, same + 1))
+        checks.append(replace(check, number=same + 1))
     return checks
 
 

@@ -10,7 +10,8 @@ from ..document import NONE, Table
 from ..numbers import ratio, shown, significant, times
 from ..runs.cells import count, number
 from ..runs.records import metric_head, metric_of
-from .claims import PASSES, against_authors, claims, copy_share, recurrences
+from .aims import AIMS
+from .claims import OPEN, PASSES, against_authors, claims, copy_share, recurrences
 from .pages import GPUCheck
 
 NOT_RUN = "not run yet"
@@ -58,7 +59,7 @@ def overview(checks: Sequence[GPUCheck]) -> Table:
         rates = [ratio(getattr(check.rates, key), unit) for check in checks]
         body.append([f"{name}, {of}", *map(significant, rates)])
     body.append([f"SRU at {' in '.join(_TOKENS)}, forward+backward, tokens/s", *map(_sru_pace, checks)])
-    return Table("GPUs", ["", *(check.title for check in checks)], body, level=2)
+    return Table("GPUs", ["", *(check.title for check in checks)], body)
 
 
 def what_was_run(check: GPUCheck) -> Table:
@@ -95,23 +96,39 @@ def claims_table(check: GPUCheck | None) -> Table:
     """What is asked, what was measured, and the verdict."""
     heads = ["asked", "measured", "verdict"]
     body = [[claim.asked, claim.measured, claim.verdict] for claim in claims(check)]
-    return Table("What is asked of the kernels", heads, body, words=heads)
+    return Table("What is asked, and what was found", heads, body, words=heads)
+
+
+def open_claims(checks: Sequence[GPUCheck]) -> Table:
+    """What is asked next, which no piece of the check has measured yet, and what is known of it."""
+    heads = ["asked next", "what leads one to expect it", "state"]
+    body = [[aim.asked, "; ".join(facts.unique(aim.known(check) for check in checks)), OPEN] for aim in AIMS]
+    return Table("What a GPU has still to show", heads, body, words=heads)
 
 
 def recurrence(check: GPUCheck) -> Table | None:
-    """A row for every recurrence alone, by columns."""
+    """A row for every recurrence alone, by columns: as Python calls it, and where that was timed the GPU's own time,
+    by which it is compared with the authors'."""
+    found = sorted(recurrences(check), key=lambda one: (one[0].dtype, one[0].columns))
+    apart = any(ours.kernel_inference or ours.kernel_training for _, ours, _ in found)
     body = []
-    for entry, ours, theirs in sorted(recurrences(check), key=lambda one: (one[0].dtype, one[0].columns)):
+    for entry, ours, theirs in found:
         cells = [entry.label, entry.dtype, f"{entry.columns:,}"]
         for mode in MODES:
-            faster = against_authors(ours, theirs, mode)
             cells += [spread(ours, mode, 1e6), shown(copy_share(ours, mode, check.rates), "{:.1%}")]
-            fails = theirs is not None and theirs.why_not(mode)
+        for mode in (f"kernel_{mode}" for mode in MODES if apart):
+            faster = against_authors(ours, theirs, mode)
+            fails = theirs is not None and (
+                theirs.why_not(mode) or theirs.why_not(mode.removeprefix("kernel_"))
+            )
+            cells += [spread(ours, mode, 1e6), shown(copy_share(ours, mode, check.rates), "{:.1%}")]
             cells.append("theirs fails" if fails and not faster else times(faster))
         body.append(cells)
     heads = ["shape, one layer", "type", "columns"]
     for mode in MODES:
-        heads += [f"{PASSES[mode]}, µs", "of a copy", "against the authors'"]
+        heads += [f"call, {PASSES[mode]}, µs", "of a copy"]
+    for mode in MODES if apart else ():
+        heads += [f"kernel, {PASSES[mode]}, µs", "of a copy", "against the authors'"]
     return Table("The recurrence alone", heads, body, words=("type",)) if body else None
 
 
@@ -119,12 +136,13 @@ def tuning(check: GPUCheck) -> Table | None:
     """The best launch configurations: a row for each pass, type and number of columns."""
     body = []
     for row in check.found(FoundLaunch, "tune"):
-        timed = {tuple(found.launch): found.median_s for found in row.variants}
-        best = timed.get(tuple(row.best))
-        share = ratio(ratio(row.moved_bytes, best), check.rates.copy_bytes_per_s)
+        best = row.seconds(row.best)
+        share = ratio(ratio(row.moved_bytes, best), check.rates_of("tune").copy_bytes_per_s)
         cells = [row.kernel, row.dtype, f"{row.columns:,}", _launch(row.rule), _launch(row.best)]
         cells += [times(row.gain), significant(None if best is None else 1e6 * best)]
-        body.append([*cells, shown(share, "{:.0%}"), str(sum(map(bool, timed.values())))])
+        body.append(
+            [*cells, shown(share, "{:.0%}"), str(sum(found.median_s is not None for found in row.variants))]
+        )
     heads = ["pass", "type", "columns", "the rule's", "the best", "gain", "best, µs", "of a copy", "timed"]
     title = "Launch configurations (columns a thread × steps ahead × threads a block)"
     return Table(title, heads, body, words=("pass", "type")) if body else None

@@ -1,0 +1,45 @@
+"""What a script beside the check measured, as tables: whole steps and generation, plain and as CUDA graphs."""
+
+from collections.abc import Iterator
+
+from ...records.bench import Rates
+from ...records.gpu_probes import GenerationProbe, GPUProbes, RunProbe, TrainingProbe
+from .. import facts
+from ..document import Block, Bullets, Heading, Table
+from ..numbers import ratio, shown, significant, times
+
+
+def probe_blocks(probes: GPUProbes, rates: Rates) -> Iterator[Block]:
+    """All of it, under a head of its own; `rates` are the GPU's."""
+    yield Heading("Probes: what graphs take away", 3)
+    yield Bullets([facts.code([probes.measured]), f"Measured: {facts.days([probes.measured])}", *probes.how])
+    if probes.training:
+        heads = ["a training step", "size", "plain, ms", "as a graph, ms", "gain", "tokens/s as a graph"]
+        yield Table("", heads, [*map(_step, probes.training)], words=("size",))
+    if probes.generation:
+        heads = ["generation", "streams", "plain, symbols/s", "as a graph, symbols/s", "gain"]
+        yield Table("", heads, [*map(_generated, probes.generation)])
+    if probes.host:
+        body = [[row.what, row.dtype, shown(1e6 * row.seconds)] for row in probes.host]
+        yield Table("", ["the host's time", "type", "µs"], body, words=("type",))
+    if probes.runs:
+        heads = ["the papers' size, alone on the GPU", "parameters", "ms/step", "tokens/s", "TFLOP/s"]
+        body = [_run(row, rates) for row in probes.runs]
+        yield Table("", [*heads, "of the GPU's bfloat16 rate", "peak, GB"], body)
+
+
+def _step(row: TrainingProbe) -> list[str]:
+    milliseconds = (significant(1e3 * seconds) for seconds in (row.plain_s, row.graph_s))
+    pace = row.length * row.batch / row.graph_s
+    return [row.label, row.title, *milliseconds, times(row.plain_s / row.graph_s), shown(pace)]
+
+
+def _generated(row: GenerationProbe) -> list[str]:
+    paces = map(shown, (row.plain_per_s, row.graph_per_s))
+    return [f"{row.label}, d{row.width}", str(row.streams), *paces, times(row.graph_per_s / row.plain_per_s)]
+
+
+def _run(row: RunProbe, rates: Rates) -> list[str]:
+    pace = [significant(1e3 * row.step_s), shown(row.tokens_per_s), significant(row.flop_per_s / 1e12)]
+    share = shown(ratio(row.flop_per_s, rates.bfloat16_flop_per_s), "{:.0%}")
+    return [row.label, shown(row.parameters), *pace, share, significant(row.peak_bytes / 1e9)]
