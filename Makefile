@@ -32,7 +32,7 @@ STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'
 	$(if $(ROWS),'rows=$(ROWS)') $(if $(JOBS),'jobs=$(JOBS)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart check test lint bench gpu-check list report dashboard sweep-example clean $(TABLES:%=reproduce-%)
+.PHONY: help setup quickstart check test lint bench gpu-check gpu-rehearse list report dashboard sweep-example clean $(TABLES:%=reproduce-%)
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
@@ -44,7 +44,8 @@ help: ## this list
 	@echo "  SEEDS=1,2,3          one run of every row per seed"
 	@echo "  ROWS=a,b             only these rows of the table"
 	@echo "  TEXT=file            the text of reproduce-text, or a folder of texts; also .gz, .xz, .zip"
-	@echo "  SECTIONS=a,b         of gpu-check: correct, speed, tune, train-sst, train-enwik8, train-squad"
+	@echo "  SECTIONS=a,b         of gpu-check: correct, speed, tune, train-sst, train-enwik8, train-squad;"
+	@echo "                       where they are named: table1, table2, ablation"
 	@echo "  BUDGET=seconds       of gpu-check: for all sections together"
 	@echo "  PACK=folder          of gpu-check: a folder of scripts/pack_offline.sh, where there is no network"
 	@echo "  JOBS=2               so many runs at a time, each with its share of the cores"
@@ -94,6 +95,9 @@ bench: $(STAMP) ## speed against LSTM, GRU, convolutions and the authors' packag
 gpu-check: $(if $(PACK),,$(STAMP)) ## prove and measure everything on a CUDA GPU, 10 minutes (SECTIONS=correct,speed BUDGET=300)
 	$(if $(PACK),scripts/gpu_check.sh '$(PACK)',$(SUITE) gpu-check 'data_dir=$(DATA)') \
 		$(if $(SECTIONS),'sections=$(SECTIONS)') $(if $(BUDGET),'budget=$(BUDGET)') $(ARGS)
+
+gpu-rehearse: $(STAMP) ## try PACK=folder here, without a GPU and without a network, before time on a GPU is spent
+	scripts/rehearse_pack.sh '$(or $(PACK),.carry)' $(if $(SECTIONS),'sections=$(SECTIONS)') $(ARGS)
 
 list: $(STAMP) ## models, tasks and rows of all tables, with their parameters
 	$(SUITE) list $(ARGS)

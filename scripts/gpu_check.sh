@@ -30,7 +30,9 @@ gpu=yes
 case " $* " in *' device=cpu '*) case " $* " in *' rehearse=true '*) gpu=no ;; esac ;; esac
 [ "${1:-}" != --shell ] || gpu=no
 
-"$python" - "$(cat "$pack/PYTHON")" "$gpu" <<'PYTHON' || exit 2
+cuda=
+[ ! -f "$pack/CUDA" ] || cuda=$(cat "$pack/CUDA")
+"$python" - "$(cat "$pack/PYTHON")" "$gpu" "$cuda" <<'PYTHON' || exit 2
 import importlib.util, re, sys
 
 def fail(line):
@@ -51,6 +53,10 @@ if tuple(map(int, re.findall(r"\d+", torch.__version__)[:2])) < (2, 6):
     fail("expected PyTorch 2.6 or later, found %s" % torch.__version__)
 if sys.argv[2] == "yes" and not torch.cuda.is_available():
     fail("expected a CUDA GPU that PyTorch %s can use, found none; device=cpu rehearse=true goes without" % torch.__version__)
+cuda = str(torch.version.cuda).split(".")[0]
+if sys.argv[2] == "yes" and sys.argv[3] not in ("", cuda):
+    fail("expected a PyTorch built for CUDA %s, whose compiler the kernels need, found %s for CUDA %s"
+         % (sys.argv[3], torch.__version__, torch.version.cuda))
 PYTHON
 
 place=${TMPDIR:-/tmp}/sru-repro-$(id -u)
@@ -71,7 +77,7 @@ PYTHON
     mv "$part" "$unpacked"
 fi
 
-site=${site:-$place/site}
+site=${site:-$place/site} installed=
 mark="$id $("$python" -c 'import sys; print(sys.executable)')"
 if [ "$(cat "$site/.pack" 2>/dev/null)" != "$mark" ]; then
     [ -f "$site/.pack" ] || [ -z "$(ls -A "$site" 2>/dev/null)" ] ||
@@ -103,7 +109,7 @@ PYTHON
     echo "$mark" >"$site.part/.pack"
     rm -rf "$site"
     mv "$site.part" "$site"
-    names=("${missing[@]##*/}")
+    names=("${missing[@]##*/}") installed=yes
     echo "installed into $site; from if-missing: ${names[*]%%-*}"
 fi
 
@@ -117,6 +123,14 @@ export PYTHONPATH=$site:$PWD/src${PYTHONPATH:+:$PYTHONPATH}
 export PATH=$site/bin:$PATH # ninja, where it was missing
 export DATA=$unpacked/data
 
+if [ "$gpu" = yes ] && [ -n "$installed" ]; then # NVRTC and the driver are asked before the first section is
+    "$python" - <<'PYTHON' || exit 2
+import sys
+from sru_repro.ops import available
+there, why = available("cuda")
+there or sys.exit("scripts/gpu_check.sh: expected CUDA kernels that compile and start here: %s" % why)
+PYTHON
+fi
 if [ "${1:-}" = --shell ]; then
     shift
     exec "$@"

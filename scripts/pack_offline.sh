@@ -9,9 +9,10 @@
 #   ONLY=revision           leave the pack as it is, and note that it goes with the checkout as it is now
 #
 # FOLDER gets pack.tar.xz (wheels/, installed there in any case; wheels/if-missing/, installed where they cannot be
-# imported; data/), PYTHON, REVISION (the commit, and "dirty" where src/ or conf/ differ from it) and SOURCES (the
-# checksum of both, by which gpu_check.sh sees that they have changed since). Versions are those of requirements.lock,
-# files those whose hashes stand there. Refused (status 1) is a pack that with the checkout is over 60 MB.
+# imported; data/), PYTHON, CUDA (that PyTorch there must be built for), REVISION (the commit, and "dirty" where src/ or
+# conf/ differ from it) and SOURCES (the checksum of both, by which gpu_check.sh sees that they have changed since).
+# Versions are those of requirements.lock, files those whose hashes stand there. Refused (status 1) is a pack that with
+# the checkout is over 60 MB. scripts/rehearse_pack.sh tries it here.
 set -euo pipefail
 fail() { echo "scripts/pack_offline.sh: $1" >&2; exit "${2:-2}"; }
 
@@ -26,6 +27,8 @@ case $version in 3.11 | 3.12 | 3.13) ;; *) fail "PYTHON_VERSION=$version: expect
 python=${VENV:-.venv}/bin/python
 [ -x "$python" ] || fail "$python: not found; run make setup first"
 
+top=$(git rev-parse --show-toplevel 2>/dev/null) || top=
+[ -n "$top" ] && [ "$top" -ef . ] || fail "$PWD: expected a checkout with its history, found ${top:-none}"
 note_revision() {
     { git rev-parse --short=12 HEAD
       [ -z "$(git status --porcelain -- src conf)" ] || echo dirty; } | paste -sd ' ' >"$1/REVISION"
@@ -78,6 +81,8 @@ download "$wheels/if-missing" requirements.lock pytorch-lightning lightning-util
     pyyaml tqdm requests urllib3 idna certifi charset-normalizer sentencepiece six rich markdown-it-py mdurl pygments \
     setuptools ninja cuda-bindings cuda-pathfinder
 echo "$(find "$wheels" -name '*.whl' | wc -l) wheels, $(du -sb "$wheels" | cut -f 1) bytes"
+"$python" scripts/wheels.py "$wheels" "$version" || fail "wheels that do not fit (above)" 1
+bindings=$(basename "$wheels"/if-missing/cuda_bindings-*.whl | sed 's/^cuda_bindings-\([0-9]*\).*/\1/')
 
 "$python" -m sru_repro pack "out=$part/pack" "data_dir=$data" ${TASKS:+"tasks=$TASKS"} ${WORDS:+"words=$WORDS"} \
     ${QUESTIONS:+"questions=$QUESTIONS"} ${BYTES:+"bytes=$BYTES"}
@@ -106,5 +111,6 @@ printf '%-20s %6.1f MB\n' pack.tar.xz "$((packed / 10000))e-2" checkout "$((${ch
     fail "expected at most 60 MB together, found $(((packed + checkout) / 1000000)); fewer WORDS= or QUESTIONS=, or TASKS=" 1
 mv -f "$part/pack.tar.xz" "$out/pack.tar.xz"
 echo "$version" >"$out/PYTHON"
+echo "$bindings" >"$out/CUDA"
 note_revision "$out"
 echo "$out for Python $version, revision $(cat "$out/REVISION")"

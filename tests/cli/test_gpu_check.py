@@ -14,7 +14,7 @@ import pytest
 from sru_repro.gpu_check import run as gpu_check
 from sru_repro.ops.launch_config import TABLE
 from sru_repro.records.base import read
-from sru_repro.records.gpu_manifest import SECTIONS
+from sru_repro.records.gpu_manifest import USUAL
 from sru_repro.records.gpu_page import GPUPage
 
 Command = Callable[..., Any]
@@ -33,7 +33,7 @@ def states(content: Any) -> dict[str, str]:
 def test_every_section_is_rehearsed(sru_repro: Command, data: Path, tmp_path: Path) -> None:
     called = sru_repro(*REHEARSE, f"data_dir={data}", "budget=400", cwd=tmp_path)
     assert called.status == 0, called.out + called.err
-    for section in SECTIONS:
+    for section in USUAL:
         content = page(tmp_path, section)
         assert content["rehearsal"] and content["running"] is None and content["card"]["devices"] == 0
         found = states(content)

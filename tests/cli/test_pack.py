@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_scripts_can_be_read_by_bash(script: Path) -> None:
     assert script.stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize("name", ["pack_offline.sh", "gpu_check.sh"])
+@pytest.mark.parametrize("name", ["pack_offline.sh", "gpu_check.sh", "rehearse_pack.sh"])
 def test_scripts_tell_what_they_do(name: str) -> None:
     status, out, err = called(name, "--help")
     assert (status, err) == (0, "") and f"scripts/{name}" in out and "set -euo" not in out
@@ -159,6 +160,69 @@ def test_a_pack_is_not_begun_where_it_cannot_be_made(tmp_path: Path) -> None:
         status, _, err = called("pack_offline.sh", *words, **environment)
         assert (status, err) == (2, f"scripts/pack_offline.sh: {line}\n")
     assert not list(tmp_path.iterdir())
+
+
+def wheel(folder: Path, name: str, *needs: str) -> None:
+    """A wheel without content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = "".join(f"Requires-Dist: {need}\n" for need in needs)
+    with zipfile.ZipFile(folder / f"{name}.whl", "w") as archive:
+        project, version, *_ = name.split("-")
+        archive.writestr(f"{project}-{version}.dist-info/METADATA", f"Name: {project}\n{told}")
+        archive.writestr("inside/other-1.dist-info/METADATA", "Requires-Dist: nothing-of-ours\n")
+
+
+def test_wheels_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    def called_with(version: str) -> tuple[int, list[str]]:
+        command = [sys.executable, str(SCRIPTS / "wheels.py"), str(tmp_path), version]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert not done.stderr, done.stderr
+        return done.returncode, done.stdout.splitlines()
+
+    assert called_with("3.12") == (1, [f"{tmp_path}: expected wheels, found none"])
+    wheel(tmp_path, "one-1.0-py3-none-any", "torch", "two_parts>=1.5", 'old; python_version < "3.11"')
+    wheel(
+        tmp_path / "if-missing",
+        "two_parts-2.1-cp312-cp312-manylinux_2_17_x86_64",
+        'rare; extra == "x"',
+        "wandb",
+    )
+    assert called_with("3.12") == (0, ["2 wheels fit Python 3.12"])
+    expected = "expected a wheel for Python 3.11 on Linux, x86-64"
+    assert called_with("3.11") == (1, [f"two_parts-2.1-cp312-cp312-manylinux_2_17_x86_64.whl: {expected}"])
+    wheel(tmp_path, "three-1-py3-none-macosx_11_0_arm64", "two-parts<2", "absent")
+    wheel(tmp_path, "two_parts-2.2-py3-none-any")
+    assert called_with("3.12") == (
+        1,
+        [
+            "three-1-py3-none-macosx_11_0_arm64.whl: expected a wheel for Python 3.12 on Linux, x86-64",
+            "two_parts-2.2-py3-none-any.whl: expected one two-parts, found 2.1 too",
+            "three-1-py3-none-macosx_11_0_arm64.whl: needs two-parts<2, found 2.2",
+            "three-1-py3-none-macosx_11_0_arm64.whl: needs absent, which is not among the wheels",
+        ],
+    )
+
+
+def test_a_pack_is_not_rehearsed_where_it_is_none(tmp_path: Path) -> None:
+    def refused(status: int = 2, **environment: str) -> str:
+        found, _, err = called("rehearse_pack.sh", str(pack), PYTHON=sys.executable, **environment)
+        assert found == status and "Traceback" not in err
+        return err.removeprefix("scripts/rehearse_pack.sh: ").rstrip()
+
+    pack = tmp_path / "pack"
+    assert refused() == f"{pack}: no such folder; scripts/pack_offline.sh makes it"
+    pack.mkdir()
+    for name in ("PYTHON", "CUDA", "REVISION", "SOURCES"):
+        (pack / name).write_text("3.10\n")
+    assert refused().startswith(f"{pack}/pack.tar.xz: not found")
+    (pack / "pack.tar.xz").write_text("none")
+    assert "expected a whole archive, found a damaged one" in refused()
+    wheel(tmp_path / "wheels", "one-1.0-py3-none-any")
+    subprocess.run(["tar", "-C", str(tmp_path), "-cJf", str(pack / "pack.tar.xz"), "wheels"], check=True)
+    assert refused(1).startswith("the pack is for Python 3.10, found 3.")
+    wheel(tmp_path / "wheels", "two-1.0-cp313-cp313-manylinux_2_17_x86_64")
+    subprocess.run(["tar", "-C", str(tmp_path), "-cJf", str(pack / "pack.tar.xz"), "wheels"], check=True)
+    assert refused(1) == "wheels that do not fit (above)"
 
 
 @pytest.mark.slow
@@ -189,6 +253,13 @@ def test_a_check_is_not_begun_without_a_pack_or_a_gpu(tmp_path: Path) -> None:
     old.chmod(0o755)
     assert refused(str(pack), PYTHON=str(old)).startswith(
         "expected Python 3.11 to 3.13, found 3.10; name another"
+    )
+    pretend = "import sys, torch; torch.version.cuda = '12.8'; torch.cuda.is_available = lambda: True; "
+    (pack / "CUDA").write_text("13\n")
+    old_python = f"""#!/bin/sh\nshift\nexec '{sys.executable}' -c "{pretend}exec(sys.stdin.read())" "$@"\n"""
+    old.write_text(old_python)
+    assert refused(str(pack), PYTHON=str(old)).startswith(
+        "expected a PyTorch built for CUDA 13, whose compiler"
     )
     if (
         subprocess.run(

@@ -49,7 +49,7 @@ def without_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 @pytest.mark.usefixtures("without_history")
-def test_where_git_does_not_answer_the_variable_names_the_revision(
+def test_the_variable_names_the_revision_of_a_copy_without_history(
     told: str | None, revision: str | None, dirty: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if told is not None:
@@ -67,14 +67,31 @@ def test_a_revision_that_is_none(told: str, monkeypatch: pytest.MonkeyPatch) -> 
         machine.code_revision.__wrapped__()
 
 
-def test_git_is_believed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def git(*words: str) -> None:
+def committed(folder: Path) -> str:
+    """A repository with a commit; its revision."""
+
+    def git(*words: str) -> str:
         who = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
-        subprocess.run(["git", "-C", str(tmp_path), *who, *words], check=True, capture_output=True)
+        done = subprocess.run(
+            ["git", "-C", str(folder), *who, *words], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
 
     git("init")
     git("commit", "--allow-empty", "-m", "first")
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
-    monkeypatch.setenv(machine.REVISION, "abc123def456 dirty")
-    found = machine.code_revision.__wrapped__()
-    assert found["revision"] not in (None, "abc123def456") and found["dirty"] is False
+    return git("rev-parse", "--short=12", "HEAD")
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_git_tells_of_its_own_checkout_and_of_none_below_it(
+    above: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = committed(tmp_path)
+    root = tmp_path / "copies/suite" if above else tmp_path
+    root.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(machine, "ROOT", root)
+    monkeypatch.delenv(machine.REVISION, raising=False)
+    expected = {"revision": None, "dirty": None} if above else {"revision": own, "dirty": False}
+    assert machine.code_revision.__wrapped__() == expected
+    monkeypatch.setenv(machine.REVISION, "abc123def456 dirty")  # what a pack tells counts in any case
+    assert machine.code_revision.__wrapped__() == {"revision": "abc123def456", "dirty": True}

@@ -1,4 +1,4 @@
-"""The parts of the GPU check: the page and what is done again, the sanitizer's findings, the trainings."""
+"""The parts of the GPU check: the page and what is done again, its time, the sanitizer's findings."""
 
 import stat
 import sys
@@ -8,19 +8,17 @@ from typing import Any
 
 import pytest
 
-from sru_repro.cli.compose import composed
 from sru_repro.core import machine
 from sru_repro.core.errors import ConfigError, RunError
-from sru_repro.core.process import Training
 from sru_repro.gpu_check import (
     Failed,
     Planned,
     SectionOptions,
     Skipped,
+    Unfinished,
     kernels,
     outside,
     section,
-    training,
     tune,
 )
 from sru_repro.gpu_check import page as pages
@@ -136,6 +134,84 @@ def test_time_is_divided_by_weight_and_what_does_not_fit_is_left(
     assert states(options) == {"heavy": "ok", "light": "ok"}
 
 
+def test_what_needs_its_time_has_it_and_what_fits_is_done(
+    options: SectionOptions, pieces: list[Planned], capsys: Any
+) -> None:
+    given: dict[str, float] = {}
+
+    def piece(name: str, weight: float, **needs: Any) -> Planned:
+        def run(seconds: float) -> dict[str, Any]:
+            given[name] = seconds
+            return {}
+
+        return Planned(name, run, weight, **needs)
+
+    pieces += [
+        piece("wide", 98.0),
+        piece("never", 1.0, least_s=5000.0),
+        piece("minute", 1.0, measured_s=lambda: 60.0),
+        piece("after", 1.0),
+    ]
+    hour = SectionOptions("tune", options.out, "cpu", budget_s=3600.0, rehearse=True)
+    assert section.carry_out(hour) == section.UNFINISHED
+    assert states(options) == {"wide": "ok", "minute": "ok", "after": "ok"}
+    # What never fits takes nothing from anybody.
+    assert given["wide"] == pytest.approx(3600 * 98 / 101, abs=60)
+    assert given["minute"] == pytest.approx(1800, abs=60)
+    assert "no time left for 1 pieces, from never on; call again" in capsys.readouterr().err
+
+
+def test_shares_keep_what_later_pieces_need() -> None:
+    def piece(weight: float, least_s: float = 0.0) -> Planned:
+        return Planned("x", lambda seconds: {}, weight, least_s)
+
+    assert section.share([piece(9.0), piece(1.0, 40.0)], 100.0) == 60.0
+    assert section.share([piece(9.0), piece(1.0, 60.0)], 100.0) == 90.0  # more than half: nothing is kept
+    assert section.share([piece(9.0), piece(1.0, 300.0)], 100.0) == 90.0  # which never fits
+    assert section.share([piece(1.0, 26.0), piece(9.0, 26.0)], 60.0) == 26.0  # no less than it needs
+
+
+def test_a_failure_of_time_is_no_failure_and_is_taken_up_again(
+    options: SectionOptions, pieces: list[Planned]
+) -> None:
+    ran: list[str] = []
+
+    def piece(name: str, error: Exception | None = None) -> Planned:
+        def run(seconds: float) -> dict[str, Any]:
+            ran.append(name)
+            if error:
+                raise error
+            return {"cases": 2}
+
+        return Planned(name, run)
+
+    pieces += [piece("a"), piece("b", Unfinished("1 of 2 was not through", {"cases": 1})), piece("c")]
+    assert section.carry_out(options) == section.UNFINISHED
+    assert states(options) == {"a": "ok", "b": "unfinished", "c": "ok"}
+    assert read(GPUPage, options.page).pieces[1].values.cases == 1
+    pieces[1] = piece("b")
+    assert section.carry_out(options) == section.DONE
+    assert ran == ["a", "b", "c", "b"] and states(options) == dict.fromkeys("abc", "ok")
+
+
+def test_pages_of_one_gpu_in_another_machine_are_not_mixed(
+    options: SectionOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = machine.hardware("cpu")
+    Page(options).plan(["a"])
+
+    def named(name: str) -> None:
+        monkeypatch.setattr(machine, "hardware", lambda device: own | {"name": name})
+
+    named(f"{own['name']}, 1 thread")
+    Page(options)
+    named("A GPU, 80 GB; 96-core other chip (AVX2), 500 GB")
+    with pytest.raises(
+        ConfigError, match=r"expected machine 'A GPU; 96-core other chip .*; name another folder"
+    ):
+        Page(options)
+
+
 def test_a_dead_process_leaves_the_piece_that_killed_it(options: SectionOptions) -> None:
     page = Page(options)
     page.plan(["a", "b"])
@@ -180,7 +256,7 @@ def test_the_sanitizer_is_asked_twice_and_its_first_finding_told(
     with pytest.raises(RunError, match=r"^initcheck: Invalid __global__ read of size 16 bytes$"):
         outside.sanitizer(options, 10)
     tool.write_text(f"#!{sys.executable}\nimport time; time.sleep(60)")
-    with pytest.raises(RunError, match="memcheck was not through after 1 s"):
+    with pytest.raises(Unfinished, match="memcheck was not through after 1 s"):
         outside.sanitizer(options, 1)
 
 
@@ -209,30 +285,6 @@ def test_every_launch_configuration_that_is_tried_can_be_compiled_for_a_thread()
             assert len(found) > 20 and len(set(found)) == len(found)
             assert max(config.columns for config in found) * kind.itemsize == 16
             assert max(config.threads for config in found) == launch_config.MOST_THREADS
-
-
-@pytest.mark.parametrize("name", list(training.GROUPS))
-def test_every_training_of_the_plan_is_a_sound_configuration(name: str, tmp_path: Path) -> None:
-    for rehearse in (False, True):
-        wanted = SectionOptions(name, str(tmp_path), "cpu", rehearse=rehearse)
-        for group in training.GROUPS[name]:
-            for row in group.rows:
-                config = composed(training.overrides(wanted, group, row, 30.0))
-                assert config.trainer.max_seconds == (0 if rehearse else 30)
-                assert rehearse or config.trainer.precision == "bf16-mixed"
-
-
-def test_a_run_that_failed_leaves_its_last_word(
-    tmp_path: Path, options: SectionOptions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "python"
-    program.write_text("#!/bin/sh\necho something\necho sru-repro: the end\nexit 2\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
-    run = Training(["experiment=small/sru"], tmp_path / "run")
-    assert run.wait(10) == 2
-    told = training._told("small/sru", run)
-    assert (told.state, told.error) == ("failed", "sru-repro: the end")
 
 
 def test_a_group_of_which_one_run_failed_has_failed_and_keeps_the_others(

@@ -267,7 +267,9 @@ def test_auto_is_decided_before_anything_runs(
     """On a CPU a run goes step by step; asked for a graph, it is another run than one without."""
     auto = configured("lm")
     assert auto.trainer.graph is False and auto.plain["trainer"]["graph"] is False
-    with pytest.raises(ConfigError, match=r"^trainer\.graph: expected 'auto', True or False, found 'sometimes'$"):
+    with pytest.raises(
+        ConfigError, match=r"^trainer\.graph: expected 'auto', True or False, found 'sometimes'$"
+    ):
         configured("lm", "trainer.graph=sometimes")
     plain, graphs = (identity(configured("lm", f"trainer.graph={x}").plain) for x in ("false", "true"))
     assert plain == identity(auto.plain) != graphs

@@ -1,5 +1,7 @@
 """sru-repro gpu-check [sections=correct,speed,...] [budget=SECONDS] [out=FOLDER] [device=cuda|cpu] [data_dir=data]
                     [rehearse=true] [fresh=true]
+sru-repro gpu-check sections=table1|table2|ablation [rows=a,b] [seeds=1,2] [jobs=N] [seconds=N]
+                    [mps=false] [...]
 sru-repro gpu-check adopt=FOLDER
 
 Proves and measures the suite on a CUDA machine, in ten minutes or piece by piece. Sections, in order: correct, speed,
@@ -7,6 +9,14 @@ tune, train-sst, train-enwik8, train-squad. Each has a process and a share of th
 `out` (results/cuda/GPU-DATE where none is named), piece by piece as it goes. Called again it goes on where it stopped:
 pieces that the same code has done are left alone (fresh=true: done again). `sru-repro report` makes results/cuda.md
 and its pictures of the pages that are committed there.
+
+Sections table1 (SST), table2 (SQuAD) and ablation (SRU++ on enwik8) are carried out where they are named. They make
+the runs of `reproduce profile=paper`, those first that tell most, jobs= of them side by side: by default as many as
+cores and memory carry, of table2 and ablation one. Where NVIDIA's multi-process service is at hand they compute at the
+same time (mps=false: they take turns). What each takes is predicted and compared; no run is begun that would not be
+through. What finishes is kept in runs.json beside the page, at once; a later call, in whatever folder, makes what is
+left, and `sru-repro report` enters the runs into the tables. seconds=N: so many seconds of training each instead of the
+paper's budget (ablation: 420); such runs stay on the page.
 
 rehearse=true runs every section in its smallest form, on the CPU too, so that nothing is found out on the GPU first;
 its pages go to runs/gpu-check and are never published.
@@ -31,7 +41,10 @@ from pydantic import Field
 
 from ..core.errors import ConfigError
 from ..core.interrupt import signals
-from .options import Names, Options, Switch, available_device, some_of, whole
+from .options import Names, Options, Switch, available_device, numbers, some_of, whole
+
+STEERING = ("rows", "seeds", "jobs", "seconds", "mps")
+"""Keys that steer a section which runs rows of a table."""
 
 
 class CheckOptions(Options):
@@ -44,6 +57,11 @@ class CheckOptions(Options):
     data_dir: str = Field(default="data", min_length=1)
     rehearse: Switch = False
     fresh: Switch = False
+    rows: Names | None = None
+    seeds: Annotated[list[int], numbers(0)] | None = None
+    jobs: Annotated[int, whole(1)] | None = None
+    seconds: Annotated[int, whole(1)] | None = None
+    mps: Switch | None = None
     adopt: str | None = Field(default=None, min_length=1)
 
 
@@ -60,20 +78,28 @@ def run(args: Sequence[str]) -> int:
     from ..gpu_check.page import now
     from ..gpu_check.run import carry_out
     from ..gpu_check.section import UNFINISHED
-    from ..records.gpu_manifest import BUDGET_S, SECTIONS
+    from ..records.gpu_manifest import BUDGET_S, SECTIONS, USUAL
+    from .gpu_tables import require_table, table_runs
 
-    names = some_of("sections", given.sections, SECTIONS)
+    names = some_of("sections", given.sections, SECTIONS) if given.sections else list(USUAL)
+    require_table(names, [key for key in STEERING if key in given.model_fields_set])
     device = available_device(given.device, "device=cpu rehearse=true goes without")
     if device == "cpu" and not rehearse:
         raise ConfigError(
             "gpu-check: expected a CUDA GPU, found none; rehearse=true runs everything in its smallest form on the CPU"
         )
-    budget_s = float(given.budget or BUDGET_S)
+    budget_s = float(given.budget or max(BUDGET_S, *(SECTIONS[name].weight for name in names)))
     gpu = torch.cuda.get_device_name() if device == "cuda" else "cpu"
     slug = "-".join("".join(c if c.isalnum() else " " for c in gpu.lower()).split())
     home = Path("runs/gpu-check") if rehearse else Path("results/cuda")
     out = Path(given.out or home / f"{slug}-{now()[:10]}")
     options = SectionOptions("", str(out), device, given.data_dir, rehearse=rehearse)
+    steered = [getattr(given, key) for key in STEERING]
+    tables = {
+        name: table_runs(name, device, given.data_dir, rehearse, *steered)
+        for name in names
+        if SECTIONS[name].table
+    }
     print(f"machine   {machine.hardware(device)['name']}")
     print(f"sections  {', '.join(names)}{' (a rehearsal)' if rehearse else ''}")
     print(f"pages     {out}")
@@ -82,7 +108,7 @@ def run(args: Sequence[str]) -> int:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with signals() as caught:
         caught.deferred = True  # the section in progress is ended first
-        outcomes = carry_out(names, options, budget_s, caught, given.fresh)
+        outcomes = carry_out(names, options, budget_s, caught, given.fresh, tables)
     for outcome in outcomes:
         counts = ", ".join(f"{number} {state}" for state, number in outcome.counts.items() if number)
         print(

@@ -33,7 +33,7 @@ RECORDED = (
 )
 
 REVISION = "SRU_REPRO_REVISION"
-"""The variable that names the commit where a copy of the checkout is without its history: "abc123def456 dirty"."""
+"""The variable that names the commit, "abc123def456 dirty", of a copy of the checkout that is without its history."""
 
 SIDE_BY_SIDE = "SRU_REPRO_SIDE_BY_SIDE"
 """The variable in which a campaign tells its runs how many of them share the machine."""
@@ -100,30 +100,30 @@ def _processor() -> tuple[str, str]:
 
 @cache
 def code_revision() -> Revision:
-    """Commit of the checkout, and whether sources or configuration differ from it; as REVISION says where git cannot.
+    """Commit of the checkout, and whether sources or configuration differ from it: as REVISION says, else as git does,
+    if the repository is the checkout's own and no folder above it.
 
     Raises:
         ConfigError: the variable holds something else.
     """
-
-    def git(*args: str) -> str:
-        if ROOT is None:
-            return ""
-        done = subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True, timeout=10)
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    try:
-        revision = git("rev-parse", "--short=12", "HEAD")
-        dirty = bool(git("status", "--porcelain", "--", "src", "conf"))
-    except (OSError, subprocess.TimeoutExpired):
-        revision, dirty = "", False
     told = os.environ.get(REVISION, "").split()
-    if told and not revision:
+    if told:
         if not re.fullmatch(r"[0-9a-f]{7,40}", told[0]) or told[1:] not in ([], ["dirty"]):
             raise ConfigError(
                 f"{REVISION}: expected a revision of git, or one and the word dirty, found {' '.join(told)!r}"
             )
-        revision, dirty = told[0][:12], len(told) > 1
+        return {"revision": told[0][:12], "dirty": len(told) > 1}
+
+    def git(*args: str) -> str:
+        done = subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True, timeout=10)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    revision, dirty = "", False
+    with suppress(OSError, subprocess.TimeoutExpired):
+        top = git("rev-parse", "--show-toplevel") if ROOT is not None else ""
+        if top and Path(top).resolve() == Path(str(ROOT)).resolve():
+            revision = git("rev-parse", "--short=12", "HEAD")
+            dirty = bool(git("status", "--porcelain", "--", "src", "conf"))
     return {"revision": revision or None, "dirty": dirty if revision else None}
 
 

@@ -14,7 +14,7 @@ import torch
 from ..core.errors import DataError, RunError
 from ..core.process import Process, Training, stop
 from ..records.run import RunRecord, read_record
-from .plan import Checked, SectionOptions, Skipped
+from .plan import Checked, SectionOptions, Skipped, Unfinished
 
 TOOL = "compute-sanitizer"
 STEPS, STEPS_REHEARSED = 800, 40
@@ -39,7 +39,7 @@ def sanitizer(options: SectionOptions, seconds: float) -> Checked:
         output, status = _watched(args, left_s, environment)
         if status is None:
             if not notes:
-                raise RunError(f"{check} was not through after {left_s:.0f} s")
+                raise Unfinished(f"{check} was not through after {left_s:.0f} s", {})
             notes.append(f"{check}: no time left")
             break
         if status and "not supported" in output:
@@ -113,6 +113,8 @@ def _stop_midway(run: Training, end: float) -> float:
             break
         time.sleep(0.02)
     record = _record(run)
+    if run.poll() is None:
+        raise Unfinished("no validation was seen in its time", {})
     if record is None or record.state != "interrupted":
         state = record.state if record else "not begun"
         raise RunError(f"expected a run to be stopped, found it {state}: {run.last_line()}")
@@ -122,7 +124,7 @@ def _stop_midway(run: Training, end: float) -> float:
 def _wait(run: Training, end: float) -> None:
     status = run.wait(max(1.0, end - time.monotonic()))
     if status is None:
-        raise RunError("the training was not through in its time")
+        raise Unfinished("the training was not through in its time", {})
     if status:
         raise RunError(f"the training ended with status {status}: {run.last_line()}")
 

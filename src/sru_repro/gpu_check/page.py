@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +29,7 @@ class Page:
 
     def __init__(self, options: SectionOptions) -> None:
         self.path, self.since = options.page, options.since
+        self._asked = _checksum(json.dumps(options.table, sort_keys=True)) if options.table else None
         before = require_same(options)
         self.content = GPUPage(
             section=options.section,
@@ -48,13 +51,12 @@ class Page:
         self.save()
 
     def has(self, name: str) -> bool:
-        """Whether a piece was done by the code at hand, or tried by it in this call."""
+        """Whether a piece was done by the code at hand and told the same, or tried by it in this call."""
         piece = self.content.piece(name)
         if piece is None:
             return False
-        return same_code(piece.measured) and (
-            piece.state in SETTLED or piece.measured.date >= self.since > ""
-        )
+        same = same_code(piece.measured) and piece.measured.asked == self._asked
+        return same and (piece.state in SETTLED or piece.measured.date >= self.since > "")
 
     def begin(self, name: str) -> None:
         """Notes what is in progress: should the process die, the file says in what."""
@@ -66,6 +68,8 @@ class Page:
         """Notes what came of a piece; the seconds it took."""
         seconds = time.perf_counter() - self._begun
         _place(self.content, name, state, error, seconds, values)
+        if self._asked and (piece := self.content.piece(name)):
+            piece.measured.asked = self._asked
         self.save()
         return seconds
 
@@ -101,6 +105,10 @@ def _sources() -> str:
     return found.hexdigest()[:12]
 
 
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 def same_code(measured: PieceStamp) -> bool:
     """Whether a piece was run by the code and the PyTorch at hand."""
     mine = stamp()
@@ -118,11 +126,17 @@ def _place(
     page.running = None
 
 
+def _machine(name: str) -> str:
+    """A machine's name without its memory, of which a part is another size in every virtual machine, and threads."""
+    return re.sub(r", \d+ (GB|threads?)\b", "", name)
+
+
 def require_same(options: SectionOptions) -> GPUPage | None:
     """The page of a section that is there already, None where there is none.
 
     Raises:
-        ConfigError: it is of another GPU, of another section, or a rehearsal where this is none: nothing is mixed.
+        ConfigError: it is of another GPU or machine, of another section, or a rehearsal where this is none: nothing is
+            mixed.
         DataError: it is broken.
     """
     if not options.page.exists():
@@ -130,6 +144,7 @@ def require_same(options: SectionOptions) -> GPUPage | None:
     before = read(GPUPage, options.page)
     for key, mine, theirs in (
         ("GPU", gpu.name(options.torch_device), before.gpu.name),
+        ("machine", _machine(machine.hardware(options.device)["name"]), _machine(before.hardware.name)),
         ("rehearsal", options.rehearse, before.rehearsal),
         ("section", options.section, before.section),
     ):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 
@@ -26,6 +26,7 @@ class SectionOptions:
     until      when they are over, in seconds since 1970; 0: they begin with the section
     rehearse   the smallest form of everything: shows that it runs, measures nothing
     since      ISO time from which on a failed piece counts as tried, and is left alone
+    table      of a section that makes runs of a table: which, as `finished_runs.TableRuns` has them
     """
 
     section: str
@@ -36,6 +37,7 @@ class SectionOptions:
     until: float = 0.0
     rehearse: bool = False
     since: str = ""
+    table: Mapping[str, Any] | None = None
 
     @property
     def page(self) -> Path:
@@ -81,6 +83,10 @@ class Failed(Exception):
         self.values = values
 
 
+class Unfinished(Failed):
+    """Raised by a piece for which there was not time enough; `values` is kept, and it is taken up again."""
+
+
 @dataclass(frozen=True)
 class Planned:
     """A piece of the manifest that is carried out here: `run(seconds)` returns what is to be kept (JSON) and raises
@@ -90,16 +96,24 @@ class Planned:
     run: Callable[[float], Mapping[str, object]]
     weight: float = 1.0
     least_s: float = 0.0
+    measured_s: Callable[[], float] | None = None
+
+    @property
+    def needs_s(self) -> float:
+        """Seconds without which it is not begun: as declared, or what this machine has shown by now, where that is
+        more."""
+        return max(self.least_s, self.measured_s() if self.measured_s else 0.0)
 
 
 @dataclass(frozen=True)
 class Each:
     """One of what capitals in a piece's name stand for: their text, what its function is told of it, its weight beside
-    the others'."""
+    the others', and the seconds it needs, where pieces before it tell them."""
 
     text: str
     told: tuple[object, ...]
     weight: float = 1.0
+    measured_s: Callable[[], float] | None = None
 
 
 Work = Callable[..., Mapping[str, object]]
@@ -143,7 +157,10 @@ def _carried_out(
     if isinstance(work, Several):
         for one in work.each(options):
             run = partial(_run, work.run, options, one.told)
-            yield Planned(f"{declared.head}{one.text}", run, declared.weight * one.weight, least_s)
+            measured_s = None if options.rehearse else one.measured_s
+            yield Planned(
+                f"{declared.head}{one.text}", run, declared.weight * one.weight, least_s, measured_s
+            )
     else:
         yield Planned(declared.name, partial(_run, work, options, ()), declared.weight, least_s)
 

@@ -10,10 +10,11 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import ConfigError, DataError, data_key
 from ..core.interrupt import Signals
@@ -45,9 +46,15 @@ class Outcome:
 
 
 def carry_out(
-    names: Sequence[str], options: SectionOptions, budget_s: float, caught: Signals, fresh: bool = False
+    names: Sequence[str],
+    options: SectionOptions,
+    budget_s: float,
+    caught: Signals,
+    fresh: bool = False,
+    tables: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Outcome]:
     """Runs the sections; `options` are those of each, but for its name and its time. `fresh` pages are begun anew.
+    `tables` says of sections that run rows of a table which.
 
     What a section leaves of its share goes to those behind it.
 
@@ -62,7 +69,7 @@ def carry_out(
         for place, name in enumerate(names):
             weights = [SECTIONS[other].weight for other in names[place:]]
             left_s = max(0.0, deadline - time.monotonic())
-            mine = replace(options, section=name, since=pages.now())
+            mine = replace(options, section=name, since=pages.now(), table=(tables or {}).get(name))
             if fresh:
                 mine.page.unlink(missing_ok=True)
             outcomes.append(_section(mine, left_s * weights[0] / sum(weights), caught))
@@ -89,7 +96,7 @@ def _prepared(names: Sequence[str], options: SectionOptions) -> None:
             raise DataError(
                 f"{options.launch_configs}: expected a table of launch configurations, found {error}; delete it"
             ) from None
-    if any(name.startswith("train-") for name in names) and not Path(options.data_dir).is_dir():
+    if any(SECTIONS[name].trains for name in names) and not Path(options.data_dir).is_dir():
         raise DataError(
             f"{data_key()}{options.data_dir}: expected a folder of data for the trainings, found none"
         )

@@ -8,14 +8,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..core.errors import RunError, SuiteError
 from ..core.interrupt import signals
 from ..ops import dispatch
 from . import gpu
 from .page import Page
-from .plan import Failed, SectionOptions, Skipped, pieces
+from .plan import Failed, Planned, SectionOptions, Skipped, Unfinished, pieces
 
 DONE, FAILED, UNFINISHED, AGAIN = 0, 1, 3, 4
 """Exit statuses: all pieces done; one failed; time ran out; the GPU is of no use to this process any more."""
@@ -38,23 +38,25 @@ def carry_out(options: SectionOptions) -> int:
             (piece for piece in plan if not page.has(piece.name)), key=lambda piece: piece.name in failed
         )
         say(options, f"{len(plan)} pieces, {len(plan) - len(todo)} of them done, {budget_s:.0f} s")
+        left_out: list[str] = []
         for place, piece in enumerate(todo):
             left_s = deadline - time.monotonic()
-            if left_s <= piece.least_s:
-                say(options, f"no time left for {len(todo) - place} pieces, from {piece.name} on; call again")
-                return UNFINISHED
-            weights = sum(other.weight for other in todo[place:])
+            if left_s <= piece.needs_s:  # another, further on, may need less
+                left_out.append(piece.name)
+                continue
             page.begin(piece.name)
             values: Mapping[str, object] = {}
             state, error = "ok", None
             try:
-                share_s = left_s * piece.weight / weights
+                share_s = share(todo[place:], left_s)
                 _alarm(min(left_s + 15.0, max(LONGEST_S, 3.0 * share_s)))
                 values = piece.run(share_s)
                 gpu.synchronize(options.torch_device)
                 _require_fused(options)
             except Skipped as reason:
                 state, error = "skipped", str(reason)
+            except Unfinished as part:
+                state, values, error = "unfinished", part.values, str(part)
             except Failed as part:
                 state, values, error = "failed", part.values, str(part)
             except Exception as problem:
@@ -69,7 +71,20 @@ def carry_out(options: SectionOptions) -> int:
             if gpu.broken(options.torch_device) or dispatch.fallen(options.device):
                 return AGAIN
             gpu.release(options.torch_device)
-        return FAILED if page.content.named("failed") else DONE
+        if left_out:
+            say(options, f"no time left for {len(left_out)} pieces, from {left_out[0]} on; call again")
+        if page.content.named("failed"):
+            return FAILED
+        return UNFINISHED if left_out or page.content.named("unfinished") else DONE
+
+
+def share(todo: Sequence[Planned], left_s: float) -> float:
+    """Seconds for the first of these pieces: by weight, but no less than it needs, and without those that later ones
+    need, as long as these ask for no more than half of what is left."""
+    piece, later = todo[0], sum(need for other in todo[1:] if (need := other.needs_s) < left_s)
+    free_s = left_s - (later if later <= 0.5 * left_s else 0.0)
+    by_weight = left_s * piece.weight / sum(other.weight for other in todo)
+    return max(piece.needs_s, min(by_weight, free_s))
 
 
 def _alarm(seconds: float) -> None:

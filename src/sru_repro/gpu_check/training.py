@@ -5,8 +5,10 @@ A run is `sru-repro train` in a process of its own; the page keeps its figures, 
 """
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..core.errors import DataError
@@ -14,12 +16,12 @@ from ..core.process import Training, stop, wait_all
 from ..records.base import read
 from ..records.gpu_page import FailedRun, FinishedRun, FoundRates, FoundRuns, GPUPage, RunData
 from ..records.run import RunRecord, read_record
-from .plan import Each, Failed, Functions, SectionOptions, Several
+from .plan import Each, Failed, Functions, SectionOptions, Several, Unfinished
 from .speed import measured_rates
 
 RUNS = Path("runs/gpu-check")
 PATIENCE_S = 8.0
-"""How long a group may go on beyond its time: the section is ended a little later."""
+"""How long a group may go on beyond the section's time: the section is ended a little later."""
 ALONE_S = 8.0
 """Seconds of training of a row that runs alone: enough for its pace, the same for all."""
 
@@ -30,7 +32,7 @@ class Group:
 
     rows        places in conf/experiment
     changes     what is changed in all of them
-    around_s    seconds of a run besides its training, on a GPU's machine
+    around_s    seconds of a run besides its training, where this machine has not shown them yet
     """
 
     name: str
@@ -70,7 +72,24 @@ GROUPS: Mapping[str, tuple[Group, ...]] = {
 def _alone(options: SectionOptions) -> Iterator[Each]:
     """What trains alone; a rehearsal goes without."""
     for group in () if options.rehearse else GROUPS[options.section][1:]:
-        yield Each(group.name.split("/")[1], (group,))
+        yield Each(group.name.split("/")[1], (group,), measured_s=partial(_needs_s, options, group))
+
+
+def _needs_s(options: SectionOptions, group: Group) -> float:
+    """Seconds of a row that runs alone."""
+    return around_s(options, group) + ALONE_S
+
+
+def around_s(options: SectionOptions, group: Group) -> float:
+    """Seconds of a run besides its training: the most that the section's page has seen, also of groups for which there
+    was not time enough; what the group says where nothing was seen."""
+    page = read(GPUPage, options.page) if options.page.exists() else None
+    seen = [
+        piece.seconds - piece.values.seconds_each
+        for piece in (page.pieces if page else ())
+        if piece.state != "failed" and isinstance(piece.values, FoundRuns) and piece.values.seconds_each
+    ]
+    return max(seen, default=group.around_s)
 
 
 def overrides(options: SectionOptions, group: Group, row: str, seconds: float) -> list[str]:
@@ -91,17 +110,19 @@ def overrides(options: SectionOptions, group: Group, row: str, seconds: float) -
 def _train(options: SectionOptions, seconds: float, group: Group) -> Mapping[str, object]:
     """Runs a group; every run's figures, also when some of them failed."""
     rows = group.rows[:2] if options.rehearse else group.rows
-    each_s = ALONE_S if len(rows) == 1 else max(4.0, seconds - group.around_s)
+    each_s = ALONE_S if len(rows) == 1 else max(4.0, seconds - around_s(options, group))
+    # A run that takes longer than its share takes it from later pieces: ended before its time it is worth nothing.
+    most_s = max(seconds, options.until - time.time()) if options.until else seconds
     started: dict[str, Training] = {}
     try:
         for row in rows:
             folder = RUNS / options.section / group.name / row.split("/")[-1]
             shutil.rmtree(folder, ignore_errors=True)
             started[row] = Training(overrides(options, group, row, each_s), folder, len(rows))
-        wait_all(started.values(), (3600.0 if options.rehearse else seconds) + PATIENCE_S)
+        in_time = wait_all(started.values(), (3600.0 if options.rehearse else most_s) + PATIENCE_S)
     finally:
         stop(started.values(), 4.0)
-    peak = _bfloat16_rate(options)
+    peak = bfloat16_rate(options)
     runs = [_told(row, run) for row, run in started.items()]
     found = FoundRuns(
         side_by_side=len(rows),
@@ -112,23 +133,42 @@ def _train(options: SectionOptions, seconds: float, group: Group) -> Mapping[str
     )
     if failed := found.failed:
         told = f"{failed[0].row}: {failed[0].error}"
+        if not in_time:
+            raise Unfinished(
+                f"{len(failed)} of {len(runs)} runs were not through in time: {told}", found.plain()
+            )
         raise Failed(f"{len(failed)} of {len(runs)} runs failed: {told}", found.plain())
     return found.plain()
 
 
 def _told(row: str, run: Training) -> FinishedRun | FailedRun:
     """What the page keeps of a run."""
-    name = row.split("/")[-1]
-    try:
-        record: RunRecord | None = read_record(run.folder)
-    except DataError:
-        record = None
+    record = record_of(run)
     if run.poll() or record is None or not record.finished:
-        error = (record and record.error) or run.last_line()
-        return FailedRun(row=name, label=name, state="failed", error=str(error)[:300])
+        return failed_run(row.split("/")[-1], run)
+    return finished_run(record)
+
+
+def record_of(run: Training) -> RunRecord | None:
+    """What a run has written down, None where it has not come so far."""
+    try:
+        return read_record(run.folder)
+    except DataError:
+        return None
+
+
+def failed_run(row: str, run: Training) -> FailedRun:
+    """A run that did not come to its end, and its last word."""
+    record = record_of(run)
+    error = (record and record.error) or run.last_line()
+    return FailedRun(row=row, label=row, state="failed", error=str(error)[:300])
+
+
+def finished_run(record: RunRecord) -> FinishedRun:
+    """What the page keeps of one that did: figures and curve."""
     flop, step_ms = record.throughput.flop_per_step, record.throughput.step_ms
     return FinishedRun(
-        row=name,
+        row=record.row,
         state="finished",
         error=None,
         label=(record.paper and record.paper.label) or record.row,
@@ -157,7 +197,7 @@ def _line(run: FinishedRun | FailedRun) -> str:
     return f"{run.row} {run.metrics[run.headline]:.4g}"
 
 
-def _bfloat16_rate(options: SectionOptions) -> float | None:
+def bfloat16_rate(options: SectionOptions) -> float | None:
     """What this GPU multiplies in bfloat16, as measured at the head of the page."""
     measured = read(GPUPage, options.page).piece("rates")
     values = measured.values if measured else None

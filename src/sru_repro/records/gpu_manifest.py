@@ -45,22 +45,38 @@ class Section:
     module     where the functions of its pieces are, in gpu_check/
     weight     its share of the time of all sections: seconds, where nothing else is asked for
     pieces     in the order in which they run
+    trains     whether it needs data
+    table      the table of conf/table whose rows it runs; such a section takes the time that it is given, and is
+               carried out where it is named, alone
     """
 
     question: str
     module: str
     weight: float
     pieces: tuple[Declared, ...]
+    trains: bool = False
+    table: str | None = None
 
 
 _RATES = "what this GPU copies and multiplies in a second"
 _TABLE = "validation metric against wall clock, tokens/s, memory, share of the GPU's bfloat16 rate"
 
+
+def _of_a_table(table: str, question: str) -> Section:
+    """Runs of a table, kept one by one."""
+    runs = Declared(
+        "runs", "rows and seeds, predicted time beside what it took; finished runs enter the table", 1.0, 40.0
+    )
+    return Section(
+        question, "table_runs", 540.0, (Declared("rates", _RATES, 0.001), runs), trains=True, table=table
+    )
+
+
 SECTIONS: Mapping[str, Section] = {
     "correct": Section(
         "Are the kernels right, in every way they are called?",
         "correct",
-        160.0,
+        195.0,
         (
             Declared(
                 "grid/CELL",
@@ -79,16 +95,16 @@ SECTIONS: Mapping[str, Section] = {
             Declared("compile", "a model through torch.compile", 5.0),
             Declared("large", "as many columns as fill a GPU", 5.0),
             Declared("beyond-2^31", "tensors of more than 2^31 values", 3.0),
-            # These start several processes, one after the other.
+            # These start several processes, one after the other; what they need is kept for them.
             Declared(
-                "resume",
-                "a training that was stopped and goes on ends with the same weights, bit by bit",
+                "sanitizer",
+                "no access outside the tensors, none to what nobody wrote (compute-sanitizer)",
                 15.0,
                 60.0,
             ),
             Declared(
-                "sanitizer",
-                "no access outside the tensors, none to what nobody wrote (compute-sanitizer)",
+                "resume",
+                "a training that was stopped and goes on ends with the same weights, bit by bit",
                 15.0,
                 60.0,
             ),
@@ -151,6 +167,7 @@ SECTIONS: Mapping[str, Section] = {
         "training",
         45.0,
         (Declared("rates", _RATES, 0.03), Declared("table", _TABLE, 1.0, 32.0)),
+        trains=True,
     ),
     "train-enwik8": Section(
         "Language models in bfloat16: small ones side by side, the papers' sizes alone",
@@ -171,15 +188,26 @@ SECTIONS: Mapping[str, Section] = {
                 26.0,
             ),
         ),
+        trains=True,
     ),
     "train-squad": Section(
         "The reader in bfloat16, its encoders side by side",
         "training",
         60.0,
         (Declared("rates", _RATES, 0.03), Declared("table", _TABLE, 1.0, 50.0)),
+        trains=True,
+    ),
+    "table1": _of_a_table(
+        "sst", "Table 1 of the SRU paper on SST: every row and seed, 100 epochs, side by side"
+    ),
+    "table2": _of_a_table("squad", "Table 2 of the SRU paper: a row of the reader with the paper's budget"),
+    "ablation": _of_a_table(
+        "enwik8", "Attention in every k-th layer of SRU++, each k for the same seconds, alone"
     ),
 }
 """In the order in which they run; each leaves a page of that name. Weights of `speed` are of a section whose five
 measured kinds weigh 1 together."""
-BUDGET_S = sum(section.weight for section in SECTIONS.values())
-"""Seconds for everything. With the rest (a pack is installed, the last section ends) under ten minutes."""
+USUAL = tuple(name for name, section in SECTIONS.items() if section.table is None)
+"""What is carried out where nothing is named."""
+BUDGET_S = sum(SECTIONS[name].weight for name in USUAL)
+"""Seconds for all of these. With the rest (a pack is installed, the last section ends) under ten minutes."""

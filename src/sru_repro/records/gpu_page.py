@@ -113,6 +113,11 @@ class FinishedRun(Part):
     flop_per_s: float | None = None
     notes: list[str] = Field(default_factory=list)
     data: RunData
+    seed: int | None = None
+    """Of a run of a table, which has several of a row."""
+    predicted_s: float | None = None
+    """What was expected before it began, from the start of its process to the end; `took_s` is what it took."""
+    took_s: float | None = None
 
 
 class FailedRun(Part):
@@ -128,7 +133,8 @@ class FoundRuns(Found):
     """Trainings side by side."""
 
     side_by_side: int
-    seconds_each: float
+    seconds_each: float | None = None
+    """Of training, where all have the same."""
     bfloat16_flop_per_s: float | None = None
     """The GPU's own rate."""
     runs: list[Annotated[FinishedRun | FailedRun, Field(discriminator="state")]]
@@ -204,21 +210,23 @@ class PieceStamp(Stamp):
 
     sources: str | None = None
     """A checksum of all that is run, by which a piece counts as done."""
+    asked: str | None = None
+    """The same of the runs that a section was told to make, where it is told."""
 
 
 class Piece(Part):
     """One piece of a section, run to its end or not."""
 
     name: str
-    state: Literal["ok", "failed", "skipped"]
+    state: Literal["ok", "failed", "unfinished", "skipped"]
     error: str | None = None
-    """The first line, or why it was skipped."""
+    """The first line, why it was skipped, or what is left to do of it."""
     seconds: float
     measured: PieceStamp
     values: Findings
 
 
-STATES = ("ok", "failed", "skipped")
+STATES = ("ok", "failed", "unfinished", "skipped")
 
 
 class GPUPage(Record):

@@ -10,18 +10,20 @@ from .gpu.document import report_cuda
 from .inserted import insert, keys_of
 from .runs.line import Row
 from .runs.overview import overview
+from .runs.publish import publish_packed
 from .runs.records import load_records
 from .runs.table import write_table
 
 
 def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Path]:
-    """Write `<table>.md` and `<table>.png` for each table with runs in `results/runs`, and those of speed,
-    of decoding and of GPUs; then the generated blocks of README.md and results/README.md.
+    """Put what the GPU check has packed into `results/runs`, write `<table>.md` and `<table>.png` for each table with
+    runs there, and those of speed, of decoding and of GPUs; then the generated blocks of README.md and
+    results/README.md.
 
     Returns the files written.
     """
+    written = publish_packed(results)
     records = [run for run in load_records(results / "runs") if run.profile in PUBLISHED]
-    written = []
     for table in sorted({run.table for run in records if run.table}):
         own = [run for run in records if run.table == table]
         written += write_table(table, own, rows_by_table.get(table, ()), results)

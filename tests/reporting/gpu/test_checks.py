@@ -74,7 +74,7 @@ def broken(**changes: Any) -> Page:
         (page("tune", []) | {"pieces": ["a"]}, "key 'pieces[0]': expected dict, found 'a'"),
         (
             broken(state="running"),
-            "key 'pieces[0].state': expected one of ok, failed, skipped, found 'running'",
+            "key 'pieces[0].state': expected one of ok, failed, unfinished, skipped, found 'running'",
         ),
         (broken(seconds=None), "key 'pieces[0].seconds': expected float, found None"),
         (broken(measured={"date": "2026"}), "key 'pieces[0].measured.torch' is missing"),

@@ -107,8 +107,8 @@ def test_what_was_run_and_what_was_not(tmp_path: Path, partial: list[Page]) -> N
     found = rows(text, "### What was run")
     state = "1 failed, 3 of 9 ok, rest not run yet"
     code = "0123456789ab, fff with local changes"
-    assert found["correct"] == [state, "3", "1", "0", "5", "2026-11-25 to 2026-11-27", code, "15"]
-    assert found["tune"] == ["not run yet", *["—"] * 7]
+    assert found["correct"] == [state, "3", "1", "0", "0", "5", "2026-11-25 to 2026-11-27", code, "15"]
+    assert found["tune"] == ["not run yet", *["—"] * 8]
     assert "- correct, grid/sru_v1: failed: RunError: 1 of 12 wrong: sru_v1 &lt;x>" in text
     assert "- correct, graph: was begun, and its process ended there" in text
     assert "### Launch configurations" not in text and "### train-" not in text
@@ -118,7 +118,7 @@ def test_skipped_pieces_are_told_with_their_reason(tmp_path: Path) -> None:
     put(tmp_path, "x", [correct()])
     text = rendered(tmp_path)
     assert "- correct, sanitizer: skipped: compute-sanitizer was not found in PATH" in text
-    assert rows(text, "### What was run")["correct"][:4] == ["ok 7 of 9, 2 skipped", "7", "0", "2"]
+    assert rows(text, "### What was run")["correct"][:5] == ["ok 7 of 9, 2 skipped", "7", "0", "0", "2"]
     assert "All tables of speed" not in text and "### The recurrence" not in text
 
 
@@ -126,7 +126,7 @@ def test_a_page_without_pieces_is_not_run(tmp_path: Path) -> None:
     put(tmp_path, "x", [page("correct", [], ["grid/sru", "grid/qrnn"], running="grid/sru")])
     text = rendered(tmp_path)
     assert "## Imaginary G100, undated" in text and "Measured: nothing" in text
-    assert rows(text, "### What was run")["correct"][:5] == ["not run yet", "0", "0", "0", "2"]
+    assert rows(text, "### What was run")["correct"][:6] == ["not run yet", "0", "0", "0", "0", "2"]
     assert [path.name for path in report_cuda(tmp_path)] == ["cuda.md"]
 
 

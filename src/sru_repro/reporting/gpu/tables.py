@@ -159,17 +159,21 @@ def training(section: str, check: GPUCheck) -> Table | None:
     heads = ["model", "parameters", f"val {metric.name}", *map(metric_head, figures[1:])]
     heads += ["tokens/s", "ms/step", "of the GPU's bfloat16 rate", "GPU peak", "precision"]
     heads += ["side by side", "seconds"]
+    timed = any(run.took_s is not None for _, run in done)
+    heads[-1:] = ["seconds predicted", "seconds taken"] if timed else heads[-1:]
     body = []
     for group, run in done:
         metrics = run.metrics
         share = ratio(run.flop_per_s, group.bfloat16_flop_per_s)
         peak = ratio(metrics.get("gpu/peak_bytes"), 2**20)
-        cells = [run.label, count(run.parameters)]
+        seed = "" if run.seed is None else f", seed {run.seed}"
+        cells = [f"{run.label}{seed}", count(run.parameters)]
         cells += [_metric(metrics.get(key), key) for key in figures]
         cells += [count(metrics.get("throughput/tokens_per_s"))]
         cells += [significant(metrics.get("throughput/step_ms")), shown(share, "{:.1%}")]
         cells += [shown(peak, "{:,.0f} MiB"), run.precision]
-        body.append([*cells, str(group.side_by_side), shown(group.seconds_each)])
+        seconds = [run.predicted_s, run.took_s] if timed else [group.seconds_each]
+        body.append([*cells, str(group.side_by_side), *map(shown, seconds)])
     return Table(f"{section}: {SECTIONS[section].question}", heads, body, words=("precision",))
 
 

@@ -1,12 +1,15 @@
-"""A finished run's record goes where it is committed: `results/runs/<task>/<row>/<profile>/seed<k>.json`."""
+"""A finished run's record goes where it is committed: `results/runs/<task>/<row>/<profile>/seed<k>.json`, from the
+run's folder or from the file in which the GPU check hands it back.
+"""
 
 from hashlib import sha256
 from pathlib import Path
 
 from ...core.errors import DataError
 from ...records.base import write
+from ...records.packed_runs import PackedRuns, packed_runs
 from ...records.published import published
-from ...records.run import PublishedRun, RunRecord, read_record
+from ...records.run import PUBLISHED, PublishedRun, RunRecord, read_record
 
 _PASSING = ("pid", "progress", "wandb_id")
 """Keys of use only while a run lasts, or to its owner."""
@@ -24,6 +27,37 @@ def publish(run: Path, results: Path) -> Path:
     record = read_record(run)
     if not record.finished:
         raise DataError(f"{run}: expected a finished run, found it {record.state}; run it again")
+    place = _place(record, results)
+    write(public_record(record), place)
+    return place
+
+
+def publish_packed(results: Path) -> list[Path]:
+    """Does the same for what the GPU check has packed below `results/cuda`; the files written.
+
+    Runs with a budget of their own are no rows of a table and stay where they are, as do records of which a later one
+    is there already.
+
+    Raises:
+        DataError: a file is broken, or holds runs that may not be quoted.
+    """
+    written = []
+    for folder in sorted((results / "cuda").glob("*/")):
+        for record in packed_runs(folder):
+            if record.profile not in PUBLISHED or not record.finished:
+                raise DataError(
+                    f"{folder / PackedRuns.FILE}: expected finished runs of profile {' or '.join(PUBLISHED)}, found "
+                    f"{record.row}, profile {record.profile}, {record.state}; move the file out of the results"
+                )
+            place = _place(record, results)
+            if not record.changed and (not place.exists() or read_record(place).started < record.started):
+                write(record, place)
+                written.append(place)
+    return written
+
+
+def _place(record: RunRecord, results: Path) -> Path:
+    """Where a record is committed."""
     fold = "" if record.fold is None else f"-fold{record.fold}"
     folder = results / "runs" / record.task / record.row / record.profile
     place = folder / f"seed{record.seed}{fold}.json"
@@ -31,11 +65,10 @@ def publish(run: Path, results: Path) -> Path:
         slug, fingerprint = _origin(record)
         short = sha256(fingerprint.encode()).hexdigest()[:8]
         place = place.with_name(f"{place.stem}-{slug}-{short}.json")
-    write(_public(record), place)
     return place
 
 
-def _public(record: RunRecord) -> PublishedRun:
+def public_record(record: RunRecord) -> PublishedRun:
     """The record as it is committed: nothing of this machine's folders."""
     kept = {key: value for key, value in record.plain().items() if key not in _PASSING}
     shown = published(kept) | {"epochs": published(kept["epochs"], _DIGITS)}
