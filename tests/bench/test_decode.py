@@ -219,6 +219,50 @@ def test_the_likeliest_symbol_is_read_next_and_the_state_handed_on() -> None:
     assert asked[0].tolist() == [0, 0] and torch.equal(asked[1:], expected[:-1])
 
 
+@EVERY
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_recorded_step_generates_what_plain_ones_do(name: str, batch: int) -> None:
+    """Longer than what attention sees."""
+    decoder = built(name, 6).double()
+    axes, symbols = decoders.batch_axes(decoder), []
+    for make in (decode.generation, decode.recorded):
+        with torch.no_grad():
+            state = decoders.streams(decode.read(decoder, 6), axes, batch)
+        read: list[Tensor] = []
+        hook = decoder.embedding.register_forward_pre_hook(
+            lambda _, given, read=read: read.append(given[0].clone())
+        )
+        call = make(decoder, state, batch)
+        for _ in range(20):
+            call()
+        hook.remove()
+        symbols.append(torch.cat(read))
+    assert torch.equal(*symbols) and symbols[0].shape == (20, batch)
+
+
+def test_steps_are_timed_as_graphs_where_there_are_graphs(
+    only: Only, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(decoder: Decoder, state: Any, batch: int) -> Any:
+        if batch > 1:
+            raise RuntimeError("no graph of this")
+        return decode.recorded(decoder, state, batch)
+
+    only("sru-2", "lstm", "srupp-last")
+    assert list(decode._ways(CPU)) == ["plain"]
+    assert list(decode._ways(torch.device("cuda"))) == ["plain", "graph"]
+    monkeypatch.setattr(decode, "_ways", lambda device: {"plain": decode.generation, "graph": refused})
+    record = decode.measure(decode.DecodePlan("cpu", (3,), 20_000, WIDTH, repeats=1, budget_s=0.1))
+    for group in record.groups:
+        assert group.graphs and len(group.rows) == 6
+        for row in group.rows:
+            assert row.graph is not None and row.tokens_per_s
+            if row.batch > 1:
+                assert row.graph.error == "RuntimeError: no graph of this" and row.pace(graph=True) is None
+            else:
+                assert row.graph.median_s and row.pace(graph=True) == pytest.approx(1 / row.graph.median_s)
+
+
 @pytest.mark.slow
 def test_everything_is_measured(only: Only) -> None:
     def encoder(width: int, window: int) -> nn.Module:
@@ -243,6 +287,7 @@ def test_everything_is_measured(only: Only) -> None:
                 continue
             assert 0 < row["q1_s"] <= row["median_s"] <= row["q3_s"] and row["repeats"] == 3
             model = MODELS[row["contender"]]
+            assert "graph" not in row
             assert row["parameters"] == decoders.parameters(model, row["width"]) and row["state_bytes"] > 0
     shares = [share for share, _ in told]
     assert shares == sorted(shares) and (shares[0], shares[-1]) == (0.0, 1.0)

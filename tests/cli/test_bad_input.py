@@ -84,7 +84,7 @@ OTHERS = [
     (
         "predict run=nowhere --jsn",
         "--jsn: expected run=..., text=..., prompt=..., passage=..., question=..., top=..., length=..., "
-        "temperature=..., top_k=..., seed=..., --json here",
+        "temperature=..., top_k=..., seed=..., device=..., --json here",
     ),
     ("reproduce", "table: missing; expected table=sst"),
     (

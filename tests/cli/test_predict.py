@@ -196,6 +196,8 @@ def test_every_piece_is_printed_as_soon_as_it_is_there(
         ("prompt=a seed=one", "seed: expected a whole number from 0 on, found 'one'"),
         ("prompt=a seed=99999999999999999999", "seed: expected a whole number from 0 on, found '9999"),
         ("prompt=a text=b", "prompt: expected either text= or prompt=, found both"),
+        ("prompt=a device=gpu", "device: expected"),
+        ("text=a device=cpu", 'device: expected it beside prompt="...", found no prompt'),
         ("text=a seed=1", 'seed: expected it beside prompt="...", found no prompt'),
         ("length=5", 'length: expected it beside prompt="...", found no prompt'),
     ],

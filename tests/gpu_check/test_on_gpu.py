@@ -133,6 +133,7 @@ def test_a_graph_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
     monkeypatch.setattr(torch.cuda, "stream", Context)
     monkeypatch.setattr(torch.cuda, "graph", Context)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
     calls: list[int] = []
     replay = graphs.graph(lambda: calls.append(1) or len(calls), first=2)  # type: ignore[func-returns-value]

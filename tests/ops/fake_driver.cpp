@@ -6,6 +6,7 @@
 extern "C" {
 using Launched = void (*)(int function, unsigned blocks, unsigned threads, void* stream, const void* call);
 static Launched launched = nullptr;
+static int granted = 48 << 10;  // bytes of shared memory that a block may have
 static int loaded = 0, capture_mode = 0, context = 0, refused = 0;
 
 void fake_on_launch(Launched function) { launched = function; }
@@ -42,13 +43,21 @@ int cuLaunchKernel(void* function, unsigned x, unsigned y, unsigned z, unsigned 
     launched(int(reinterpret_cast<intptr_t>(function)), x, threads, stream, arguments[0]);
     return 0;
 }
+int cuFuncSetAttribute(void* function, int attribute, int value) { return granted = value, attribute == 8 ? 0 : 1; }
+int cuLaunchCooperativeKernel(void* function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned ty,
+                              unsigned tz, unsigned shared, void* stream, void** arguments) {
+    if (refused && refused--) return 201;
+    if (y != 1 || z != 1 || ty != 1 || tz != 1 || shared > unsigned(granted) || !x || !threads) return 1;
+    launched(-int(shared), x, threads, stream, arguments[0]);
+    return 0;
+}
 
 #define KNOWN(name) if (!strcmp(symbol, #name)) return *found = reinterpret_cast<void*>(name), 0;
 int cuGetProcAddress_v2(const char* symbol, void** found, int, unsigned long long, int* status) {
     if (status) *status = 0;
     KNOWN(cuInit) KNOWN(cuDriverGetVersion) KNOWN(cuDeviceGet) KNOWN(cuDevicePrimaryCtxRetain) KNOWN(cuCtxSetCurrent)
     KNOWN(cuThreadExchangeStreamCaptureMode) KNOWN(cuModuleLoadData) KNOWN(cuModuleGetFunction) KNOWN(cuFuncLoad)
-    KNOWN(cuLaunchKernel) KNOWN(cuGetProcAddress_v2)
+    KNOWN(cuLaunchKernel) KNOWN(cuLaunchCooperativeKernel) KNOWN(cuFuncSetAttribute) KNOWN(cuGetProcAddress_v2)
     if (status) *status = 1;
     *found = nullptr;
     return 500;

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from sru_repro.ops import build, cuda, cuda_driver
+from sru_repro.ops.cuda_driver import StackVariant
 
 HERE = Path(__file__).parent
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the bindings are locked for Linux only")
@@ -129,3 +130,52 @@ def test_kernels_are_loaded_once_and_launched_with_their_arguments(
     refused, broken = done.stdout.splitlines()
     assert refused == "CUDA could not start the forward kernel of sru: CUDA_ERROR_INVALID_CONTEXT"
     assert broken == "CUDA's driver could not load a kernel for device 0: CUDA_ERROR_INVALID_IMAGE"
+
+
+TOGETHER = """
+import ctypes
+import torch
+from sru_repro.ops import cuda_driver
+from sru_repro.ops.cuda_driver import StackVariant
+
+fake = ctypes.CDLL("libcuda.so.1")
+torch.cuda.current_device = lambda: 0
+torch.cuda.get_device_capability = lambda index: (9, 0)
+torch._C._cuda_getCurrentRawStream = lambda index: 4242
+told = []
+
+@ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p)
+def launched(shared, blocks, threads, stream, call):
+    told.append((-shared, blocks, threads, stream, ctypes.string_at(call, 5)))
+
+fake.fake_on_launch(launched)
+variant = StackVariant(torch.float32, 1, True, False)
+for shared in (1024, 64 << 10):
+    cuda_driver.launch(variant, 132, variant.threads, b"hello" + bytes(3000), 0, shared)
+fake.fake_refuse(2)
+try:
+    cuda_driver.launch(variant, 132, variant.threads, b"hello", 0, 1024)
+except RuntimeError as error:
+    print(error)
+print(told == [(shared, 132, 256, 4242, b"hello") for shared in (1024, 64 << 10)], fake.fake_loaded())
+"""
+
+
+@linux
+def test_blocks_that_wait_for_each_other_are_launched_together(tmp_path: Path) -> None:
+    """With as much shared memory as they ask for, also where that is more than a block has by itself."""
+    (tmp_path / "kernels").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "cache_folder", lambda: tmp_path / "kernels")
+        cuda_driver.cubin(StackVariant(torch.float32, 1, True, False), "sm_90")
+    compile_library(HERE / "fake_driver.cpp", tmp_path / "libcuda.so.1")
+    environment = os.environ | {
+        "LD_LIBRARY_PATH": str(tmp_path),
+        "SRU_REPRO_KERNELS": str(tmp_path / "kernels"),
+    }
+    words = [sys.executable, "-c", TOGETHER]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    refused, told = done.stdout.splitlines()
+    assert refused == "CUDA could not start the stack kernel of sru: CUDA_ERROR_INVALID_CONTEXT"
+    assert told == "True 1"

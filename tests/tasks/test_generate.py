@@ -12,7 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from sru_repro.core.errors import ConfigError, RunError
-from sru_repro.models import GRU, LSTM, QRNN, SRU, Encoder
+from sru_repro.models import (
+    GRU,
+    LSTM,
+    QRNN,
+    SRU,
+    AttentionContext,
+    Encoder,
+    MinGRU,
+    RecordedSteps,
+    SRUpp,
+    TransformerXL,
+)
 from sru_repro.tasks._generate import continuation, sample
 
 P = torch.tensor([0.1, 0.4, 0.05, 0.25, 0.2], dtype=torch.float64)
@@ -174,3 +185,47 @@ def test_stepping_is_the_whole_pass(build: Callable[[], Encoder], prompt: list[i
         whole_LBV, _ = model(torch.tensor(read).unsqueeze(1), None)
     torch.testing.assert_close(torch.stack(model.asked), whole_LBV[-12:], rtol=1e-10, atol=1e-12)
     assert len(set(symbols)) > 1
+
+
+ENCODERS: dict[str, Callable[[], Encoder]] = {
+    "sru": lambda: SRU(6, 6, 3),
+    "lstm": lambda: LSTM(6, 5, 2),
+    "gru": lambda: GRU(6, 5, 2),
+    "qrnn": lambda: QRNN(6, 5, 2, window=2),
+    "mingru": lambda: MinGRU(6, 6, 2),
+    "srupp": lambda: SRUpp(6, 6, 4, 2, num_heads=2, attention_context=AttentionContext(4, 4)),
+    "transformer-xl": lambda: TransformerXL(
+        6, 6, 2, num_heads=3, clamp_length=3, attention_context=AttentionContext(4, 4)
+    ),
+}
+
+
+@pytest.mark.parametrize("prompt", [[], [3, 1, 4, 1, 5, 6]], ids=["from nothing", "from a prompt"])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_recorded_step_draws_the_text_of_plain_ones(name: str, prompt: list[int]) -> None:
+    """The window of those with attention is passed by many times; the same in float32, as a run's model is."""
+    torch.manual_seed(0)
+    model = Small(ENCODERS[name]()).eval()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    drawing: dict[str, Any] = {"length": 60, "start": 2, "seed": 5}
+    plain = list(continuation(model.step, prompt, **drawing))
+    told, model.asked = model.asked, []
+    assert list(continuation(model.step, prompt, **drawing, fixed=model.encoder.fixed_state)) == plain
+    torch.testing.assert_close(torch.stack(model.asked), torch.stack(told), rtol=1e-4, atol=1e-5)
+    assert len(set(plain)) > 3
+
+
+def test_a_step_that_cannot_be_recorded_is_made_plainly_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = Small(LSTM(6, 5, 2)).eval()
+    plain = list(continuation(model.step, [1], 5))
+
+    class Refused(RecordedSteps[Tensor]):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.why_not = "no graph here"
+
+    monkeypatch.setattr("sru_repro.tasks._generate.RecordedSteps", Refused)
+    with pytest.warns(UserWarning, match="^generation goes on with plain steps: no graph here$"):
+        assert list(continuation(model.step, [1], 5, fixed=model.encoder.fixed_state)) == plain

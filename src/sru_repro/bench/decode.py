@@ -6,14 +6,16 @@ is narrower, and at equal width. Attention keeps the whole context, a recurrence
 Shapes: L time, B batch, V symbols.
 """
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ..core import machine
-from ..models import State
+from ..models import RecordedSteps, State
 from ..records.bench import Correctness, Timing
 from ..records.decode import Comparison, DecodeRecord, Generated, Generation, Generator
 from ..records.origin import Code, Hardware
@@ -26,6 +28,8 @@ CONTEXTS = (16, 128, 512, 1024, 2048, 4096)
 BATCHES = (1, 32)
 _CHUNK = 256
 """Symbols a call while a context is read: attention's scores over all of it at once would need gigabytes."""
+_ON = 1 << 30
+"""Steps that a recorded one can go on for: as many as anybody asks."""
 
 
 @dataclass(frozen=True)
@@ -143,21 +147,28 @@ def _time(
         except Exception as error:
             errors[name] = Timing(error=failure(error))
     weights, spent_s = [_weight(context, batch) for batch in BATCHES], 0.0
+    ways = _ways(device)
     for batch, weight in zip(BATCHES, weights, strict=True):
         started = time.perf_counter()
-        calls: dict[str, Call] = {}
-        timings = dict(errors)
-        for name, (decoder, state, axes) in ready.items():
+        calls: dict[tuple[str, str], Call] = {}
+        timings = {(name, how): error for name, error in errors.items() for how in ways}
+        for (name, (decoder, state, axes)), (how, make) in itertools.product(ready.items(), ways.items()):
             try:
-                calls[name] = generation(decoder, streams(state, axes, batch), batch)
+                calls[name, how] = make(decoder, streams(state, axes, batch), batch)
             except Exception as error:  # no room for so many
-                timings[name] = Timing(error=failure(error))
+                timings[name, how] = Timing(error=failure(error))
         timings |= interleaved(calls, device, repeats, budget_s * weight / sum(weights))
         spent_s += time.perf_counter() - started
-        rows += [
-            Generated(**{**facts[name].plain(), "batch": batch, **timings[name].plain()}) for name in MODELS
-        ]
+        for name in MODELS:
+            own = {**facts[name].plain(), "batch": batch, **timings[name, "plain"].plain()}
+            graph = {"graph": timings[name, "graph"].plain()} if "graph" in ways else {}
+            rows.append(Generated(**own | graph))
     return rows, spent_s
+
+
+def _ways(device: torch.device) -> Mapping[str, Callable[[Decoder, State, int], Call]]:
+    """How a step is called, by the name of its timing."""
+    return {"plain": generation} | ({"graph": recorded} if device.type == "cuda" else {})
 
 
 def read(decoder: Decoder, context: int) -> State:
@@ -181,3 +192,21 @@ def generation(decoder: Decoder, state: State, batch: int) -> Call:
         ids_1B = scores_1BV.argmax(-1)
 
     return call
+
+
+def recorded(decoder: Decoder, state: State, batch: int) -> Call:
+    """The same, one recorded step: on CUDA a graph.
+
+    Raises:
+        RuntimeError: it cannot be recorded.
+    """
+
+    def step(ids_1B: Tensor, state: State) -> tuple[Tensor, State]:
+        scores_1BV, state = decoder(ids_1B, state)
+        return ids_1B.copy_(scores_1BV.argmax(-1)), state
+
+    ids_1B = torch.zeros(1, batch, dtype=torch.long, device=decoder.output.weight.device)
+    steps = RecordedSteps(step, ids_1B, decoder.fixed_state(state, _ON))
+    if steps.why_not:
+        raise RuntimeError(steps.why_not)
+    return steps

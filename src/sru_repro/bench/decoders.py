@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree
 
-from ..models import AttentionContext, State, encoder_class
+from ..models import AttentionContext, Encoder, State, encoder_class
 from .contenders import LSTMCells
 from .shapes import Shape
 
@@ -34,6 +34,11 @@ class Decoder(nn.Module):
         """Scores (L, B, V) of what follows each symbol, and the next state."""
         h_LBH, state = self.encoder(self.embedding(ids_LB), state)
         return self.output(h_LBH), state
+
+    def fixed_state(self, state: State, steps: int) -> State:
+        """See `Encoder`; torch.nn's own modules have states of fixed shapes."""
+        fixed = getattr(self.encoder, "fixed_state", None)
+        return fixed(state, steps) if fixed else Encoder.fixed_state(self.encoder, state, steps)
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,10 @@ def graph(call: Call, first: int = 3) -> Call:
     global _spoilt
     if _spoilt:
         raise RuntimeError("nothing is captured after a capture that failed in this process")
-    before = torch.cuda.current_stream()
     try:
         return Recorded(call, torch.device("cuda")).replay
     except BaseException:
-        # PyTorch leaves its allocator, its random numbers and the current stream as if capturing went on.
         _spoilt = True
-        torch.cuda.set_stream(before)
         raise
 
 
@@ -35,5 +32,5 @@ _spoilt = False
 
 
 def spoilt() -> bool:
-    """Whether a capture has failed, after which this process should measure nothing more on a GPU."""
+    """Whether a capture has failed: PyTorch goes on after it, but this process should measure nothing more on a GPU."""
     return _spoilt

@@ -8,9 +8,9 @@ timed. Writes results/speed-HARDWARE.json, results/speed.md and results/speed-HA
 on the same hardware and is not measured now stays. shapes=... alone leaves overhead and growth out.
 
 task=decode times how language models generate, token by token, one stream and 32 at once, after contexts of so many
-tokens: SRU of 2 to 16 layers, SRU++, LSTM, GRU, minGRU and Transformer-XL, at equal parameters and at equal width; no
-number before each model's steps are known to equal its pass over the whole text. Writes results/decode-HARDWARE.json
-in the place of an earlier one, results/decode.md and results/decode-HARDWARE.png.
+tokens: SRU of 2 to 16 layers, SRU++, LSTM, GRU, minGRU and Transformer-XL, at equal parameters and at equal width, on
+CUDA plainly and as a graph; no number before each model's steps are known to equal its pass over the whole text. Writes
+results/decode-HARDWARE.json in the place of an earlier one, results/decode.md and results/decode-HARDWARE.png.
 """
 
 import os

@@ -1,11 +1,12 @@
 """sru-repro predict run=FOLDER text="..." [--json]       what a run's model says about a text
-sru-repro predict run=FOLDER prompt="..." [length=200] [temperature=1.0] [top_k=0] [seed=1] [--json]
+sru-repro predict run=FOLDER prompt="..." [length=200] [temperature=1.0] [top_k=0] [seed=1] [device=cpu|cuda] [--json]
 sru-repro predict run=FOLDER passage=@FILE [question="..."] [top=3] [--json]
 
 Without text= it reads a line at a time from standard input: cat lines.txt | sru-repro predict run=FOLDER
 prompt= is for language models, which go on from it (it may be empty) by `length` symbols, printed one by one as they
 are drawn; with --json all at once, with symbols a second, the prompt's reading counted in. temperature=0 takes the
-likeliest symbol each time; top_k=N draws among the N likeliest. A seed always continues alike.
+likeliest symbol each time; top_k=N draws among the N likeliest. A seed always continues alike. device=cuda makes every
+step a replay of one CUDA graph, which pays for long texts.
 passage= is for readers, which answer from it: the text itself, or @FILE (@@ begins a text with an @). The answer and
 its confidence come first, then the next likeliest, `top` in all, one a line; --json tells places in the passage too.
 Without question= it reads questions, one a line, from standard input until Ctrl-D, and prints one answer a line.
@@ -14,20 +15,20 @@ Without question= it reads questions, one a line, from standard input until Ctrl
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from ..core.errors import ConfigError
 from .answer import answer, asked_for, each_line, printed, readable
-from .options import Options, Real, whole
+from .options import Options, Real, available_device, whole
 
 if TYPE_CHECKING:
     from ..tasks import Task
 
 BESIDE = {
     "passage=@FILE": ("question", "top"),
-    'prompt="..."': ("length", "temperature", "top_k", "seed"),
+    'prompt="..."': ("length", "temperature", "top_k", "seed", "device"),
 }
 """What goes with what."""
 
@@ -45,6 +46,7 @@ class PredictOptions(Options):
     temperature: Real = 1.0
     top_k: Annotated[int, whole(0)] = 0
     seed: Annotated[int, whole(0)] = 1
+    device: Literal["cpu", "cuda"] = "cpu"
     as_json: bool = Field(default=False, alias="--json")
 
     @model_validator(mode="after")
@@ -79,14 +81,15 @@ def run(args: Sequence[str]) -> int:
         asked = asked_for(options.passage, options.question, options.top)
     from ..training.load import run_config, trained_task
 
-    # On the CPU, wherever the run was trained: a GPU of its own is not worth its start.
+    device = available_device(options.device, "device=cpu generates here")
+    # On the CPU, wherever the run was trained: for a few answers a GPU is not worth its start.
     config = run_config(folder, ("trainer.accelerator=cpu", "trainer.precision=32-true"))[0]
     _suits(config.task.kind, options.given)
     task = trained_task(config, folder)
     if asked:
         return answer(task, asked, options.as_json)
     if options.prompt is not None:
-        return _continue(task, options.prompt, options)
+        return _continue(task.to(device), options.prompt, options)
     show = printed if options.as_json else _plain
     if options.text is not None:
         print(show(task.predict(options.text)))

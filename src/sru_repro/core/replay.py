@@ -33,7 +33,7 @@ class Recorded(Generic[T]):
         self._call, self._graph = call, None
         if device.type == "cuda":
             self._graph = torch.cuda.CUDAGraph()
-            pool, before = pool or torch.cuda.graph_pool_handle(), torch.cuda.current_stream(device)
+            pool, before = pool or torch.cuda.graph_pool_handle(), torch.cuda.current_stream()
             try:
                 with torch.cuda.graph(self._graph, pool=pool):
                     self.result = call()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from .. import ops
-from . import calls, kernels, large, outside, whole_models
+from . import calls, generation, kernels, large, outside, whole_models
 from .plan import Each, Functions, SectionOptions, Several
 
 
@@ -24,6 +24,8 @@ FUNCTIONS: Functions = {
         whole_models.model, lambda options: (Each(name, (name,)) for name in whole_models.ENCODERS)
     ),
     "devices": calls.devices,
+    "generation": generation.recorded,
+    "one-launch": generation.one_launch,
     "compile": whole_models.compiled,
     "large": large.large,
     "beyond-2^31": large.beyond,

@@ -14,6 +14,7 @@ from ..core.errors import DataError, RunError
 from ..records.base import read
 from ..records.gpu_page import GPUPage
 from ..verify.compare import type_name
+from . import generation
 from .kernels import build_grid
 from .page import same_code
 from .plan import Each, Functions, SectionOptions, Several
@@ -110,4 +111,5 @@ FUNCTIONS: Functions = {
         for kind in ("shapes", "recurrence", "overhead", "growth")
     },
     "decode": _decoded,
+    "deep": generation.deep,
 }

@@ -18,12 +18,14 @@ from typing import Any
 
 from ..core import scan
 from ._base import AttentionContext, Encoder, ModelSettings, State, detach
+from ._recorded import RecordedSteps
 from ._stack import Stack
 
 __all__ = [
     "AttentionContext",
     "Encoder",
     "ModelSettings",
+    "RecordedSteps",
     "Stack",
     "State",
     "detach",

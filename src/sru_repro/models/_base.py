@@ -76,6 +76,22 @@ class Encoder(nn.Module):
         """Returns (h_LBH, state). `padding_LB` is True at padded steps: output zero, state unchanged."""
         raise NotImplementedError
 
+    def fixed_state(self, state: State, steps: int) -> State:
+        """The same state for generation, in tensors of its own that keep their shapes for `steps` more steps.
+
+        It is for one step at a time, in evaluation and without gradients, and no shape and nothing on the host depends
+        on how many steps were made, so that one step can be recorded and repeated. `forward` hands on a state of the
+        same shapes and may write into the one it was given, but only what the same step would write again.
+
+        Args:
+            state: what an ordinary call in evaluation handed on.
+            steps: how many are to come. What attends needs room for them up to its window; after more than these it
+                would see less than its window.
+
+        A recurrence's state has such shapes by itself and is copied.
+        """
+        return _pytree.tree_map_only(Tensor, lambda leaf: leaf.detach().clone(), state)
+
     @classmethod
     def can_stream(cls, config: ModelSettings) -> bool:
         """Whether an encoder of these settings will be causal and carry its state, told without building it."""

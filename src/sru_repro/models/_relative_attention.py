@@ -44,6 +44,7 @@ class RelativeLayer(nn.Module):
         content_hd: Tensor,
         position_hd: Tensor,
         unseen: Tensor | None,
+        column_T: Tensor | None = None,
     ) -> Tensor:
         """The layer's output (L, B, H).
 
@@ -55,6 +56,8 @@ class RelativeLayer(nn.Module):
             content_hd: u, (h, d).
             position_hd: v, (h, d).
             unseen: True where a query (rows) does not see a key; (L, T), or (B, 1, L, T).
+            column_T: for a single query, the row of `relative_NH` that belongs to each key; then they may be in any
+                order.
         """
         heads = (self.num_heads, x_LBH.size(-1) // self.num_heads)
         q_LBhd = ops.linear(x_LBH, self.query.weight).unflatten(-1, heads)
@@ -65,7 +68,10 @@ class RelativeLayer(nn.Module):
         # One product for each head and all rows of the batch: W_r R is not copied for every row.
         score = torch.bmm(q_position.permute(2, 1, 0, 3).flatten(1, 2), relative_hdN)
         score_hBLN = score.unflatten(1, (x_LBH.size(1), len(x_LBH)))
-        bias_BhLT = by_key(score_hBLN, len(keys_TBH)).transpose(0, 1)
+        if column_T is None:
+            bias_BhLT = by_key(score_hBLN, len(keys_TBH)).transpose(0, 1)
+        else:
+            bias_BhLT = score_hBLN.index_select(-1, column_T).transpose(0, 1)
         if unseen is not None:
             bias_BhLT = bias_BhLT.masked_fill(unseen, -torch.inf)
         q, k, v = (

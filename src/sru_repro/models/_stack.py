@@ -49,6 +49,10 @@ class Stack(Encoder):
             states.append(after)
         return self._side_by_side(outputs) if self.concat else x_LBD, states
 
+    def fixed_state(self, state: State, steps: int) -> State:
+        """See `Encoder`."""
+        return [layer.fixed_state(own, steps) for layer, own in zip(self.layers, state, strict=True)]
+
     def _masked(self, layer: Encoder, x_LBD: Tensor) -> Tensor:
         if layer.masks_input or not (self.training and self.dropout > 0):
             return x_LBD

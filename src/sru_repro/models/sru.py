@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
-from . import _authors, _packed
+from . import _authors, _one_launch, _packed
 from ._base import ModelSettings, sequence_mask
 from ._lstm_convention import LSTMConvention
 from ._recurrent import RecurrentStack
@@ -191,12 +191,23 @@ class SRU(RecurrentStack):
             x_LBD = x_LBD.transpose(0, 1)
             padding_LB = None if padding_LB is None else padding_LB.transpose(0, 1)
         steps = self._chunk_length(x_LBD, padding_LB)
-        if not steps:
-            outputs, c_n = self.run_layers(x_LBD, state, padding_LB)
-            h_LBH = outputs[-1]
-        else:
+        if steps:
             h_LBH, c_n = self._chunked(x_LBD, state, padding_LB, steps)
+        else:
+            h_LBH, c_n = self._unchunked(x_LBD, state, padding_LB)
         return h_LBH.transpose(0, 1) if self.batch_first else h_LBH, c_n
+
+    def _unchunked(
+        self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """All steps through one layer after the other; one step of generation through all of them in one launch."""
+        self.check_input(x_LBD)
+        self.check_state(state, x_LBD.size(1), self.output_size)
+        found = _one_launch.step(self.layers, self.training, x_LBD, state, padding_LB)
+        if found is None:
+            outputs, c_n = self.run_layers(x_LBD, state, padding_LB)
+            found = outputs[-1], c_n
+        return found
 
     def _chunked(
         self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None, steps: int

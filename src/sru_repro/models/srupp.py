@@ -11,7 +11,7 @@ Shapes: L time, B batch, D input features, P projection (the paper's d'), H colu
 """
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import ops
-from . import _attention, _authors
+from . import _attention, _authors, _slots
 from ._base import AttentionContext, ModelSettings, require, require_probabilities, require_sizes
 from ._recurrent import RecurrentStack
 from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
@@ -62,6 +62,15 @@ c_n     last states of the recurrences (num_layers, B, H)
 inputs  in training: the last inputs of the layer (T, B, D), projected again by the next call's weights
 keys    in evaluation: keys and values of the last steps (T, B, 2 P), so that a step need not project them again
 """
+
+
+class FixedSRUppState(NamedTuple):
+    """The same in shapes that do not change, see `Encoder.fixed_state`: last states, keys and values in slots
+    (S, B, 2 P) by the number of the layer, and how many steps they have seen, a number on the device."""
+
+    c_n: Tensor
+    keys: dict[int, Tensor]
+    steps: Tensor
 
 
 class SRUppLayer(ElementwiseLayer):
@@ -112,14 +121,23 @@ class SRUppLayer(ElementwiseLayer):
         inputs_TBD: Tensor | None,
         keys_TBP: Tensor | None,
         padding_LB: Tensor | None,
+        place: _slots.Place | None = None,
     ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """Returns (h_LBH, c_n, inputs, keys), the last two as in `SRUppState`, None where there is none."""
+        """Returns (h_LBH, c_n, inputs, keys), the last two as in `SRUppState`, None where there is none.
+
+        With a `place` the keys are slots, and one step is written into them.
+        """
         mask_BH = self.highway_mask(x_LBD.size(1))
         product_input = self.product_input(x_LBD)
         z_LBP = ops.linear(product_input, self.projection)
         inputs, keys = None, None
         if self.attends:
-            attended_LBP, inputs, keys = self._attend(z_LBP, product_input, inputs_TBD, keys_TBP, padding_LB)
+            if place is None:
+                attended_LBP, inputs, keys = self._attend(
+                    z_LBP, product_input, inputs_TBD, keys_TBP, padding_LB
+                )
+            else:
+                attended_LBP, keys = self._attend_to_slots(z_LBP, keys_TBP, place)
             assert self.attention_scale is not None
             z_LBP = z_LBP + self.attention_scale * attended_LBP
         z_LBP = F.dropout(self.attention_norm(z_LBP), self.product_dropout, self.training)
@@ -157,6 +175,17 @@ class SRUppLayer(ElementwiseLayer):
             return attended, None, _attention.last(context_TBP, self.attention_context.window)
         x_TBD = x_LBD if inputs_TBD is None else torch.cat([inputs_TBD, x_LBD])
         return attended, _attention.last(x_TBD, self.attention_context.memory), None
+
+    def _attend_to_slots(
+        self, q_1BP: Tensor, keys_SBP: Tensor | None, place: _slots.Place
+    ) -> tuple[Tensor, Tensor]:
+        """A (1, B, P), and the slots with the keys and values of this step."""
+        assert self.keys_values is not None and keys_SBP is not None
+        own = ops.linear(q_1BP, self.keys_values)
+        keys_SBP.index_copy_(0, place.own_1, own.to(keys_SBP.dtype))
+        keys, values = keys_SBP.to(q_1BP.dtype).chunk(2, -1)
+        seen_1S = place.seen_S.unsqueeze(0)
+        return _attention.attend(q_1BP, keys, values, self.num_heads, seen_1S, 0.0), keys_SBP
 
 
 def _attends(layer: int, num_layers: int, attention_every: int, attention_last: int) -> bool:
@@ -255,15 +284,30 @@ class SRUpp(RecurrentStack):
             **options,
         )
 
+    def fixed_state(self, state: SRUppState, steps: int) -> FixedSRUppState:
+        """See `Encoder`."""
+        c_n, _, keys = state
+        if self.attention_context is None:
+            raise ValueError(_slots.NO_STREAM)
+        kept = max(map(len, keys.values()), default=0)
+        slots = _slots.needed(self.attention_context.window, kept, steps)
+        rings = {layer: _slots.filled(keys_TBP, slots) for layer, keys_TBP in keys.items()}
+        return FixedSRUppState(c_n.clone(), rings, torch.tensor(kept, device=c_n.device))
+
     def forward(
-        self, x_LBD: Tensor, state: SRUppState | None = None, padding_LB: Tensor | None = None
-    ) -> tuple[Tensor, SRUppState]:
+        self,
+        x_LBD: Tensor,
+        state: SRUppState | FixedSRUppState | None = None,
+        padding_LB: Tensor | None = None,
+    ) -> tuple[Tensor, SRUppState | FixedSRUppState]:
         """Returns (h_LBH, state). Padding is taken where there is no `attention_context`.
 
         Raises:
             ValueError: a shape or a state that does not fit, with what was expected and found.
         """
         self.check_input(x_LBD)
+        if isinstance(state, FixedSRUppState):
+            return self._step(x_LBD, state)
         require(
             padding_LB is None or self.attention_context is None,
             "padding: expected none where attention has a memory, which holds steps and not sequences",
@@ -285,6 +329,16 @@ class SRUpp(RecurrentStack):
                 if value is not None:
                     place[i] = value
         return x_LBD, (torch.stack(last), *kept)
+
+    def _step(self, x_1BD: Tensor, state: FixedSRUppState) -> tuple[Tensor, FixedSRUppState]:
+        _slots.check(self.training, len(x_1BD))
+        self.check_state(state.c_n, x_1BD.size(1), self.output_size)
+        slots = max(map(len, state.keys.values()), default=1)
+        place, last = _slots.place(state.steps, slots), []
+        for i, layer in enumerate(self.layers):
+            x_1BD, c_n, *_ = layer(x_1BD, state.c_n[i], None, state.keys.get(i), None, place)
+            last.append(c_n)
+        return x_1BD, FixedSRUppState(torch.stack(last), state.keys, state.steps + 1)
 
     def load_authors_state_dict(self, state_dict: dict[str, Tensor]) -> None:
         """Loads weights saved by `SRUpp` of the authors' `sru` 3.0.0.dev6; see `_authors.convert_srupp`."""

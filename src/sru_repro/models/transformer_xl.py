@@ -10,13 +10,14 @@ R_n holds the sines, then the cosines, of n at frequencies 10000^(-2m/H). u and 
 Shapes: L time, M remembered steps, T = M + L keys, N distances, B batch, D input features, H hidden_size.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from .. import ops
+from . import _slots
 from ._base import (
     AttentionContext,
     Encoder,
@@ -50,6 +51,16 @@ class TransformerXLConfig(ModelSettings):
                 f"num_heads={self.num_heads} needs a hidden_size that it divides, found {self.hidden_size}"
             )
         return self
+
+
+class FixedState(NamedTuple):
+    """The state of evaluation in shapes that do not change, see `Encoder.fixed_state`: for every layer keys and values
+    in slots (S, B, H) and W_r R (S, H) of the distances 0, 1, ..., and how many steps the slots have seen."""
+
+    keys: list[Tensor]
+    values: list[Tensor]
+    relative: list[Tensor]
+    steps: Tensor
 
 
 def _last(x: Tensor, steps: int) -> Tensor:
@@ -153,6 +164,8 @@ class TransformerXL(Encoder):
                 padding_LB is None,
                 "padding: a Transformer-XL with a memory takes none, as padded steps would stand in the memory",
             )
+            if isinstance(state, FixedState):
+                return self._step(x_LBD, state)
             self._check_state(state, x_LBD.size(1), self.attention_context)
             return self._causal(x_LBD, state, self.attention_context)
         require(
@@ -238,6 +251,32 @@ class TransformerXL(Encoder):
             h_LBH = layer(h_LBH, k, v, relative[i], self.content_bias, self.position_bias, unseen)
         names = ("inputs",) if self.training else ("keys", "values")
         return h_LBH, dict(zip(names, map(list, zip(*after, strict=True)), strict=True))
+
+    @torch.no_grad()
+    def fixed_state(self, state: State, steps: int) -> FixedState:
+        """See `Encoder`; with it, what the distances' sines are projected to by the weights of the moment."""
+        context = self.attention_context
+        if context is None:
+            raise ValueError(_slots.NO_STREAM)
+        keys, values = state["keys"], state["values"]
+        kept, batch, _ = keys[0].shape
+        self._check_state(state, batch, context)
+        slots = _slots.needed(context.window, kept, steps)
+        relative = self._relative(self._distances(slots - 1, 0, keys[0].device).flip(0))
+        rings = ([_slots.filled(leaf, slots) for leaf in leaves] for leaves in (keys, values))
+        return FixedState(next(rings), next(rings), relative, torch.tensor(kept, device=keys[0].device))
+
+    def _step(self, x_1BD: Tensor, state: FixedState) -> tuple[Tensor, FixedState]:
+        _slots.check(self.training, len(x_1BD))
+        h_1BH, place = self._input(x_1BD), _slots.place(state.steps, len(state.keys[0]))
+        unseen_1S = ~place.seen_S.unsqueeze(0)
+        for layer, *kept, relative in zip(self.layers, state.keys, state.values, state.relative, strict=True):
+            for slots, own in zip(kept, layer.keys_values(h_1BH), strict=True):
+                slots.index_copy_(0, place.own_1, own.to(slots.dtype))
+            k, v = (slots.to(h_1BH.dtype) for slots in kept)
+            biases = (self.content_bias, self.position_bias)
+            h_1BH = layer(h_1BH, k, v, relative, *biases, unseen_1S, place.age_S)
+        return h_1BH, state._replace(steps=state.steps + 1)
 
     def _distances(self, first: int, last: int, device: torch.device) -> Tensor:
         """first, first - 1, ..., last, those beyond `clamp_length` held there."""

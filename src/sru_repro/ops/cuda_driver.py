@@ -16,6 +16,8 @@ import torch
 from . import build
 from .fused import NAMES
 
+MOST_SHARED = 48 << 10
+"""Bytes that a block has without asking for more."""
 _Arguments = ctypes.c_char_p * 1
 
 
@@ -34,6 +36,16 @@ class Variant(NamedTuple):
     depth: int
 
     @property
+    def source(self) -> str:
+        """The file in kernels/."""
+        return "recurrence.cu"
+
+    @property
+    def threads(self) -> int:
+        """Of a block, at most."""
+        return 128
+
+    @property
     def template(self) -> str:
         """The same in C++."""
         flags = ["Tanh" if self.tanh else "Identity", *(str(f).lower() for f in (self.padded, self.per_step))]
@@ -41,12 +53,47 @@ class Variant(NamedTuple):
         return f"Variant<{', '.join(map(str, arguments))}>"
 
 
-def defines(variant: Variant) -> list[tuple[str, str]]:
+class StackVariant(NamedTuple):
+    """What the kernel of a step through a stack is compiled for."""
+
+    kind: torch.dtype
+    rows: int
+    wide: bool
+    tanh: bool
+
+    @property
+    def kernel(self) -> str:
+        """The function in `source`."""
+        return "stack"
+
+    @property
+    def cell(self) -> str:
+        """Whose recurrence it runs."""
+        return "sru"
+
+    @property
+    def source(self) -> str:
+        """The file in kernels/."""
+        return "stack.cu"
+
+    @property
+    def threads(self) -> int:
+        """Of a block."""
+        return 256
+
+    @property
+    def template(self) -> str:
+        """The same in C++."""
+        activation = "Tanh" if self.tanh else "Identity"
+        return f"Stack<{NAMES[self.kind]}, {self.rows}, {str(self.wide).lower()}, {activation}>"
+
+
+def defines(variant: Variant | StackVariant) -> list[tuple[str, str]]:
     """What the compiler is told of a variant, but for BOUNDS."""
     return [("CELL", variant.cell), ("KERNEL", variant.kernel), ("VARIANT", variant.template)]
 
 
-def cubin(variant: Variant, architecture: str, log: Any = None) -> bytes:
+def cubin(variant: Variant | StackVariant, architecture: str, log: Any = None) -> bytes:
     """The machine code of a variant for an architecture such as "sm_90", from the cache or from NVRTC.
 
     A `log`, a file, takes the compiler's report on registers; then the cache is not looked at.
@@ -58,7 +105,7 @@ def cubin(variant: Variant, architecture: str, log: Any = None) -> bytes:
         from cuda.bindings import nvrtc
     except ImportError as error:
         raise build.BuildError(f"{error}: install cuda-bindings and nvidia-cuda-nvrtc of 13.x") from None
-    sources = build.sources("recurrence.cu", "recurrence.cuh", f"cells/{variant.cell}.h")
+    sources = build.sources(variant.source, "recurrence.cuh", f"cells/{variant.cell}.h")
     try:
         key = build.fingerprint(sources, repr(defines(variant)), repr(nvrtc.nvrtcVersion()), architecture)
         path = build.cache_folder() / f"{variant.kernel}-{variant.cell}-{architecture}-{key}.cubin"
@@ -66,7 +113,7 @@ def cubin(variant: Variant, architecture: str, log: Any = None) -> bytes:
             return path.read_bytes()
         # Left alone, the compiler may keep values in memory to make room for more threads. Then it hears for how many
         # blocks to make room: for 3 (170 registers a thread), or for one.
-        for bounds in ("128", "128, 3", "128, 1"):
+        for bounds in (f"{variant.threads}{blocks}" for blocks in ("", ", 3", ", 1")):
             code, report = _compile(variant, architecture, bounds)
             if not re.search(r"[1-9]\d* bytes spill", report):
                 break
@@ -81,17 +128,19 @@ def cubin(variant: Variant, architecture: str, log: Any = None) -> bytes:
     return code
 
 
-def _compile(variant: Variant, architecture: str, bounds: str) -> tuple[bytes, str]:
+def _compile(variant: Variant | StackVariant, architecture: str, bounds: str) -> tuple[bytes, str]:
     """Machine code, and the compiler's report. `bounds`: threads and, if told, blocks that are to fit."""
     from cuda.bindings import nvrtc
 
-    source = (build.KERNELS / "recurrence.cu").read_bytes()
+    source = (build.KERNELS / variant.source).read_bytes()
     macros = [*defines(variant), ("BOUNDS", bounds)]
     args = [f"--gpu-architecture={architecture}", "--std=c++17", f"--include-path={build.KERNELS}"]
     args += ["--ftz=true"]  # e^x in one instruction; states below 1e-38 become zero
     args += [*(f"--define-macro={name}={value}" for name, value in macros), "--ptxas-options=-v"]
     options = [arg.encode() for arg in args]
-    program = _checked(nvrtc.nvrtcCreateProgram(source, b"recurrence.cu", 0, [], []), "take the source")
+    program = _checked(
+        nvrtc.nvrtcCreateProgram(source, variant.source.encode(), 0, [], []), "take the source"
+    )
     try:
         (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
         report = _text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program).decode(
@@ -130,7 +179,7 @@ def _context(index: int) -> Any:
 
 
 @functools.cache
-def load(variant: Variant, index: int) -> int:
+def load(variant: Variant | StackVariant, index: int) -> int:
     """The kernel, loaded on a device: its handle."""
     from cuda.bindings import driver
 
@@ -148,8 +197,17 @@ def load(variant: Variant, index: int) -> int:
     return int(function)
 
 
-def launch(variant: Variant, blocks: int, threads: int, call: bytes, index: int | None) -> None:
+def launch(
+    variant: Variant | StackVariant,
+    blocks: int,
+    threads: int,
+    call: bytes,
+    index: int | None,
+    shared: int | None = None,
+) -> None:
     """Starts a kernel on the current stream of a device.
+
+    With `shared`, bytes of shared memory for each block, all blocks run at once, or none: they may wait for each other.
 
     Raises:
         build.BuildError: the kernel could not be built or loaded.
@@ -160,15 +218,21 @@ def launch(variant: Variant, blocks: int, threads: int, call: bytes, index: int 
     assert index is not None
     if torch.cuda.current_device() != index:
         with torch.cuda.device(index):
-            return launch(variant, blocks, threads, call, index)
+            return launch(variant, blocks, threads, call, index, shared)
     function, stream = load(variant, index), torch._C._cuda_getCurrentRawStream(index)
     arguments = _Arguments(call)  # lives until the driver has copied what it points to
-    grid = (function, blocks, 1, 1, threads, 1, 1, 0, stream, ctypes.addressof(arguments), 0)
-    (status,) = driver.cuLaunchKernel(*grid)
+    grid = (function, blocks, 1, 1, threads, 1, 1, shared or 0, stream, ctypes.addressof(arguments))
+    start = functools.partial(driver.cuLaunchKernel, *grid, 0)
+    if shared is not None:
+        start = functools.partial(driver.cuLaunchCooperativeKernel, *grid)
+        if shared > MOST_SHARED:
+            most = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+            _checked(driver.cuFuncSetAttribute(function, most, shared), "give a block more shared memory")
+    (status,) = start()
     if status == driver.CUresult.CUDA_ERROR_INVALID_CONTEXT:
         # A thread that has done nothing on this device so far.
         _checked(driver.cuCtxSetCurrent(_context(index)), "enter the device's context")
-        (status,) = driver.cuLaunchKernel(*grid)
+        (status,) = start()
     if status:
         raise RuntimeError(
             f"CUDA could not start the {variant.kernel} kernel of {variant.cell}: {status.name}"

@@ -28,12 +28,20 @@ class Generator(Part):
 
 
 class Generated(Timing, Generator):
-    """The time of a step of all streams."""
+    """The time of a step of all streams, called plainly."""
+
+    graph: Timing | None = None
+    """Of the same step as a CUDA graph, where that was measured."""
 
     @property
     def tokens_per_s(self) -> float | None:
         """Of all streams together; None where nothing was measured."""
-        return None if self.median_s is None else self.batch / self.median_s
+        return self.pace(graph=False)
+
+    def pace(self, *, graph: bool) -> float | None:
+        """Tokens/s of all streams together, as a graph or plainly; None where that was not measured."""
+        timing = (self.graph or Timing()) if graph else self
+        return None if timing.median_s is None else self.batch / timing.median_s
 
 
 class Comparison(Part):
@@ -52,12 +60,17 @@ class Comparison(Part):
         rows = [row for row in self.rows if (row.contender, row.batch) == (contender, batch)]
         return {row.context: row for row in sorted(rows, key=lambda row: row.context)}
 
-    def lstm_pace(self, context: int, batch: int) -> float | None:
-        """Tokens/s of the faster LSTM after that context."""
+    @property
+    def graphs(self) -> bool:
+        """Whether steps were measured as graphs, too."""
+        return any(row.graph is not None for row in self.rows)
+
+    def lstm_pace(self, context: int, batch: int, *, graph: bool = False) -> float | None:
+        """Tokens/s of the faster LSTM after that context, as a graph or plainly."""
         rows = [
             row for row in self.rows if row.contender in LSTM and (row.context, row.batch) == (context, batch)
         ]
-        return max((pace for row in rows if (pace := row.tokens_per_s) is not None), default=None)
+        return max((pace for row in rows if (pace := row.pace(graph=graph)) is not None), default=None)
 
 
 class Generation(Part):

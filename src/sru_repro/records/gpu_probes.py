@@ -34,6 +34,7 @@ class TrainingProbe(Part):
     batch: int
     plain_s: float
     graph_s: float
+    graph_tokens_per_s: float
 
     @property
     def title(self) -> str:

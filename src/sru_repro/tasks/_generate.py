@@ -4,16 +4,21 @@ Shapes: L time, B batch (1 for a text), V vocabulary.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError, RunError
-from ..models import State
+from ..models import RecordedSteps, State
 
 StepOver = Callable[[Tensor, State], tuple[Tensor, State]]
 """Symbols (L, B) and the state before them to log-probabilities (B, V) of what follows the last, and the next state."""
+
+Fixed = Callable[[State, int], State]
+"""An ordinary state, and how many steps are to come, to a state that one recorded step can carry; see
+`Encoder.fixed_state`."""
 
 
 def sample(log_p_BV: Tensor, temperature: float, top_k: int, generator: torch.Generator) -> Tensor:
@@ -56,24 +61,42 @@ def continuation(
     top_k: int = 0,
     seed: int = 1,
     device: torch.device | str = "cpu",
+    fixed: Fixed | None = None,
 ) -> Iterator[int]:
     """The `length` symbols that follow the prompt, each as soon as it is drawn; always the same ones for a seed.
 
     The prompt goes through the model in one call; then every symbol in a call of its own, with the state handed on.
+    With `fixed` that call is recorded once, see `RecordedSteps`.
 
     Args:
         step: the model, see `StepOver`.
         prompt_ids: the symbols to go on from; where there are none, `start` is read in their place.
         device: where the model's symbols go.
+        fixed: of the model's encoder; None: the state is handed on as the model gives it.
     """
     if length < 1:
         raise ConfigError(f"length: expected 1 or more symbols, found {length}")
     generator = torch.Generator().manual_seed(seed)
     read_L1 = torch.tensor(list(prompt_ids) or [start], device=device).unsqueeze(1)
-    state: State = None
-    for _ in range(length):
-        with torch.no_grad():
-            log_p_1V, state = step(read_L1, state)
-            drawn_1 = sample(log_p_1V, temperature, top_k, generator)
+    with torch.no_grad():
+        log_p_1V, state = step(read_L1, None)
+    advance: Callable[[Tensor], Tensor] | None = None
+    for left in range(length - 1, -1, -1):
+        drawn_1 = sample(log_p_1V, temperature, top_k, generator)
         yield int(drawn_1)
-        read_L1 = drawn_1.to(device).unsqueeze(0)
+        if left:
+            read_11 = drawn_1.to(device).unsqueeze(0)
+            advance = advance or _advancing(step, read_11, state, left, fixed)
+            log_p_1V = advance(read_11)
+
+
+def _advancing(
+    step: StepOver, read_11: Tensor, state: State, left: int, fixed: Fixed | None
+) -> Callable[[Tensor], Tensor]:
+    """Symbols to log-probabilities of what follows them, `left` times, the state carried along."""
+    if fixed is not None:
+        state = fixed(state, left)
+    steps = RecordedSteps(step, read_11, state)
+    if steps.why_not:
+        warnings.warn(f"generation goes on with plain steps: {steps.why_not}", stacklevel=3)
+    return steps

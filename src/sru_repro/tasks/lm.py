@@ -290,6 +290,7 @@ class LanguageModel(Task):
             top_k=top_k,
             seed=seed,
             device=self.device,
+            fixed=self.encoder.fixed_state,
         ):
             yield decoder.feed(number)
         yield decoder.finish()

@@ -119,6 +119,35 @@ def test_a_table_for_each_comparison_and_batch(measured: Factory) -> None:
     assert many["ms/token of a stream after 1,024"] == "6.40 (5.76–7.04)"
 
 
+def test_graphs_have_columns_where_they_were_measured(measured: Factory) -> None:
+    """Eight times as fast as plain steps with 2 layers of SRU, twice with all else; one was refused."""
+    own = rows()
+    for row in own:
+        faster = 8 if row["contender"] == "sru-2" else 2
+        row["graph"] = {"median_s": row["median_s"] / faster, "repeats": 5}
+        if row["contender"] == "transformer-xl":
+            row["graph"] = {"error": "RuntimeError: no graph of this"}
+    record = measured(own=own)
+    one = table(record, "Width 512 each, one stream")
+    assert one["SRU, 2 layers"]["as a graph, tokens/s after 1,024"] == "16,000"
+    assert (one["SRU, 2 layers"]["against LSTM"], one["SRU, 2 layers"]["graph against LSTM's"]) == (
+        "2.00×",
+        "8.00×",
+    )
+    assert one["SRU, 16 layers"]["graph against LSTM's"] == "0.50×"
+    assert one["Transformer-XL"]["as a graph, tokens/s after 16"] == "RuntimeError: no graph of this"
+    assert one["Transformer-XL"]["graph against LSTM's"] == "—"
+    assert answers(record)[1] == (
+        "About 4.5 million parameters each, one stream: SRU of 2, 4 and 16 layers generates 8.00, 1.25 and 0.50 times "
+        "as many tokens/s as the faster LSTM, both as CUDA graphs; it is ahead up to 4 layers, and with 16 no longer."
+    )
+    speed = draw_decode_figure(record).axes[0]
+    assert speed.get_title("left").endswith("tokens/s, one stream, as a CUDA graph")
+    assert np.array_equal(speed.lines[0].get_ydata(), [16_000.0, 16_000.0])
+    without = table(measured(), "Width 512 each, one stream")
+    assert not [head for head in without["SRU, 2 layers"] if "graph" in head]
+
+
 def compared(own: list[Record]) -> Comparison:
     return Comparison.model_validate({"name": "width", "label": "Width 512 each", "rows": own})
 

@@ -203,11 +203,12 @@ def test_the_page_begins_with_what_was_found_then_what_was_asked(tmp_path: Path)
         "## What a GPU has still to show",
         "## Evidence",
     ]
-    assert "| SRU | 4 layers d512, L128 B32 | 4.00 | 1.00 | 4.00× | 4,096,000 |" in text
+    assert "| SRU | 4 layers d512, L128 B32 | 4.00 | 1.00 | 4.00× | 4,100,000 |" in text
     assert (
         "| SRU, 2 layers, d512 | 1 | 2,000 | 30,000 | 15.00× |" in text
         and "- Everything was invented." in text
     )
+    assert "| paper's figure, L32 B32 d256 | 3.00; 1.00 | 18.0; 13.5 | 16.0; 12.0 | 4.00; 3.00 |" in text
     assert "| SRU++ base | 100,000,000 | 500 | 100,000 | 40.0 | 10% | 25.0 |" in text
     wrong = correct()
     wrong["pieces"][0] |= {"state": "failed", "error": "off", "values": {}}

@@ -198,7 +198,7 @@ def probes(gpu: str = GPU) -> Page:
         "measured": {"date": "2026-11-25", "revision": "0123456789ab", "torch": "2.11.0+cu130"},
         "how": ["Everything was invented."],
         "layers": [layer | {"rows": rows}],
-        "training": [step | {"plain_s": 4e-3, "graph_s": 1e-3}],
+        "training": [step | {"plain_s": 4e-3, "graph_s": 1e-3, "graph_tokens_per_s": 4.1e6}],
         "generation": [spoken | {"plain_per_s": 2000.0, "graph_per_s": 30_000.0}],
         "host": [{"what": "nn.Linear", "dtype": "float32", "seconds": 3e-4}],
         "runs": [trained | {"flop_per_step": 2e13, "peak_bytes": 25 * 10**9}],

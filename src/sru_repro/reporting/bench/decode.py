@@ -12,7 +12,8 @@ from .decode_tables import answers, decode_tables
 
 LEGEND = """\
 Models of bytes (256 symbols in and out) in evaluation, a token a call: each reads the likeliest token of the call \
-before and hands its state on. A number is the median over rounds (lower to upper quartile); a round runs each \
+before and hands its state on; on a GPU also with that call recorded once as a CUDA graph, attention's memory in \
+tensors of fixed shape. A number is the median over rounds (lower to upper quartile); a round runs each \
 model once, all in one process. *After*: tokens read before the first one that is timed, as many as attention sees \
 at every step. *Against LSTM*: tokens/s as a multiple of those of the faster of `nn.LSTM` and `nn.LSTMCell` (2 \
 layers) at the same context, the median over contexts; *ahead* means by more than 5 %. *State*: bytes that have to be \

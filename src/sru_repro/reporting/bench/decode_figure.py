@@ -42,13 +42,15 @@ def draw_decode_figure(record: DecodeRecord) -> "Figure":
 
 
 def _speed(axes: "Axes", group: Comparison, batch: int, looks: Looks) -> None:
-    """Tokens/s of all streams, a line a model."""
+    """Tokens/s of all streams, a line a model; as graphs, where those were measured."""
+    graph = group.graphs
     for name in group.contenders():
         rows = group.by_context(name, batch)
-        points = {context: pace for context, row in rows.items() if (pace := row.tokens_per_s) is not None}
+        paces = {context: row.pace(graph=graph) for context, row in rows.items()}
+        points = {context: pace for context, pace in paces.items() if pace is not None}
         _line(axes, looks[name], next(iter(rows.values())).label, points)
     _scales(axes, group)
-    axes.set_title(f"{group.label}\ntokens/s, {streams(batch)}")
+    axes.set_title(f"{group.label}\ntokens/s, {streams(batch)}{', as a CUDA graph' * graph}")
 
 
 def _memory(axes: "Axes", group: Comparison, batch: int, looks: Looks) -> None:

@@ -17,21 +17,26 @@ def decode_tables(record: Generation) -> Iterator[Table]:
             yield _table(group, batch, record.contexts)
 
 
-def against_lstm(group: Comparison, contender: str, batch: int) -> float | None:
-    """Tokens/s as a multiple of the faster LSTM's at the same context, the median over contexts."""
+def against_lstm(group: Comparison, contender: str, batch: int, *, graph: bool = False) -> float | None:
+    """Tokens/s as a multiple of the faster LSTM's at the same context, the median over contexts; both as graphs, or
+    both called plainly."""
     rows = group.by_context(contender, batch)
-    ratios = [ratio(row.tokens_per_s, group.lstm_pace(context, batch)) for context, row in rows.items()]
+    ratios = [
+        ratio(row.pace(graph=graph), group.lstm_pace(context, batch, graph=graph))
+        for context, row in rows.items()
+    ]
     known = [found for found in ratios if found is not None]
     return median(known) if known else None
 
 
 def answers(record: Generation) -> list[str]:
-    """A sentence on stacking and one on contexts for every comparison and batch, from the numbers alone."""
+    """What the numbers alone say of every comparison and batch: a sentence on stacking, another where graphs were
+    measured, one on contexts."""
     return [
         f"{group.label}, {streams(batch)}: {text}."
         for group in record.groups
         for batch in record.batches
-        for text in (_depth(group, batch), _length(group, batch))
+        for text in (_depth(group, batch), _depth(group, batch, graph=True), _length(group, batch))
         if text
     ]
 
@@ -41,11 +46,11 @@ def streams(batch: int) -> str:
     return "one stream" if batch == 1 else f"{batch} streams at once"
 
 
-def _depth(group: Comparison, batch: int) -> str:
+def _depth(group: Comparison, batch: int, *, graph: bool = False) -> str:
     """How many times the LSTM's speed each depth of SRU reaches, and up to which it is ahead."""
     found = {}
     for name in group.contenders():
-        times_as_fast = against_lstm(group, name, batch)
+        times_as_fast = against_lstm(group, name, batch, graph=graph)
         if name.startswith("sru-") and times_as_fast is not None:
             found[next(iter(group.by_context(name, batch).values())).layers] = times_as_fast
     if not found:
@@ -61,7 +66,9 @@ def _depth(group: Comparison, batch: int) -> str:
     else:
         verdict = f"it is ahead with {listed(ahead)} layers only"
     reached = listed([f"{found[depth]:.2f}" for depth in depths])
-    return f"SRU of {listed(depths)} layers generates {reached} times as many tokens/s as the faster LSTM; {verdict}"
+    how = ", both as CUDA graphs" if graph else ""
+    reached = f"{reached} times as many tokens/s as the faster LSTM{how}"
+    return f"SRU of {listed(depths)} layers generates {reached}; {verdict}"
 
 
 def _length(group: Comparison, batch: int) -> str:
@@ -86,6 +93,9 @@ def _table(group: Comparison, batch: int, contexts: Sequence[int]) -> Table:
     heads = ["model", "layers", "width", "parameters"]
     heads += [f"tokens/s after {context:,}" for context in contexts]
     heads += ["against LSTM", f"ms/token of a stream after {last:,}"]
+    if group.graphs:
+        heads += [*(f"as a graph, tokens/s after {context:,}" for context in contexts)]
+        heads += ["graph against LSTM's"]
     heads += [f"state after {context:,}" for context in dict.fromkeys((first, last))]
     body = []
     for name in group.contenders():
@@ -98,12 +108,22 @@ def _table(group: Comparison, batch: int, contexts: Sequence[int]) -> Table:
             significant(rows[context].tokens_per_s) if context in rows else NONE for context in contexts
         ]
         cells += [times(against_lstm(group, name, batch)), _spread(rows.get(last))]
+        if group.graphs:
+            cells += [_as_graph(rows.get(context)) for context in contexts]
+            cells += [times(against_lstm(group, name, batch, graph=True))]
         cells += [
             size(rows[context].state_bytes) if context in rows else NONE
             for context in dict.fromkeys((first, last))
         ]
         body.append(cells)
     return Table(f"{group.label}, {streams(batch)}", heads, body)
+
+
+def _as_graph(row: Generated | None) -> str:
+    """Tokens/s, or why there is no graph."""
+    if row is None or row.graph is None:
+        return NONE
+    return row.graph.error or significant(row.pace(graph=True))
 
 
 def _spread(row: Generated | None) -> str:

@@ -1,8 +1,8 @@
 """What a script beside the check measured, as tables: whole steps and generation, plain and as CUDA graphs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ...records.bench import Rates
+from ...records.bench import Entry, Rates
 from ...records.gpu_probes import GenerationProbe, GPUProbes, RunProbe, TrainingProbe
 from .. import facts
 from ..document import Block, Bullets, Heading, Table
@@ -13,6 +13,12 @@ def probe_blocks(probes: GPUProbes, rates: Rates) -> Iterator[Block]:
     """All of it, under a head of its own; `rates` are the GPU's."""
     yield Heading("Probes: what graphs take away", 3)
     yield Bullets([facts.code([probes.measured]), f"Measured: {facts.days([probes.measured])}", *probes.how])
+    if probes.layers:
+        labels = list(dict.fromkeys(row.label for entry in probes.layers for row in entry.rows))
+        own = {row.label for entry in probes.layers for row in entry.rows if not row.dtype}
+        typed = (f"{label}, {probes.layers[0].dtype}" if label in own else label for label in labels)
+        heads = ["forward+backward, ms: plain; as a graph", *typed]
+        yield Table("", heads, [_layer(entry, labels) for entry in probes.layers])
     if probes.training:
         heads = ["a training step", "size", "plain, ms", "as a graph, ms", "gain", "tokens/s as a graph"]
         yield Table("", heads, [*map(_step, probes.training)], words=("size",))
@@ -28,10 +34,21 @@ def probe_blocks(probes: GPUProbes, rates: Rates) -> Iterator[Block]:
         yield Table("", [*heads, "of the GPU's bfloat16 rate", "peak, GB"], body)
 
 
+def _layer(entry: Entry, labels: Sequence[str]) -> list[str]:
+    """Both times of every row."""
+    rows = {row.label: row for row in entry.rows}
+    told = []
+    for label in labels:
+        row = rows.get(label)
+        both = (row.seconds(mode) if row else None for mode in ("training", "graph_training"))
+        told.append("; ".join(significant(None if seconds is None else 1e3 * seconds) for seconds in both))
+    return [entry.label, *told]
+
+
 def _step(row: TrainingProbe) -> list[str]:
     milliseconds = (significant(1e3 * seconds) for seconds in (row.plain_s, row.graph_s))
-    pace = row.length * row.batch / row.graph_s
-    return [row.label, row.title, *milliseconds, times(row.plain_s / row.graph_s), shown(pace)]
+    gain = times(row.plain_s / row.graph_s)
+    return [row.label, row.title, *milliseconds, gain, shown(row.graph_tokens_per_s)]
 
 
 def _generated(row: GenerationProbe) -> list[str]:
