@@ -9,15 +9,27 @@ import pytest
 from sru_repro.gpu_check import mps
 
 DAEMON = """#!{python}
-import os, sys
-log = open({log!r}, "a")
-if sys.argv[1:] == ["-d"]:
-    log.write("start " + os.environ["CUDA_MPS_PIPE_DIRECTORY"] + "\\n")
+import os, sys, time
+folder = os.environ["CUDA_MPS_PIPE_DIRECTORY"]
+ready, leave = (os.path.join(folder, name) for name in ("ready", "leave"))
+log = open({log!r}, "a", buffering=1)
+if sys.argv[1:] == ["-f"]:
+    log.write("start " + folder + "\\n")
     if {refuses}:
         sys.exit("An instance of this daemon is already running")
-else:
-    log.write(sys.stdin.read())
+    time.sleep(0.5)
+    open(ready, "w").close()
+    while not os.path.exists(leave):
+        time.sleep(0.05)
+elif not os.path.exists(ready):
+    sys.exit("Cannot find MPS control daemon process")
+elif sys.stdin.read() == "quit\\n":
+    log.write("quit\\n")
+    open(leave, "w").close()
+elif os.path.exists(os.path.join(folder, "client")):
+    print(4711)
 """
+CLIENT = f"import os; open(os.path.join(os.environ['{mps.PIPES}'], 'client'), 'w').close()"
 
 
 @pytest.fixture
@@ -36,7 +48,7 @@ def install(log: Path, refuses: bool = False) -> None:
 
 def test_runs_share_the_gpu_while_the_service_lasts(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(log)
-    monkeypatch.setattr(mps, "PROBE", f"import os; print(os.environ['{mps.PIPES}'])")
+    monkeypatch.setattr(mps, "PROBE", CLIENT)
     with mps.shared() as how:
         assert how == "runs share the GPU through the multi-process service"
         folder = os.environ[mps.PIPES]
@@ -58,15 +70,15 @@ def test_runs_take_turns_where_it_is_not_there_or_does_not_work(
         assert how == f"runs take turns: {mps.TOOL}: An instance of this daemon is already running"
         assert mps.PIPES not in os.environ
     install(log)
-    name = Path(sys.executable).name
     for probe, why in (
-        ("import sys; sys.exit('no CUDA')", "no CUDA"),
-        ("import time; time.sleep(60)", "no answer"),
+        ("import sys; sys.exit('no CUDA')", "a process that was to share the GPU: no CUDA"),
+        ("import time; time.sleep(60)", "a process that was to share the GPU: no answer"),
+        ("pass", f"{mps.TOOL}: no server was begun"),
     ):
         monkeypatch.setattr(mps, "PROBE", probe)
-        monkeypatch.setattr(mps, "PROBE_S", 5.0 if why == "no CUDA" else 0.5)
+        monkeypatch.setattr(mps, "PROBE_S", 0.5 if "sleep" in probe else 20.0)
         with mps.shared() as how:
-            assert how == f"runs take turns: {name}: {why}" and mps.PIPES not in os.environ
+            assert how == f"runs take turns: {why}" and mps.PIPES not in os.environ
         assert log.read_text().splitlines()[-1] == "quit"
 
 

@@ -1,5 +1,6 @@
 """The pieces of the GPU check as they run on a GPU, as far as a machine without one can tell."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,13 +10,11 @@ import pytest
 import torch
 
 from sru_repro.bench import graphs
-from sru_repro.gpu_check import SectionOptions, Unfinished, adopt, finished_runs, gpu, table_runs
+from sru_repro.gpu_check import SectionOptions, adopt, gpu
 from sru_repro.gpu_check.page import Page
 from sru_repro.gpu_check.plan import pieces
 from sru_repro.ops import launch_config
 from sru_repro.records.gpu_manifest import SECTIONS
-from sru_repro.records.packed_runs import add_packed
-from sru_repro.records.run import PublishedRun
 
 ELSEWHERE = {"compile", "resume", "sanitizer", "table", "small"}
 """Pieces in which nothing can be pretended: they start processes, or compile for a GPU."""
@@ -62,61 +61,6 @@ def test_the_whole_plan_is_made_for_a_gpu(pretended_gpu: list[Any], tmp_path: Pa
     assert {"shapes/sst/bfloat16", "recurrence/wide/float32", "growth/L1024-B32-d256/bfloat16"} <= set(speed)
 
 
-def test_runs_of_a_table_are_those_of_this_gpu(
-    pretended_gpu: list[Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def run(row: str) -> dict[str, Any]:
-        config = {"profile": "paper", "task": {"name": "sst"}, "trainer": {"precision": "bf16-mixed"}}
-        return {"row": row, "overrides": [f"experiment=sst/{row}"], "config": config}
-
-    def record(row: str, slug: str) -> PublishedRun:
-        content: dict[str, Any] = {
-            **{"state": "finished", "task": "sst", "table": "sst", "row": row, "profile": "paper", "seed": 1},
-            **{
-                "config": run(row)["config"] | {"seed": 1},
-                "packages": {},
-                "parameters": 1,
-                "backend": "fused cuda",
-            },
-            **{"code": {"revision": None, "dirty": None}, "hardware": {"name": slug, "slug": slug}},
-            **{
-                "headline": "test/accuracy",
-                "epochs": [],
-                "metrics": {"test/accuracy": 0.5},
-                "throughput": {},
-            },
-            "data": {"fingerprint": "f", "description": "", "comparable": True, "notes": []},
-            **{"started": "2026-11-28T00:00:00Z", "wall_s": 90.0},
-        }
-        return PublishedRun.model_validate(content)
-
-    slugs = {"sru2": "a-pretended-gpu-8-runs", "lstm": "a-pretended-gpu-4-runs", "cnn": "another-gpu-8-runs"}
-    add_packed(tmp_path, [record(row, slug) for row, slug in slugs.items()])
-    made: list[str] = []
-
-    def carry_out(runs: Any, beside: int, seconds: float, predictions: Any, say: Any) -> Any:
-        made.extend(one.row for one in runs)
-        assert beside == 8 and predictions.of("sru2", {}) == (100.0, "this row, measured")
-        assert predictions.of("lstm", {}) == (100.0, "the other rows")
-        yield from ()
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(table_runs, "carry_out", carry_out)
-    for name in ("check", "load_data"):
-        monkeypatch.setattr(finished_runs, name, lambda config: SimpleNamespace(fingerprint="f"))
-    table = {"rows": [run(row) for row in slugs], "seeds": [1], "folder": "runs/sst", "side_by_side": 8}
-    options = SectionOptions("table1", str(tmp_path), "cuda", table=table)
-    Page(options).plan(["rates", "runs"])
-    with pytest.raises(Unfinished, match="1 of 3 runs finished; next: lstm, seed 1"):
-        table_runs.runs(options, 100.0)
-    assert made == ["lstm", "cnn"]
-    assert "runs take turns: nvidia-cuda-mps-control was not found in PATH" in capsys.readouterr().err
-
-
 def test_a_graph_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     graph, stream = create_autospec(torch.cuda.CUDAGraph, instance=True), create_autospec(torch.cuda.Stream)
     inside: list[str] = []
@@ -130,7 +74,9 @@ def test_a_graph_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) 
             inside.append("out")
 
     monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: stream)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
+    monkeypatch.setattr(graphs, "_spoilt", False)
     monkeypatch.setattr(torch.cuda, "stream", Context)
     monkeypatch.setattr(torch.cuda, "graph", Context)
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
@@ -139,6 +85,24 @@ def test_a_graph_is_recorded_once_and_replayed(monkeypatch: pytest.MonkeyPatch) 
     replay = graphs.graph(lambda: calls.append(1) or len(calls), first=2)  # type: ignore[func-returns-value]
     assert len(calls) == 3 and inside == ["in", "out"] * 2
     assert replay() == replay() == 3 and len(calls) == 3 and graph.replay.call_count == 2
+
+
+def test_after_a_capture_that_failed_nothing_is_captured_and_the_process_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(call: Any, device: torch.device) -> Any:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    stand_in = create_autospec(torch.cuda.Stream)
+    for name in ("Stream", "current_stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda: stand_in)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(graphs, "Recorded", refuse)
+    monkeypatch.setattr(graphs, "_spoilt", False)
+    for line in ("operation not permitted", "nothing is captured after a capture that failed"):
+        with pytest.raises(RuntimeError, match=line):
+            graphs.graph(lambda: None)
+    assert gpu.broken(torch.device("cpu"))
 
 
 def test_a_broken_gpu_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,7 @@ def test_every_run_is_made_in_order_and_its_time_predicted(carry: Carry, said: l
         "a, seed 2": pytest.approx(60.0, abs=1),  # of the run in progress
         "b, seed 2": pytest.approx(50.0, abs=1),
     }
+    assert all(one.first_s == pytest.approx(START_S, abs=1) for one in found)
     assert said[0] == "a, seed 1: begun, predicted 70 s (the aim), 392 s left"
     assert any("a, seed 2: begun, predicted 60 s (this row, in progress)" in line for line in said)
 

@@ -10,8 +10,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..core.process import Process, stop
 
 TOOL = "nvidia-cuda-mps-control"
 PROBE = "import torch; torch.ones(8, device='cuda').sum().item()"
@@ -29,31 +33,51 @@ def shared() -> Iterator[str]:
     if os.environ.get(PIPES):
         yield "runs share the GPU through the service that this machine has"
         return
-    with tempfile.TemporaryDirectory(
-        prefix="mps-", ignore_cleanup_errors=True
-    ) as folder:  # the path of a pipe may have 108 letters
+    # The path of a pipe may have 108 letters. The daemon stays in the foreground, and so in this process's group.
+    with tempfile.TemporaryDirectory(prefix="mps-", ignore_cleanup_errors=True) as folder:
         own = {PIPES: folder, LOGS: folder}
-        why = _asked([tool, "-d"], own, STARTS_S) or _asked([sys.executable, "-c", PROBE], own, PROBE_S)
+        daemon = Process([tool, "-f"], Path(folder, "daemon.txt"), own)
         try:
+            why = _why_not(tool, daemon, own)
             if why is None:
                 os.environ.update(own)
-                yield "runs share the GPU through the multi-process service"
-            else:
-                yield f"runs take turns: {why}"
+            yield f"runs take turns: {why}" if why else "runs share the GPU through the multi-process service"
         finally:
             for name in own:
                 os.environ.pop(name, None)
-            _asked([tool], own, STARTS_S, "quit\n")
+            if daemon.poll() is None:
+                _asked([tool], own, STARTS_S, "quit\n")
+                daemon.wait(STARTS_S)
+            stop([daemon], 2.0)
 
 
-def _asked(args: list[str], variables: dict[str, str], seconds: float, said: str = "") -> str | None:
-    """Runs a command; why it failed, None where it did not."""
-    with tempfile.TemporaryFile("w+") as output:  # not a pipe, which a daemon would keep open
-        status: int | None = None
+def _why_not(tool: str, daemon: Process, own: Mapping[str, str]) -> str | None:
+    """Why processes do not share the GPU; None where one was seen to."""
+    end = time.monotonic() + STARTS_S
+    while (answer := _asked([tool], own, STARTS_S, "get_server_list\n"))[0] != 0:
+        if daemon.poll() is not None:
+            return f"{TOOL}: {daemon.last_line()}"
+        if time.monotonic() > end:
+            return f"{TOOL}: {answer[1]}"
+        time.sleep(0.2)
+    status, said = _asked([sys.executable, "-c", PROBE], own, PROBE_S)
+    if status != 0:
+        return f"a process that was to share the GPU: {said}"
+    # A process that finds no service goes on without a word.
+    _, servers = _asked([tool], own, STARTS_S, "get_server_list\n")
+    return None if servers.isdigit() else f"{TOOL}: no server was begun"
+
+
+def _asked(
+    args: Sequence[str], variables: Mapping[str, str], seconds: float, told: str = ""
+) -> tuple[int | None, str]:
+    """Runs a command: its status, None where it gave no answer in time, and its last line."""
+    status: int | None = None
+    with tempfile.TemporaryFile("w+") as output:  # not a pipe, which a process that stays would keep open
         with suppress(subprocess.TimeoutExpired, OSError):
             status = subprocess.run(
                 args,
-                input=said,
+                input=told,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -62,9 +86,4 @@ def _asked(args: list[str], variables: dict[str, str], seconds: float, said: str
             ).returncode
         output.seek(0)
         lines = output.read().strip().splitlines()
-    if status == 0:
-        return None
-    name = os.path.basename(args[0])
-    return (
-        f"{name}: {lines[-1][:200] if lines else f'status {status}' if status is not None else 'no answer'}"
-    )
+    return status, lines[-1][:200] if lines else "no answer" if status is None else f"status {status}"

@@ -45,13 +45,15 @@ class Run:
 
 @dataclass
 class Ended:
-    """What came of a run: `status` of its process, None where it was ended for want of time."""
+    """What came of a run: `status` of its process, None where it was ended for want of time; `first_s` is when its
+    first steps were seen."""
 
     run: Run
     status: int | None
     took_s: float
     predicted_s: float | None
     process: Training
+    first_s: float | None = None
 
 
 @dataclass
@@ -95,6 +97,11 @@ class Active:
     def took_s(self) -> float:
         """Since it began."""
         return time.monotonic() - self.started
+
+    def ended(self, status: int | None) -> Ended:
+        """What came of it."""
+        first_s = self._seen[0][0] - self.started if self._seen and not self.resumed else None
+        return Ended(self.run, status, self.took_s, self.predicted_s, self.process, first_s)
 
     def look(self) -> None:
         """Sees how far it is; a record of an earlier attempt says nothing."""
@@ -174,7 +181,7 @@ def carry_out(
                 active.remove(one)
                 if status == 0 and not one.resumed:
                     predictions.measured(one.run.row, one.took_s)
-                yield Ended(one.run, status, one.took_s, one.predicted_s, one.process)
+                yield one.ended(status)
             left_s = deadline - time.monotonic()
             late = [one for one in active if one.hopeless(left_s)]
             if left_s <= 0:
@@ -193,7 +200,7 @@ def carry_out(
             stop((one.process for one in late), 0.5 * STOP_S)
             for one in late:
                 active.remove(one)
-                yield Ended(one.run, None, one.took_s, one.predicted_s, one.process)
+                yield one.ended(None)
     finally:
         stop((one.process for one in active), 0.5 * STOP_S)
 

@@ -44,21 +44,22 @@ def runs(options: SectionOptions, seconds: float) -> Mapping[str, object]:
     say(options, told + (f", aim {plan.aim_s:.0f} s each" if plan.aim_s else ""))
     predictions = Predictions(plan.aim_s, _paces(plan, planned, done))
     earlier = _on_the_page(options)
-    times = {name: (run.predicted_s, run.took_s) for name, run in earlier.items()}
+    times = {name: (run.predicted_s, run.took_s, run.first_s) for name, run in earlier.items()}
     failed: dict[str, FailedRun] = {}
     stopped: set[str] = set()
-    with closing(_carried_out(options, plan, todo, seconds, predictions)) as every:
+    notes: list[str] = []
+    with closing(_carried_out(options, plan, todo, seconds, predictions, notes)) as every:
         for ended in every:
             name = ended.run.name
             record = training.record_of(ended.process) if ended.status == 0 else None
             if ended.status is None:
                 stopped.add(name)
             elif record is None or not record.finished:
-                failed[name] = training.failed_run(ended.run.row, ended.process)
+                failed[name] = training.failed_run(name, ended.process)
                 say(options, f"{name}: failed: {failed[name].error}")
             else:
                 done[name] = record
-                times[name] = (ended.predicted_s, ended.took_s)
+                times[name] = (ended.predicted_s, ended.took_s, ended.first_s)
                 add_packed(Path(options.out), [public_record(record)])
                 say(options, f"{name}: {_figure(record)}, {_compared(ended)}")
     found = FoundRuns(
@@ -69,7 +70,7 @@ def runs(options: SectionOptions, seconds: float) -> Mapping[str, object]:
             *(_shown(run, done[run.name], times) for run, _ in planned if run.name in done),
             *failed.values(),
         ],
-        note=f"{len(done)} of {len(planned)} runs finished",
+        note="; ".join([f"{len(done)} of {len(planned)} runs finished", *notes]),
     )
     if failed:
         first = next(iter(failed))
@@ -82,13 +83,19 @@ def runs(options: SectionOptions, seconds: float) -> Mapping[str, object]:
 
 
 def _carried_out(
-    options: SectionOptions, plan: TableRuns, todo: Sequence[Run], seconds: float, predictions: Predictions
+    options: SectionOptions,
+    plan: TableRuns,
+    todo: Sequence[Run],
+    seconds: float,
+    predictions: Predictions,
+    notes: list[str],
 ) -> Generator[Ended]:
-    """The runs that have ended, made at the same time where several are made."""
+    """The runs that have ended, made at the same time where several are made; `notes` takes how they share the GPU."""
     end = time.monotonic() + (3600.0 if options.rehearse else seconds)
     together = options.on_gpu and plan.side_by_side > 1 and len(todo) > 1 and not options.rehearse
     with mps.shared() if together and plan.mps else nullcontext() as how:
         if how:
+            notes.append(how)
             say(options, how)
         left_s = end - time.monotonic()
         yield from carry_out(todo, plan.side_by_side, left_s, predictions, lambda line: say(options, line))
@@ -100,21 +107,25 @@ def _figure(record: RunRecord) -> str:
 
 def _compared(ended: Ended) -> str:
     """What it took against what was predicted."""
+    told = f"took {ended.took_s:.0f} s" + (
+        f", first steps after {ended.first_s:.0f} s" if ended.first_s else ""
+    )
     if ended.predicted_s is None:
-        return f"took {ended.took_s:.0f} s"
-    off = ended.took_s / ended.predicted_s - 1
-    return f"took {ended.took_s:.0f} s, predicted {ended.predicted_s:.0f} s ({off:+.0%})"
+        return told
+    return f"{told}, predicted {ended.predicted_s:.0f} s ({ended.took_s / ended.predicted_s - 1:+.0%})"
 
 
-def _shown(
-    run: Run, record: RunRecord, times: Mapping[str, tuple[float | None, float | None]]
-) -> FinishedRun:
+Times = tuple[float | None, float | None, float | None]
+"""Seconds predicted, taken, and until the first steps."""
+
+
+def _shown(run: Run, record: RunRecord, times: Mapping[str, Times]) -> FinishedRun:
     """A run on the page. Its curve is in its record, but for a budget of its own, with which it enters no table."""
     found = training.finished_run(record)
     found.seed = run.seed
     if not record.changed:
         found.epochs = []
-    found.predicted_s, found.took_s = times.get(run.name, (None, None))
+    found.predicted_s, found.took_s, found.first_s = times.get(run.name, (None, None, None))
     return found
 
 

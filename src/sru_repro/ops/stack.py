@@ -31,7 +31,7 @@ SHARED = 96 << 10
 """Bytes of shared memory that every GPU since 2020 grants a block."""
 KINDS = (torch.float32, torch.bfloat16, torch.float16)
 SKIPS = {"none": 0, "input": 1, "matrix": 2}
-_LAYER = struct.Struct("3Pqdq")
+_LAYER = struct.Struct("3Pqfi")
 _CALL = struct.Struct("3q5P")
 
 

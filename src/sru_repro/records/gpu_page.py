@@ -118,6 +118,8 @@ class FinishedRun(Part):
     predicted_s: float | None = None
     """What was expected before it began, from the start of its process to the end; `took_s` is what it took."""
     took_s: float | None = None
+    first_s: float | None = None
+    """From the start of its process to its first steps."""
 
 
 class FailedRun(Part):

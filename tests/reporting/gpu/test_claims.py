@@ -4,10 +4,22 @@ from typing import Any
 
 import pytest
 
-from sru_repro.reporting.gpu.aims import AIMS
+from sru_repro.reporting.gpu.aims import AIMS, reached, still_open
 from sru_repro.reporting.gpu.claims import MET, MISSED, OPEN, Claim, claims
 
-from .test_pages import check_of, correct, page, piece, probes, speed, timing, tune, with_graphs
+from .test_pages import (
+    check_of,
+    correct,
+    page,
+    piece,
+    probes,
+    speed,
+    steps,
+    timing,
+    trainings,
+    tune,
+    with_graphs,
+)
 
 Page = dict[str, Any]
 FAST = 8.5
@@ -229,3 +241,32 @@ def test_what_is_asked_next_stands_with_what_is_known_of_it() -> None:
     ]
     assert [text for asked, text in known.items() if "SRU++ base" in asked] == ["10%, 500.0 ms a step"]
     assert not any(aim.known(check_of(speed())) for aim in AIMS), "without probes nothing is known"
+
+
+def test_what_a_piece_measures_is_a_claim_and_asked_no_more() -> None:
+    assert reached(check_of(speed())) == reached(None) == [] and still_open([check_of(speed())]) == list(AIMS)
+    check = check_of(steps())
+    found = {claim.asked: claim for claim in reached(check)}
+    train = one(found, "train`, SRU,")
+    assert (train.measured, train.verdict) == ("1.00 ms, of which the GPU needs 0.95 (95%); plain 4.00", MET)
+    sst = one(found, "SST, SRU of 2 layers")
+    assert (sst.measured, sst.verdict) == ("2,500 a second", MET)
+    assert len(found) == 3 and {aim.asked for aim in still_open([check])} == {
+        aim.asked for aim in AIMS
+    } - set(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"gpu_ms": 0.7}, "(70%)"), ({"wrong": "weights end 0.1 apart"}, "but weights end 0.1 apart")],
+)
+def test_a_step_that_waits_or_goes_astray_has_missed(changes: Page, told: str) -> None:
+    content = steps()
+    content["pieces"][1]["values"]["steps"][0] |= changes
+    claim = one({claim.asked: claim for claim in reached(check_of(content))}, "train`, SRU,")
+    assert claim.verdict == MISSED and told in claim.measured
+
+
+def test_a_row_of_the_papers_is_judged_alone_on_the_gpu_against_its_rate() -> None:
+    (claim,) = reached(check_of(trainings("train-enwik8")))
+    assert (claim.measured, claim.verdict) == ("2%", MISSED) and "SRU++ base: at least 35 %" in claim.asked

@@ -21,6 +21,7 @@ from .test_pages import (
     put,
     run,
     speed,
+    steps,
     trainings,
     tune,
     whole,
@@ -245,6 +246,20 @@ def test_launch_configurations_and_what_they_gain(tmp_path: Path) -> None:
     text = rendered(tmp_path)
     row = "| backward | bfloat16 | 65,536 | 1 × 8 × 32 | 2 × 4 × 64 | 1.11× | 576 | 10% | 2 |"
     assert row in text
+
+
+def test_whole_steps_with_what_the_gpu_needs_for_them(tmp_path: Path) -> None:
+    content = steps()
+    content["pieces"][1]["values"]["steps"][1] |= {"apart": 0.002, "notes": ["a shape was not recorded"]}
+    put(tmp_path, "x", [content])
+    found = rows(rendered(tmp_path), "### Whole training steps")
+    paces = ["language", "4.00", "1.00", "0.950", "95%", "4.00×", "1", "390"]
+    assert found["SRU"] == [*paces, "—", "—"] and found["SRU++"] == [
+        *paces,
+        "0.002",
+        "a shape was not recorded",
+    ]
+    assert found["SRU, 2 layers"][1:5] == ["2.00", "0.400", "—", "—"]
 
 
 def test_trainings_with_their_failures(tmp_path: Path) -> None:

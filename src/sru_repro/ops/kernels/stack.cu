@@ -21,8 +21,8 @@ constexpr unsigned EMPTY = 0xffffffffu;  // no number that is stored: as float32
 struct StackLayer {
     const void *w, *v, *b;
     i64 D;
-    double skip_scale;
-    i64 skip;  // NONE, INPUT or MATRIX
+    float skip_scale;
+    int skip;  // NONE, INPUT or MATRIX
 };
 struct StackCall {
     i64 layers, B, H;
@@ -103,7 +103,8 @@ template <class K> DEVICE Words<typename K::S, K::E> piece(const typename K::S* 
 template <class K> struct Own {
     using S = typename K::S;
     Words<S, K::E> w[K::PIECES][3];
-    float v_f, v_r, b_f, b_r;
+    // As they lie in memory: a conversion would wait for them here, and not where they are used.
+    Words<S, 1> v_f, v_r, b_f, b_r;
 
     // The first PIECES of the rows of its gates, and its vectors.
     DEVICE void ask(const StackLayer& layer, i64 H, int j, int lane) {
@@ -118,8 +119,9 @@ template <class K> struct Own {
             }
         }
         const S *v = static_cast<const S*>(layer.v), *b = static_cast<const S*>(layer.b);
-        v_f = v ? load(fetch<S, 1>(v + j)[0]) : 0.0f, v_r = v ? load(fetch<S, 1>(v + H + j)[0]) : 0.0f;
-        b_f = load(fetch<S, 1>(b + j)[0]), b_r = load(fetch<S, 1>(b + H + j)[0]);
+        v_f.word[0] = v_r.word[0] = 0;
+        if (v) v_f = fetch<S, 1>(v + j), v_r = fetch<S, 1>(v + H + j);
+        b_f = fetch<S, 1>(b + j), b_r = fetch<S, 1>(b + H + j);
     }
 };
 
@@ -161,8 +163,10 @@ template <class K>
 DEVICE void stage(const StackCall& a, int l, i64 b0, int D, int stride, typename K::S* into) {
     using S = typename K::S;
     const int rows = int(a.B - b0 < K::ROWS ? a.B - b0 : K::ROWS), threads = int(blockDim.x);
-    const int t = int(threadIdx.x);
-    if (stride > D)
+    // The last warps first: where there are few columns they have none, and no weights on their way that a look at the
+    // exchange would have to wait for, too.
+    const int t = threads - 1 - int(threadIdx.x);
+    if (!K::WIDE && stride > D)
         for (int i = t; i < rows * (stride - D); i += threads)
             into[i / (stride - D) * stride + D + i % (stride - D)] = S{};
     if (l == 0) {
@@ -279,18 +283,21 @@ template <class K> DEVICE void stack(const StackCall& a) {
                     }
                 }
                 Step<float> s;
-                s.v_f = ahead.v_f, s.v_r = ahead.v_r, s.b_f = ahead.b_f, s.b_r = ahead.b_r;
+                s.v_f = load(ahead.v_f[0]), s.v_r = load(ahead.v_r[0]);
+                s.b_f = load(ahead.b_f[0]), s.b_r = load(ahead.b_r[0]);
                 // The column is needed again for the next rows of the batch; else the next layer's is asked for.
                 const bool last_rows = b0 + ROWS >= a.B;
                 if (j + WARPS * blocks >= H) {
                     if (!last_rows && j != mine) ahead.ask(layer, H, mine, lane);
                     if (last_rows && l + 1 < layers) ahead.ask(a.layer[l + 1], H, mine, lane);
                 }
+                s.skip = 0;
+                if (layer.skip == INPUT) s.skip = load(x[lane % ROWS * stride + j]) * layer.skip_scale;
                 const float added = total<4 * ROWS>(sum, lane);
 #pragma unroll
                 for (int i = 0; i < 3; ++i) s.u[i] = __shfl_sync(~0u, added, i * 8 + lane % ROWS);
                 const float skip = __shfl_sync(~0u, added, 3 * 8 + lane % ROWS);
-                s.skip = matrix ? skip : layer.skip == INPUT ? load(x[lane % ROWS * stride + j]) * float(layer.skip_scale) : 0.0f;
+                if (matrix) s.skip = skip;
                 s.mask = 1;
                 float c, h;
                 sru::forward<typename K::G>(s, before, c, h);

@@ -1,21 +1,70 @@
 """What is asked next of a GPU, with what earlier measurements lead one to expect.
 
-All of it is open until a piece of the check measures it; then it becomes a claim.
+An aim is open until a piece of the check measures it; then it is a claim like the others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...records.gpu_page import FoundRuns
+from ...records.gpu_page import FoundRuns, FoundSteps, Steps
+from ..numbers import ratio
+from .claims import MET, MISSED, Claim
 from .pages import GPUCheck
+
+WITHIN, BUSY = 1.25, 0.9
+"""Times as long as the GPU needs for a step that one may take, and the part of it in which the GPU works."""
+SENTENCES_PER_S = 2000
+"""Steps of SST's smallest SRU."""
+Judged = tuple[str, bool]
+"""What was measured, and whether that is enough."""
+
+
+def _not_measured(check: GPUCheck) -> Judged | None:
+    return None
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What is asked, and what a check's probes tell of it, "" where they tell nothing."""
+    """What is asked; what a check's other measurements tell of it, "" where they tell nothing; and its own."""
 
     asked: str
     known: Callable[[GPUCheck], str]
+    judged: Callable[[GPUCheck], Judged | None] = _not_measured
+
+
+def reached(check: GPUCheck | None) -> list[Claim]:
+    """The aims that a piece of that check has measured."""
+    found = [(aim, judged) for aim in AIMS if check and (judged := aim.judged(check))]
+    return [Claim(aim.asked, text, text, MET if enough else MISSED) for aim, (text, enough) in found]
+
+
+def still_open(checks: Sequence[GPUCheck]) -> list[Aim]:
+    """Those that none has."""
+    return [aim for aim in AIMS if not any(aim.judged(check) for check in checks)]
+
+
+def _row(check: GPUCheck, piece: str, row: str) -> Steps | None:
+    """A row of section `steps`, also of a piece in which another one went wrong."""
+    found = [one.values for one in check.pieces("steps") if one.name == piece]
+    rows = [step for values in found if isinstance(values, FoundSteps) for step in values.steps]
+    return next((step for step in rows if step.row == row), None)
+
+
+def _trained(row: str) -> Callable[[GPUCheck], Judged | None]:
+    def judged(check: GPUCheck) -> Judged | None:
+        step = _row(check, "language", row)
+        if step is None or step.gpu_ms is None or step.busy is None:
+            return None
+        text = f"{step.graph_ms:.2f} ms, of which the GPU needs {step.gpu_ms:.2f} ({step.busy:.0%}); plain "
+        text += f"{step.plain_ms:.2f}" + (f"; but {step.wrong}" if step.wrong else "")
+        return text, step.graph_ms <= WITHIN * step.gpu_ms and step.busy >= BUSY and not step.wrong
+
+    return judged
+
+
+def _sst_judged(check: GPUCheck) -> Judged | None:
+    step = _row(check, "sentences", "sru2")
+    return (f"{1e3 / step.graph_ms:,.0f} a second", step.graph_ms <= 1e3 / SENTENCES_PER_S) if step else None
 
 
 def _step(contender: str) -> Callable[[GPUCheck], str]:
@@ -47,6 +96,20 @@ def _run(name: str) -> Callable[[GPUCheck], str]:
     return known
 
 
+def _rate(row: str, least: float) -> Callable[[GPUCheck], Judged | None]:
+    """A row of the papers at its own size, alone on the GPU, against that GPU's rate."""
+
+    def judged(check: GPUCheck) -> Judged | None:
+        for group in check.found(FoundRuns, "train-enwik8"):
+            for run in group.finished if group.side_by_side == 1 else ():
+                share = ratio(run.flop_per_s, group.bfloat16_flop_per_s)
+                if run.row == row and share is not None:
+                    return f"{share:.0%}", share >= least
+        return None
+
+    return judged
+
+
 def _sst(check: GPUCheck) -> str:
     for group in check.found(FoundRuns, "train-sst"):
         for run in group.finished:
@@ -57,23 +120,25 @@ def _sst(check: GPUCheck) -> str:
 
 
 _SIZE = "4 layers d512, L128 B32, bfloat16"
+_PACE = f"a step within {WITHIN:g} times its own graph alone, the GPU busy at least {BUSY:.0%}"
+_SENTENCES = f"at least {SENTENCES_PER_S:,} steps/s"
 AIMS = (
-    Aim(
-        f"`sru-repro train`, SRU, {_SIZE}: a step in at most 0.90 ms (1.25 times an H100's graph), the GPU busy",
-        _step("sru"),
-    ),
-    Aim(
-        f"`sru-repro train`, SRU++, {_SIZE}: a step in at most 1.93 ms (the same), the GPU busy",
-        _step("srupp"),
-    ),
-    Aim("SST, SRU of 2 layers alone: at least 2,000 steps/s", _sst),
+    Aim(f"`sru-repro train`, SRU, {_SIZE}: {_PACE}", _step("sru"), _trained("sru")),
+    Aim(f"`sru-repro train`, SRU++, {_SIZE}: {_PACE}", _step("srupp"), _trained("srupp")),
+    Aim(f"SST, SRU of 2 layers alone: {_SENTENCES}", _sst, _sst_judged),
     Aim("Generation, SRU of 2 layers d512, one stream: at least 35,000 symbols/s", _generation("sru-2")),
     Aim(
         "Generation, SRU of 16 layers: at least 0.6 times the symbols/s of nn.LSTM of 2",
         _generation("sru-16", "lstm"),
     ),
-    Aim("SRU++ base: at least 35 % of the GPU's bfloat16 rate", _run("srupp-base")),
-    Aim("SRU, 6 layers, the paper's size: at least 40 % of that rate", _run("sru6")),
-    Aim("Transformer-XL, 12 layers d512: at least 25 % of that rate", _run("transformer-xl")),
+    Aim(
+        "SRU++ base: at least 35 % of the GPU's bfloat16 rate", _run("srupp-base"), _rate("srupp-base", 0.35)
+    ),
+    Aim("SRU, 6 layers, the paper's size: at least 40 % of that rate", _run("sru6"), _rate("sru6", 0.4)),
+    Aim(
+        "Transformer-XL, 12 layers d512: at least 25 % of that rate",
+        _run("transformer-xl"),
+        _rate("transformer-xl", 0.25),
+    ),
     Aim("SST's table, 35 runs of 100 epochs: 15 minutes", lambda check: ""),
 )

@@ -99,6 +99,7 @@ def _gpu(check: GPUCheck, pictures: Collection[str], claims: bool) -> Iterator[B
     yield Bullets(tables.troubles(check))
     if check.graphed:
         yield from (overview(check.graphed, mode, _source(check)) for mode in ("graph_training", "training"))
+    yield from _if_any(tables.steps(check))
     yield from _if_any(tables.tuning(check))
     yield from _if_any(tables.recurrence(check))
     if (

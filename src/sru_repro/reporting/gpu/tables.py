@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from ...records.gpu_manifest import SECTIONS
-from ...records.gpu_page import STATES, FoundLaunch, FoundRuns, GPUPage
+from ...records.gpu_page import STATES, FoundLaunch, FoundRuns, FoundSteps, GPUPage
 from .. import facts
 from ..bench.speed_tables import MODES, spread
 from ..document import NONE, Table
 from ..numbers import ratio, shown, significant, times
 from ..runs.cells import count, number
 from ..runs.records import metric_head, metric_of
-from .aims import AIMS
+from .aims import reached, still_open
 from .claims import OPEN, PASSES, against_authors, claims, copy_share, recurrences
 from .pages import GPUCheck
 
@@ -95,14 +95,18 @@ def troubles(check: GPUCheck) -> list[str]:
 def claims_table(check: GPUCheck | None) -> Table:
     """What is asked, what was measured, and the verdict."""
     heads = ["asked", "measured", "verdict"]
-    body = [[claim.asked, claim.measured, claim.verdict] for claim in claims(check)]
+    found = [*claims(check), *reached(check)]
+    body = [[claim.asked, claim.measured, claim.verdict] for claim in found]
     return Table("What is asked, and what was found", heads, body, words=heads)
 
 
 def open_claims(checks: Sequence[GPUCheck]) -> Table:
     """What is asked next, which no piece of the check has measured yet, and what is known of it."""
     heads = ["asked next", "what leads one to expect it", "state"]
-    body = [[aim.asked, "; ".join(facts.unique(aim.known(check) for check in checks)), OPEN] for aim in AIMS]
+    body = [
+        [aim.asked, "; ".join(facts.unique(aim.known(check) for check in checks)), OPEN]
+        for aim in still_open(checks)
+    ]
     return Table("What a GPU has still to show", heads, body, words=heads)
 
 
@@ -146,6 +150,26 @@ def tuning(check: GPUCheck) -> Table | None:
     heads = ["pass", "type", "columns", "the rule's", "the best", "gain", "best, µs", "of a copy", "timed"]
     title = "Launch configurations (columns a thread × steps ahead × threads a block)"
     return Table(title, heads, body, words=("pass", "type")) if body else None
+
+
+def steps(check: GPUCheck) -> Table | None:
+    """A row for each model whose whole training steps were timed, as they are and as graphs."""
+    body = []
+    for piece in check.pieces("steps"):
+        for step in piece.values.steps if isinstance(piece.values, FoundSteps) else ():
+            paces = (step.plain_ms, step.graph_ms, step.gpu_ms)
+            cells = [step.label, piece.name, *map(significant, paces), shown(step.busy, "{:.0%}")]
+            cells += [times(ratio(step.plain_ms, step.graph_ms)), str(step.shapes), f"{step.replayed:,}"]
+            body.append(
+                [
+                    *cells,
+                    shown(step.apart, "{:.1g}"),
+                    "; ".join([*([step.wrong] * bool(step.wrong)), *step.notes]),
+                ]
+            )
+    heads = ["a training step", "piece", "plain, ms", "as a graph, ms", "the GPU alone, ms", "busy", "gain"]
+    heads += ["shapes", "replayed", "weights end apart", "remarks"]
+    return Table("Whole training steps", heads, body, words=("piece", "remarks")) if body else None
 
 
 def training(section: str, check: GPUCheck) -> Table | None:
