@@ -48,8 +48,8 @@ class _Event:
 def _named_or_run(name: str) -> Any:
     """The CUDA back end names its kernels as it would on a GPU; the CPU's kernels compute."""
 
-    def call(*arguments: Any) -> Any:
-        return getattr(cuda if cuda._named is not None else cpp, name)(*arguments)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(cuda if cuda._named is not None else cpp, name)(*arguments, **options)
 
     return call
 

@@ -172,7 +172,7 @@ def windowed(model: SRUpp, x_LBD: Tensor, window: int) -> Tensor:
                 rows.append(torch.einsum("bt,tbp->bp", scores.softmax(-1), v[seen]))
             q = q + layer.attention_scale * torch.stack(rows)
         z = F.layer_norm(q, q.shape[-1:], layer.attention_norm.weight, layer.attention_norm.bias)
-        x_LBD, _ = layer.recur(z @ layer.weight.t(), x_LBD, None, None, None)
+        x_LBD, _ = layer.recur(z, layer.weight, x_LBD, None, None, None)
     return x_LBD
 
 

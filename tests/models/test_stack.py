@@ -179,14 +179,14 @@ def test_the_mask_of_sru_stands_before_the_product() -> None:
     )
     assert layer.masks_input
     seen: list[torch.Tensor] = []
-    original = models_sru.ops.linear
+    original = models_sru.ops.layer
 
-    def linear(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+    def recorded(cell: str, x: torch.Tensor, *rest: Any, **options: Any) -> Any:
         seen.append(x)
-        return original(x, *rest)
+        return original(cell, x, *rest, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models_sru.ops, "linear", linear)
+        patch.setattr(models_sru.ops, "layer", recorded)
         Stack([layer], dropout=0.5).train()(torch.ones(5, 6, 4))
     (masked_LBD,) = seen
     assert torch.equal(masked_LBD, masked_LBD[:1].expand_as(masked_LBD))

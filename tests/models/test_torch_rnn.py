@@ -1,5 +1,6 @@
-"""LSTM and GRU as torch.nn has them: in bfloat16, which autocast on a GPU would turn into float16."""
+"""LSTM and GRU as torch.nn has them, in the type of autocast: bfloat16 too, which it would turn into float16 there."""
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from sru_repro import ops
 from sru_repro.models import GRU, LSTM
 from sru_repro.models._torch_rnn import TorchRNN
 
@@ -33,18 +36,86 @@ def test_all_is_done_in_the_type_and_weights_keep_theirs(kind: type[TorchRNN]) -
     assert torch.equal(model(x)[0], expected)
 
 
-def test_only_bfloat16_autocast_on_a_gpu_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_weights_in_one_piece_give_what_weights_cast_apart_give(kind: torch.dtype) -> None:
+    """Values and gradients bit for bit; the weights that the module sees lie one behind the other."""
+    torch.manual_seed(0)
+    model, x = LSTM(8, 12, 2, bidirectional=True), torch.randn(9, 3, 8).to(kind)
+    if kind == torch.float16:  # of which the CPU's LSTM knows the forward pass alone
+        model.requires_grad_(False)
+    seen: list[Tensor] = []
+    forward = model.rnn.forward
+
+    def watched(*arguments: Any) -> Any:
+        seen.extend(model.rnn._flat_weights)
+        return forward(*arguments)
+
+    found = []
+    for call in (lambda: model._in_type(x, None, kind)[0], lambda: apart(model, x, kind)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(model.rnn, "forward", watched)
+            h = call()
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        grads = torch.autograd.grad(h.float().square().sum(), weights) if weights else ()
+        found.append([h, *grads])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    seen = seen[: len(seen) // 2]
+    ends = sorted((value.storage_offset(), value.storage_offset() + value.numel()) for value in seen)
+    assert len({value.untyped_storage().data_ptr() for value in seen}) == 1
+    assert ends[0][0] == 0 and all(one[1] == other[0] for one, other in itertools.pairwise(ends))
+    assert [value.dim() for value in sorted(seen, key=Tensor.storage_offset)] == [2] * 8 + [1] * 8
+
+
+def apart(model: TorchRNN, x: Tensor, kind: torch.dtype) -> Tensor:
+    """The output with every weight cast by itself."""
+    weights = model.rnn._flat_weights
+    model.rnn._flat_weights = [weight.to(kind) for weight in weights]
+    try:
+        h: Tensor = model.rnn(x)[0]
+    finally:
+        model.rnn._flat_weights = weights
+    return h
+
+
+def test_weights_that_lie_in_one_piece_are_cast_in_one_go_and_keep_their_places() -> None:
+    """As `flatten_parameters` leaves them on a GPU."""
+    model = LSTM(8, 12, 2)
+    weights = [*model.parameters()]
+    piece, end = torch.randn(sum(weight.numel() for weight in weights)), 0
+    for weight in reversed(weights):  # in whatever order
+        weight.data = piece[end : end + weight.numel()].view(weight.shape)
+        end += weight.numel()
+    with Casts() as counted:
+        found = ops.casts.together(weights, torch.bfloat16)
+    assert counted.sizes == [piece.numel()]
+    for weight, value in zip(weights, found, strict=True):
+        assert value.storage_offset() == weight.storage_offset() and torch.equal(value, weight.bfloat16())
+
+
+class Casts(TorchDispatchMode):
+    """The sizes of what is cast, a call each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._to_copy.default:
+            self.sizes.append(args[0].numel())
+        return func(*args, **(kwargs or {}))
+
+
+def test_autocast_on_a_gpu_asks_for_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
     model, asked = LSTM(4, 4, 1), []
     monkeypatch.setattr(model, "_in_type", lambda x, state, kind: asked.append(kind))
     on_gpu: Any = SimpleNamespace(is_cuda=True)
     monkeypatch.setattr(type(model.rnn), "forward", lambda self, x, state: (x, state))
     model._call(on_gpu, None)
-    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: device == "cuda")
-    monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: torch.float16)
-    model._call(on_gpu, None)
     assert not asked
-    monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: torch.bfloat16)
-    model._call(on_gpu, None)
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: device == "cuda")
+    for kind in (torch.float16, torch.bfloat16):
+        monkeypatch.setattr(torch, "get_autocast_dtype", lambda device, kind=kind: kind)
+        model._call(on_gpu, None)
     x: Tensor = torch.zeros(2, 1, 4)
     model._call(x, None)
-    assert asked == [torch.bfloat16]
+    assert asked == [torch.float16, torch.bfloat16]

@@ -33,7 +33,7 @@ int cuModuleLoadData(void** module, const void* image) {
 }
 int cuModuleGetFunction(void** function, void* module, const char* name) {
     *function = module;
-    return strcmp(name, "recurrence") ? 500 : 0;
+    return strcmp(name, "recurrence") && strcmp(name, "sums") && strcmp(name, "stack") ? 500 : 0;
 }
 int cuFuncLoad(void*) { return 0; }
 int cuLaunchKernel(void* function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned ty, unsigned tz,

@@ -115,5 +115,5 @@ inline unsigned long long run_grid(unsigned blocks, unsigned threads, unsigned s
 
 #define STACK_ON_HOST(name, ...)                                                                                     \
     extern "C" unsigned long long name(const StackCall* call, unsigned blocks, unsigned threads, unsigned shared) {   \
-        return run_grid(blocks, threads, shared, [=] { stack<__VA_ARGS__>(*call); });                                 \
+        return run_grid(blocks, threads, shared, [=] { through<__VA_ARGS__>(*call); });                                 \
     }

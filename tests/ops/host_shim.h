@@ -38,3 +38,14 @@ template <class S> const S& __ldg(const S* at) { return aligned(at, sizeof(S)), 
         for (blockIdx.x = first; blockIdx.x < last; ++blockIdx.x)                                           \
             for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) kernel<__VA_ARGS__>(*call);         \
     }
+
+// The same of a kernel whose threads meet once: all of a block do `first`, and then all of them `second`.
+#define TOGETHER_ON_HOST(name, Call, Shared, first, second)                                                 \
+    extern "C" void name(const Call* call, unsigned from, unsigned to, unsigned threads) {                  \
+        blockDim.x = threads;                                                                               \
+        for (blockIdx.x = from; blockIdx.x < to; ++blockIdx.x) {                                            \
+            Shared shared;                                                                                  \
+            for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) first(*call, shared);               \
+            for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) second(*call, shared);              \
+        }                                                                                                   \
+    }

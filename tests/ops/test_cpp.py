@@ -112,14 +112,14 @@ def test_states_are_kept_only_where_gradients_are_needed(
 def test_backward_runs_on_the_back_end_of_forward(make_call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     call = make_call("sru").with_inputs(lambda _, value: value.requires_grad_())
     h, _ = call.forward("eager")
-    monkeypatch.setattr(cpp, "backward", lambda *_: pytest.fail("it ran on another"))
+    monkeypatch.setattr(cpp, "backward", lambda *_, **__: pytest.fail("it ran on another"))
     h.sum().backward()
 
 
 def test_a_kernel_that_cannot_be_built_after_all_is_replaced_by_the_loop(
     make_call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise BuildError("out of disk")
 
     monkeypatch.setattr(dispatch, "_fallen", {})

@@ -56,9 +56,9 @@ def both():
 
 both()
 both()
-assert fake.fake_loaded() == 2, "each kernel is loaded once"
+assert fake.fake_loaded() == 3, "each kernel is loaded once"
 assert fake.fake_capture_mode() == 0, "the mode of capture is put back"
-assert [call[0] for call in told] == [1, 2, 1, 2] and {call[3] for call in told} == {4242}, told
+assert [call[0] for call in told] == [1, 2, 3, 1, 2, 3] and {call[3] for call in told} == {4242}, told
 assert all(blocks * threads >= 120 for _, blocks, threads, _ in told), told
 fake.fake_refuse(1)  # a thread that has done nothing on the device so far: its context is entered
 both()
@@ -90,19 +90,20 @@ def host_library(folder: Path) -> tuple[list[str], Path]:
     variants = [*forward, *backward]
     for variant in variants:  # here, as NVRTC asks a driver that is there for much more than a launch takes
         cuda_driver.cubin(variant, "sm_90")
+    cuda_driver.cubin(cuda_driver.Sums(torch.float32), "sm_90")
     names = [re.sub(r"\W+", "_", f"{variant.kernel}_{variant.template}") for variant in variants]
     lines = ['#include "host_shim.h"']
-    lines += [
-        f"#define {name} {value}" for name, value in [*cuda_driver.defines(variants[0]), ("BOUNDS", "128")]
-    ]
+    lines += [f"#define {name} {value}" for name, value in [*variants[0].code.defines, ("BOUNDS", "128")]]
     lines += ['#include "recurrence.cu"', '#include "cells/sru.h"']
     lines += [
         f"ON_HOST({name}, {variant.kernel}, {variant.template})"
         for name, variant in zip(names, variants, strict=True)
     ]
+    lines += ["#define WORK f32", "namespace sums {", '#include "sums.cu"']
+    lines += ["TOGETHER_ON_HOST(add_up, Call, Shared, add_rows, add_groups)", "}"]
     (folder / "host.cpp").write_text("\n".join(lines) + "\n")
     compile_library(folder / "host.cpp", folder / "host.so", f"-I{HERE}", f"-I{build.KERNELS}")
-    return names, folder / "host.so"
+    return [*names, "add_up"], folder / "host.so"
 
 
 def compile_library(source: Path, built: Path, *flags: str) -> None:
@@ -128,7 +129,7 @@ def test_kernels_are_loaded_once_and_launched_with_their_arguments(
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     refused, broken = done.stdout.splitlines()
-    assert refused == "CUDA could not start the forward kernel of sru: CUDA_ERROR_INVALID_CONTEXT"
+    assert refused == "CUDA could not start the kernel forward of sru: CUDA_ERROR_INVALID_CONTEXT"
     assert broken == "CUDA's driver could not load a kernel for device 0: CUDA_ERROR_INVALID_IMAGE"
 
 
@@ -151,10 +152,10 @@ def launched(shared, blocks, threads, stream, call):
 fake.fake_on_launch(launched)
 variant = StackVariant(torch.float32, 1, True, False)
 for shared in (1024, 64 << 10):
-    cuda_driver.launch(variant, 132, variant.threads, b"hello" + bytes(3000), 0, shared)
+    cuda_driver.launch(variant, 132, variant.code.threads, b"hello" + bytes(3000), 0, shared)
 fake.fake_refuse(2)
 try:
-    cuda_driver.launch(variant, 132, variant.threads, b"hello", 0, 1024)
+    cuda_driver.launch(variant, 132, variant.code.threads, b"hello", 0, 1024)
 except RuntimeError as error:
     print(error)
 print(told == [(shared, 132, 256, 4242, b"hello") for shared in (1024, 64 << 10)], fake.fake_loaded())
@@ -177,5 +178,5 @@ def test_blocks_that_wait_for_each_other_are_launched_together(tmp_path: Path) -
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     refused, told = done.stdout.splitlines()
-    assert refused == "CUDA could not start the stack kernel of sru: CUDA_ERROR_INVALID_CONTEXT"
+    assert refused == "CUDA could not start the kernel stack of sru: CUDA_ERROR_INVALID_CONTEXT"
     assert told == "True 1"

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from sru_repro import ops
-from sru_repro.ops import build, cuda, cuda_driver
-from sru_repro.ops.cuda_driver import Variant
+from sru_repro.ops import build, cuda
+from sru_repro.ops.cuda_driver import Kernel, Sums, Variant
 from sru_repro.ops.launch_config import LaunchConfig, launched
 from sru_repro.verify.call import fixed_gradient, gradient_of
 from sru_repro.verify.draw import draw
@@ -146,20 +146,25 @@ def clean(case: Case) -> dict[str, Any]:
 @functools.cache
 def library(make_call: Any, folder: Path) -> ctypes.CDLL:
     """Every kernel that the cases launch, compiled for the host."""
-    found: dict[str, Variant] = {}
+    found: dict[str, Kernel] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cuda, "_multiprocessors", lambda _: 1)
         patch.setattr(cuda, "_gpu", lambda _: "a host")
-        patch.setattr(cuda, "launch", lambda variant, *_: found.setdefault(symbol(variant), variant))
+        patch.setattr(cuda, "launch", lambda kernel, *_: found.setdefault(symbol(kernel), kernel))
         for case in CASES:
             case.run(make_call)
         if LINUX:
             big(cuda.launch)
-    one = next(iter(found.values()))
+    sums = [found.pop(symbol(Sums(kind))) for kind in (torch.float32, torch.float64)]
+    variants = {name: kernel for name, kernel in found.items() if isinstance(kernel, Variant)}
+    one = next(iter(variants.values()))
     lines = ['#include "host_shim.h"']
-    lines += [f"#define {name} {value}" for name, value in [*cuda_driver.defines(one), ("BOUNDS", "128")]]
+    lines += [f"#define {name} {value}" for name, value in [*one.code.defines, ("BOUNDS", "128")]]
     lines += ['#include "recurrence.cu"', *(f'#include "cells/{cell}.h"' for cell in ops.CELLS)]
-    lines += [f"ON_HOST({name}, {variant.kernel}, {variant.template})" for name, variant in found.items()]
+    lines += [f"ON_HOST({name}, {variant.kernel}, {variant.template})" for name, variant in variants.items()]
+    for name, work in ((symbol(kernel), kernel.code.defines[0][1]) for kernel in sums):
+        lines += [f"#undef WORK\n#define WORK {work}\nnamespace of_{work} {{", '#include "sums.cu"']
+        lines += [f"TOGETHER_ON_HOST({name}, Call, Shared, add_rows, add_groups)", "}"]
     source, built = folder / "host.cpp", folder / "host.so"
     source.write_text("\n".join(lines) + "\n")
     command = ["g++", "-std=c++17", "-O0", "-fPIC", "-shared", "-fno-strict-aliasing", "-Werror"]
@@ -168,9 +173,10 @@ def library(make_call: Any, folder: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(built))
 
 
-def symbol(variant: Variant) -> str:
+def symbol(kernel: Kernel) -> str:
     """The name of a kernel in that library."""
-    return re.sub(r"\W+", "_", f"{variant.kernel}_{variant.template}")
+    template = kernel.template if isinstance(kernel, Variant) else ""
+    return re.sub(r"\W+", "_", f"{kernel.code.what} {template}")
 
 
 @pytest.fixture
@@ -180,8 +186,8 @@ def on_host(
     """`ops.cuda` launches on the host, as on a device of one multiprocessor, into memory full of NaN."""
     kernels = library(make_call, tmp_path_factory.getbasetemp())
 
-    def launch(variant: Variant, blocks: int, threads: int, call: bytes, _: int | None) -> None:
-        kernels[symbol(variant)](call, 0, blocks, threads)
+    def launch(kernel: Kernel, blocks: int, threads: int, call: bytes, _: int | None) -> None:
+        kernels[symbol(kernel)](call, 0, blocks, threads)
 
     monkeypatch.setattr(cuda, "_multiprocessors", lambda _: 1)
     monkeypatch.setattr(cuda, "_gpu", lambda _: "a host")
@@ -218,9 +224,7 @@ def test_the_kernels_compute_the_reference(make_call: Any, on_host: Any, case: C
     assert torch.equal(found["states"][-1], found["c_n"])
     assert found["states of inference"] is None
     assert all(torch.equal(found[name], found[f"{name} of inference"]) for name in ("h", "c_n"))
-    assert all(
-        found[name].numel() == 0 for name in map(gradient_of, ("x_LBD", "v", "b_2D")) if name not in truth
-    )
+    assert all(found[name] is None for name in map(gradient_of, ("x_LBD", "v", "b_2D")) if name not in truth)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.options.get("padding")], ids=str)
@@ -262,6 +266,37 @@ def test_an_empty_batch_is_no_launch(make_call: Any, monkeypatch: pytest.MonkeyP
         and not found["gradient of v"].any()
         and not found["gradient of b_2D"].any()
     )
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("rows", "size"), [(1, 1), (3, 16), (4, 17), (37, 24), (1000, 5)])
+def test_partial_sums_are_added_up_in_double(on_host: Any, kind: torch.dtype, rows: int, size: int) -> None:
+    parts = [torch.randn(rows, 2, size, dtype=kind) * 1e3 for _ in range(2)]
+    for number in (1, 2):
+        sums = [torch.empty(2, size, dtype=kind) for _ in range(number)]
+        cuda._add_up(parts[:number], sums)
+        for part, found in zip(parts, sums, strict=False):
+            # An order of four sums in double: nothing is left but the rounding of the result.
+            groups = torch.stack([part[group::4].double().sum(0) for group in range(4)])
+            eps = torch.finfo(kind).eps
+            torch.testing.assert_close(found, groups.sum(0).to(kind), rtol=eps, atol=1e3 * rows * 2**-52)
+
+
+def test_what_is_absent_begins_with_zero_and_what_is_not_needed_is_not_written(on_host: Any) -> None:
+    """No initial state, no gradient of the last one, and a gradient of U alone."""
+    call = Case("sru", (6, 3, 8), BOTH | {"mask": True}, config=LaunchConfig(4, 2, 32))
+    low = cast(draw(call.cell, *call.shape, **call.options), call)
+    u, *shared = (low.inputs[name] for name in ("u_LBkD", "x_LBD", "v", "b_2D"))
+    zeros, rest = torch.zeros_like(low.inputs["c0_BD"]), (low.rest["mask_BD"], None)
+    options = (False, low.rest["skip_scale"], True)
+    h, c_n, states = cuda.forward("sru", u, *shared, zeros, *rest, *options, True)  # type: ignore[call-arg]
+    absent = cuda.forward("sru", u, *shared, None, *rest, *options, True)  # type: ignore[call-arg]
+    assert torch.equal(h, absent[0]) and torch.equal(c_n, absent[1])
+    assert states is not None and absent[2] is not None and torch.equal(states, absent[2])
+    arguments: Any = ("sru", u, *shared, *rest, states, *options)
+    full = cuda.backward(h, zeros, *arguments)
+    alone = cuda.backward(h, None, *arguments, needed=(False,) * 4)
+    assert torch.equal(full[0], alone[0]) and alone[1:] == (None,) * 4
 
 
 def test_too_many_columns_are_refused() -> None:

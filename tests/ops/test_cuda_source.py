@@ -12,7 +12,7 @@ import torch
 
 from sru_repro import ops
 from sru_repro.ops import build, cuda, cuda_driver, launch_config
-from sru_repro.ops.cuda_driver import StackVariant, Variant
+from sru_repro.ops.cuda_driver import Kernel, Sums, Variant
 from sru_repro.ops.launch_config import rule
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
@@ -68,7 +68,15 @@ def test_no_launch_configuration_that_is_chosen_spills(variant: Variant) -> None
     check_report(variant, "sm_90")
 
 
-def check_report(variant: Variant | StackVariant, architecture: str, registers: int = REGISTERS) -> None:
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_kernel_that_adds_up_compiles_without_spills(kind: torch.dtype, architecture: str) -> None:
+    check_report(Sums(kind), architecture)
+
+
+def check_report(variant: Kernel, architecture: str, registers: int = REGISTERS) -> None:
     log = io.StringIO()
     code, report = cuda_driver.cubin(variant, architecture, log), log.getvalue()
     assert code.startswith(b"\x7fELF")
@@ -88,7 +96,7 @@ def test_machine_code_is_kept_and_an_error_is_one_line(
     monkeypatch.setattr(build, "cache_folder", lambda: tmp_path)
     variant = next(variants())[0]
     code = cuda_driver.cubin(variant, "sm_90")
-    (kept,) = tmp_path.glob("forward-sru-sm_90-*.cubin")
+    (kept,) = tmp_path.glob("forward-of-sru-sm_90-*.cubin")
     assert kept.read_bytes() == code
     kept.write_bytes(b"kept")
     assert cuda_driver.cubin(variant, "sm_90") == b"kept"

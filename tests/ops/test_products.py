@@ -136,10 +136,10 @@ def test_the_measurement_takes_the_faster_one(monkeypatch: pytest.MonkeyPatch) -
         now[0] += ticks[library]
 
     monkeypatch.setattr(products.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(products, "_forward", lambda *args: slow(args[-1]))
-    monkeypatch.setattr(products, "_input_gradient", lambda *args: slow(args[-1]))
+    monkeypatch.setattr(products, "product", lambda *args: slow(args[-1]))
+    monkeypatch.setattr(products, "input_gradient", lambda *args: slow(args[-1]))
     monkeypatch.setattr(
-        products, "_weight_gradient", lambda *args: slow({"MKL": "oneDNN"}.get(args[-1], "MKL"))
+        products, "weight_gradient", lambda *args: slow({"MKL": "oneDNN"}.get(args[-1], "MKL"))
     )
     assert products._measure() == ["oneDNN", "oneDNN", "MKL"]
     ticks["MKL"] = 1  # equally fast: what PyTorch does by itself

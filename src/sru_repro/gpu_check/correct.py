@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from .. import ops
-from . import calls, generation, kernels, large, outside, whole_models
+from . import calls, generation, kernels, large, lean, outside, whole_models
 from .plan import Each, Functions, SectionOptions, Several
 
 
@@ -20,6 +20,9 @@ FUNCTIONS: Functions = {
     "threads": calls.threads,
     "graph": calls.graphs,
     "autocast": whole_models.autocast,
+    "launches": lean.launches,
+    "one-piece": lean.one_piece,
+    "casts": lean.casts,
     "models/MODEL": Several(
         whole_models.model, lambda options: (Each(name, (name,)) for name in whole_models.ENCODERS)
     ),

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from torch import Tensor
 
-from ._base import Encoder, require, require_probabilities, require_sizes
+from ._base import Encoder, require_probabilities, require_sizes
 
 
 class StackOptions(TypedDict, total=False):
@@ -53,13 +53,12 @@ class RecurrentStack(Encoder):
 
     def check_input(self, x_LBD: Tensor) -> None:
         """Raises ValueError for an input of another shape."""
-        require(
-            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
-            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
-        )
+        if x_LBD.dim() != 3 or x_LBD.size(-1) != self.input_size:
+            raise ValueError(f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}")
 
     def check_state(self, state: Tensor | None, batch: int, columns: int) -> None:
         """Raises ValueError for states that are not (layers, B, columns)."""
         if state is not None:
             wanted = (len(self.layers), batch, columns)
-            require(tuple(state.shape) == wanted, f"state: expected {wanted}, found {tuple(state.shape)}")
+            if state.shape != wanted:
+                raise ValueError(f"state: expected {wanted}, found {tuple(state.shape)}")

@@ -1,4 +1,4 @@
-"""What a layer of SRU and a layer of SRU++ have in common: everything behind the product (SRU paper, section 3).
+"""What a layer of SRU and a layer of SRU++ have in common: the last product and all behind it (SRU paper, section 3).
 
 Shapes: L time, B batch, D input features, H = directions * hidden_size columns, k matrices.
 """
@@ -46,7 +46,7 @@ def layer_dropouts(stack: RecurrentStack, dropout_last: bool) -> list[tuple[int,
 
 
 class ElementwiseLayer(nn.Module):
-    """Peephole weights, biases, highway and norm around the fused recurrence; a subclass makes the product U.
+    """Peephole weights, biases, highway and norm around the fused recurrence; a subclass has the weight of U.
 
     Args as in `SRU`. `matrices` is k: 3, or 4 with a skip matrix where input and output sizes differ.
     """
@@ -90,22 +90,25 @@ class ElementwiseLayer(nn.Module):
 
     def recur(
         self,
-        u_LBN: Tensor,
+        z_LBn: Tensor,
+        weight: Tensor,
         x_LBD: Tensor,
         c0_BH: Tensor | None,
         mask_BH: Tensor | None,
         padding_LB: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """From the product (N = k * H) and the layer's input, for the highway, to (h_LBH, c_n (B, H))."""
-        length, batch, _ = x_LBD.shape
+        """From what goes into the product U, its weight (k * H, n), and the highway's input to (h_LBH, c_n (B, H))."""
         skip_is_input = self.has_skip_term and self.matrices == 3
-        h_LBH, c_n = ops.recurrence(
+        h_LBH, c_n = ops.layer(
             "sru_v1" if self.v1 else "sru",
-            u_LBN.view(length, batch, self.matrices, self.columns),
+            z_LBn,
+            weight,
+            None,
             x_LBD if skip_is_input else None,
             self.weight_c,
             self.bias,
             c0_BH,
+            matrices=self.matrices,
             mask_BD=mask_BH,
             padding_LB=padding_LB,
             activation=self.activation,

@@ -8,9 +8,11 @@ from typing import Any, Unpack
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._pytree import tree_map_only
 
+from .. import ops
 from ._base import ModelSettings, State, require
 from ._recurrent import RecurrentStack, StackOptions
 
@@ -22,6 +24,23 @@ class TorchRNNConfig(ModelSettings):
     num_layers: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
     bidirectional: bool
+
+
+class _InType(torch.autograd.Function):
+    """Weights in a type, next to each other in memory; their gradients in theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, kind: torch.dtype, *weights: Tensor) -> tuple[Tensor, ...]:
+        ctx.kind = weights[0].dtype
+        ctx.set_materialize_grads(False)
+        return tuple(value.detach() for value in ops.casts.together(weights, kind))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        there = [grad for grad in grads if grad is not None]
+        found = iter(ops.casts.one_piece(there, ctx.kind) if there else [])
+        return None, *(None if grad is None else next(found) for grad in grads)
 
 
 class TorchRNN(RecurrentStack):
@@ -69,20 +88,22 @@ class TorchRNN(RecurrentStack):
         """The module on a padded batch or a packed one."""
         values = x.data if isinstance(x, PackedSequence) else x
         if values.is_cuda and torch.is_autocast_enabled("cuda"):
-            kind = torch.get_autocast_dtype("cuda")
-            if kind == torch.bfloat16:
-                return self._in_type(x, state, kind)
+            return self._in_type(x, state, torch.get_autocast_dtype("cuda"))
         found: tuple[Any, State] = self.rnn(x, state)
         return found
 
     def _in_type(self, x: Any, state: State, kind: torch.dtype) -> tuple[Any, State]:
-        """The same with input, state and weights in a type. Autocast alone would take float16 for cuDNN's recurrent
-        modules, whatever its own type is, and their small gradients would vanish there."""
+        """The same with input, state and weights in a type, the weights in the one piece of memory that cuDNN wants.
+        Autocast alone would take float16 for cuDNN's recurrent modules, whatever its own type is, and their small
+        gradients would vanish there; and it would lay the weights out anew at every call."""
         device = x.data.device.type if isinstance(x, PackedSequence) else x.device.type
         with torch.autocast(device, enabled=False):
             x, state = x.to(kind), tree_map_only(Tensor, lambda value: value.to(kind), state)
             weights = self.rnn._flat_weights
-            self.rnn._flat_weights = [weight.to(kind) for weight in weights]
+            compiling = torch.compiler.is_compiling()
+            self.rnn._flat_weights = (
+                [weight.to(kind) for weight in weights] if compiling else [*_InType.apply(kind, *weights)]
+            )
             try:
                 found: tuple[Any, State] = self.rnn(x, state)
             finally:

@@ -53,10 +53,12 @@ class MinGRULayer(nn.Module):
         self, x_LBD: Tensor, h0_BC: Tensor | None, padding_LB: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Returns (y_LBH, h_n (B, C)). Padded steps keep the state; their output is whatever the residual makes it."""
-        u = ops.linear(self.norm(x_LBD), self.linear.weight, self.linear.bias)
-        h_LBC, h_n = ops.recurrence(
+        h_LBC, h_n = ops.layer(
             "mingru",
-            u.unflatten(-1, (2, self.columns)),
+            self.norm(x_LBD),
+            self.linear.weight,
+            self.linear.bias,
+            matrices=2,
             c0_BD=h0_BC,
             padding_LB=padding_LB,
             bidirectional=self.bidirectional,

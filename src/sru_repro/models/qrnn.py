@@ -11,7 +11,7 @@ H = directions * hidden_size columns, k matrices.
 """
 
 import math
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import torch
 from pydantic import Field, model_validator
@@ -81,19 +81,18 @@ class QRNNLayer(nn.Module):
         if self.window == 2:
             before_LBD, last_BD = _previous(x_LBD, last_BD, padding_LB)
             inputs = torch.cat([before_LBD, x_LBD], -1)
-        u = ops.linear(inputs, self.linear.weight, self.linear.bias).view(length, batch, -1, self.columns)
+        weight, bias, matrices = self.linear.weight, self.linear.bias, len(self.linear.bias) // self.columns
+        skip = x_LBD if self.highway and self.skip is None else None
+        options: Any = {"c0_BD": c0, "padding_LB": padding_LB, "bidirectional": self.bidirectional}
+        if self.zoneout == 0 and self.skip is None:
+            h_LBH, c_n = ops.layer(self.cell, inputs, weight, bias, skip, matrices=matrices, **options)
+            return h_LBH, (c_n, last_BD)
+        u = ops.linear(inputs, weight, bias).view(length, batch, matrices, self.columns)
         if self.zoneout > 0:
             u = self._zone_out(u)
         if self.skip is not None:
             u = torch.cat([u, ops.linear(x_LBD, self.skip.weight).unsqueeze(2)], 2)
-        h_LBH, c_n = ops.recurrence(
-            self.cell,
-            u,
-            x_LBD if self.highway and self.skip is None else None,
-            c0_BD=c0,
-            padding_LB=padding_LB,
-            bidirectional=self.bidirectional,
-        )
+        h_LBH, c_n = ops.recurrence(self.cell, u, skip, **options)
         return h_LBH, (c_n, last_BD)
 
     def _zone_out(self, u_LBkH: Tensor) -> Tensor:

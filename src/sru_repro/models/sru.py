@@ -107,7 +107,7 @@ class SRULayer(ElementwiseLayer):
             product_input = product_input * mask_BD
         if self.projection is not None:
             product_input = ops.linear(product_input, self.projection)
-        return self.recur(ops.linear(product_input, self.weight), x_LBD, c0_BH, mask_BH, padding_LB)
+        return self.recur(product_input, self.weight, x_LBD, c0_BH, mask_BH, padding_LB)
 
 
 class SRU(RecurrentStack):
@@ -228,8 +228,9 @@ class SRU(RecurrentStack):
         where gradients need them, where later steps come first, where masks are drawn once for the whole sequence,
         and where shapes do not fit, so that they are refused as a whole.
         """
-        drawing = self.training and any(layer.dropout for layer in self.layers)
-        whole = torch.is_grad_enabled() or self.bidirectional or drawing or x_LBD.device.type != "cpu"
+        if torch.is_grad_enabled() or self.bidirectional or x_LBD.device.type != "cpu":
+            return 0
+        whole = self.training and any(layer.dropout for layer in self.layers)
         unfit = x_LBD.dim() != 3 or (padding_LB is not None and padding_LB.shape != x_LBD.shape[:2])
         if whole or unfit or torch.compiler.is_compiling() or torch.jit.is_tracing():
             return 0
@@ -248,7 +249,7 @@ class SRU(RecurrentStack):
             h_LBH, c_n = layer(outputs[-1], None if state is None else state[i], padding_LB)
             outputs.append(h_LBH)
             last.append(c_n)
-        return outputs[1:], torch.stack(last)
+        return outputs[1:], torch.stack(last) if len(last) > 1 else last[0].unsqueeze(0)
 
     def lstm_convention(self) -> LSTMConvention:
         """The same stack behind `torch.nn.LSTM`'s calling convention, see `LSTMConvention`."""

@@ -141,7 +141,7 @@ class SRUppLayer(ElementwiseLayer):
             assert self.attention_scale is not None
             z_LBP = z_LBP + self.attention_scale * attended_LBP
         z_LBP = F.dropout(self.attention_norm(z_LBP), self.product_dropout, self.training)
-        h_LBH, c_n = self.recur(ops.linear(z_LBP, self.weight), x_LBD, c0_BH, mask_BH, padding_LB)
+        h_LBH, c_n = self.recur(z_LBP, self.weight, x_LBD, c0_BH, mask_BH, padding_LB)
         return h_LBH, c_n, inputs, keys
 
     def _attend(

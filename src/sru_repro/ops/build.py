@@ -67,8 +67,8 @@ def place(path: Path, content: bytes, replace: bool = True) -> None:
 
 @functools.cache
 def sources(*names: str) -> bytes:
-    """The text of these files of kernels/ and of the headers that all kernels share."""
-    return b"\0".join((KERNELS / name).read_bytes() for name in ("types.h", "step.h", *names))
+    """The text of these files of kernels/ and of the header that all kernels share."""
+    return b"\0".join((KERNELS / name).read_bytes() for name in ("types.h", *names))
 
 
 @functools.cache

@@ -15,13 +15,19 @@ from torch import Tensor
 
 Maybe = Tensor | None
 
-Forward = tuple[str, Tensor, Maybe, Maybe, Maybe, Tensor, Maybe, Maybe, bool, float, bool, bool]
+Forward = tuple[str, Tensor, Maybe, Maybe, Maybe, Maybe, Maybe, Maybe, bool, float, bool, bool]
 """What a back end's `forward` takes: cell, u (L, B, k, D), x (L, B, D), v (2, D) or (L, B, 2, D), b (2, D), c0 (B, D),
 mask (B, D), padding (L, B), tanh, skip_scale, bidirectional, keep_states; see `sru_repro.ops.recurrence`."""
 
-Backward = tuple[Tensor, Tensor, str, Tensor, Maybe, Maybe, Maybe, Maybe, Maybe, Tensor, bool, float, bool]
-"""What a back end's `backward` takes: grad_h (L, B, D), grad_c_n (B, D), cell, u, x, v, b, mask, padding, states as
-`forward` gave them, tanh, skip_scale, bidirectional."""
+Backward = tuple[Tensor, Maybe, str, Tensor, Maybe, Maybe, Maybe, Maybe, Maybe, Tensor, bool, float, bool]
+"""What a back end's `backward` takes: grad_h (L, B, D), grad_c_n (B, D; None: zeros), cell, u, x, v, b, mask, padding,
+states as `forward` gave them, tanh, skip_scale, bidirectional."""
+
+Needed = tuple[bool, bool, bool, bool]
+"""Whether the gradients of x, v, b and c0 are needed; that of u always is."""
+ALL: Needed = (True, True, True, True)
+Gradients = tuple[Tensor, Maybe, Maybe, Maybe, Maybe]
+"""Of u, x, v, b and c0."""
 
 
 @dataclass(frozen=True)

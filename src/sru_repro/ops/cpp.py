@@ -2,18 +2,22 @@
 
 import ctypes
 import functools
+import math
 import platform
 import struct
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from . import build, fused
 from .fused import NAMES, Arrays
 
-CALL = struct.Struct("8qd17P")
-"""The kernel's struct Call: sizes and options, the scale, pointers."""
+CALL = struct.Struct("8qd")
+"""The beginning of the kernel's struct Call: sizes and options, the scale. Behind it come pointers."""
+POINTERS = {"forward": struct.Struct("10P"), "backward": struct.Struct("17P")}
+"""As many of them as that kernel reads."""
 PARALLEL = 1 << 14
 """Elements below which a second thread costs more than it saves."""
 
@@ -41,7 +45,8 @@ def _flags() -> list[str]:
 @functools.cache
 def _library(cell: str, u: torch.dtype, x: torch.dtype) -> ctypes.CDLL:
     defines = {"CELL": cell, "U_TYPE": NAMES[u], "X_TYPE": NAMES[x]}
-    return ctypes.CDLL(str(build.shared_library("recurrence.cpp", (f"cells/{cell}.h",), defines, _flags())))
+    headers = ("step.h", f"cells/{cell}.h")
+    return ctypes.CDLL(str(build.shared_library("recurrence.cpp", headers, defines, _flags())))
 
 
 @functools.cache
@@ -55,17 +60,34 @@ def available() -> tuple[bool, str]:
     return True, f"built or found in {time.perf_counter() - started:.1f} s"
 
 
+@functools.lru_cache(maxsize=4096)
+def _prepared(
+    kernel: str,
+    cell: str,
+    shape: tuple[int, ...],
+    u: torch.dtype,
+    x: torch.dtype,
+    tanh: bool,
+    per_step: bool,
+    skip_scale: float,
+    bidirectional: bool,
+    threads: int,
+) -> tuple[Any, bytes]:
+    """The kernel's function, and the part of its struct that does not depend on where the arrays lie."""
+    threads = threads if math.prod(shape) > PARALLEL else 1
+    call = CALL.pack(*shape, bidirectional, tanh, per_step, threads, skip_scale)
+    return getattr(_library(cell, u, x), kernel), call
+
+
 def _run(kernel: str, cell: str, arrays: Arrays, tanh: bool, skip_scale: float, bidirectional: bool) -> None:
     """One pass over all steps; see `fused.Run`."""
-    u, x, v, *_ = arrays
+    u, x, v = arrays[:3]
     assert u is not None
-    library = _library(cell, u.dtype, u.dtype if x is None else x.dtype)
-    per_step = v is not None and v.dim() == 4
-    threads = torch.get_num_threads() if u.numel() > PARALLEL else 1
-    pointers = [0 if value is None else value.data_ptr() for value in arrays]
-    call = CALL.pack(*u.shape, bidirectional, tanh, per_step, threads, skip_scale, *pointers)
-    (library.forward if kernel == "forward" else library.backward)(call)
+    kinds, per_step = (u.dtype, u.dtype if x is None else x.dtype), v is not None and v.dim() == 4
+    options = (tanh, per_step, skip_scale, bidirectional)
+    function, call = _prepared(kernel, cell, u.shape, *kinds, *options, torch.get_num_threads())
+    function(call + POINTERS[kernel].pack(*[0 if value is None else value.data_ptr() for value in arrays]))
 
 
 forward = functools.partial(fused.forward, _run)
-backward = functools.partial(fused.backward, _run, False)
+backward = functools.partial(fused.backward, _run)

@@ -1,6 +1,6 @@
 """NVRTC and CUDA's driver: compiles a variant of the kernel, loads it, launches it. Nothing else imports them.
 
-Machine code for the device at hand is written once for each `Variant` and kept in the cache of `build`. The kernels
+Machine code for the device at hand is written once for each `Kernel` and kept in the cache of `build`. The kernels
 include no header of CUDA, so no folder of headers is looked for. Both are called through NVIDIA's thinnest bindings,
 which cost a microsecond a launch, let other threads run while they compile, and need no GPU to do so.
 """
@@ -22,7 +22,7 @@ _Arguments = ctypes.c_char_p * 1
 
 
 class Variant(NamedTuple):
-    """What a kernel is compiled for."""
+    """What a kernel of a recurrence is compiled for."""
 
     kernel: str  # "forward" or "backward"
     cell: str
@@ -52,6 +52,24 @@ class Variant(NamedTuple):
         arguments = [self.cell, NAMES[self.u], NAMES[self.x], self.skip, *flags, self.columns, self.depth]
         return f"Variant<{', '.join(map(str, arguments))}>"
 
+    @property
+    def code(self) -> "Code":
+        """What the compiler is given."""
+        defines = (("CELL", self.cell), ("KERNEL", self.kernel), ("VARIANT", self.template))
+        headers = ("step.h", "recurrence.cuh", f"cells/{self.cell}.h")
+        return Code("recurrence", f"{self.kernel} of {self.cell}", headers, defines)
+
+
+class Sums(NamedTuple):
+    """The kernel that adds up partial sums, for their type."""
+
+    work: torch.dtype
+
+    @property
+    def code(self) -> "Code":
+        """What the compiler is given."""
+        return Code("sums", f"sums in {NAMES[self.work]}", (), (("WORK", NAMES[self.work]),))
+
 
 class StackVariant(NamedTuple):
     """What the kernel of a step through a stack is compiled for."""
@@ -62,39 +80,42 @@ class StackVariant(NamedTuple):
     tanh: bool
 
     @property
-    def kernel(self) -> str:
-        """The function in `source`."""
-        return "stack"
-
-    @property
-    def cell(self) -> str:
-        """Whose recurrence it runs."""
-        return "sru"
-
-    @property
-    def source(self) -> str:
-        """The file in kernels/."""
-        return "stack.cu"
-
-    @property
-    def threads(self) -> int:
-        """Of a block."""
-        return 256
-
-    @property
     def template(self) -> str:
         """The same in C++."""
         activation = "Tanh" if self.tanh else "Identity"
         return f"Stack<{NAMES[self.kind]}, {self.rows}, {str(self.wide).lower()}, {activation}>"
 
+    @property
+    def code(self) -> "Code":
+        """What the compiler is given."""
+        headers = ("step.h", "recurrence.cuh", "cells/sru.h")
+        return Code("stack", "stack of sru", headers, (("VARIANT", self.template),), STACK_THREADS)
 
-def defines(variant: Variant | StackVariant) -> list[tuple[str, str]]:
-    """What the compiler is told of a variant, but for BOUNDS."""
-    return [("CELL", variant.cell), ("KERNEL", variant.kernel), ("VARIANT", variant.template)]
+
+STACK_THREADS = 256
+"""Of a block of the kernel that takes a stack through a step."""
 
 
-def cubin(variant: Variant | StackVariant, architecture: str, log: Any = None) -> bytes:
-    """The machine code of a variant for an architecture such as "sm_90", from the cache or from NVRTC.
+class Code(NamedTuple):
+    """A kernel as the compiler sees it: `name` is that of the source and of the function in it."""
+
+    name: str
+    what: str  # in words
+    headers: tuple[str, ...]  # besides types.h
+    defines: tuple[tuple[str, str], ...]  # but for BOUNDS
+    threads: int = 128  # of a block, at most
+
+    @property
+    def source(self) -> str:
+        """The name of the file."""
+        return f"{self.name}.cu"
+
+
+Kernel = Variant | Sums | StackVariant
+
+
+def cubin(kernel: Kernel, architecture: str, log: Any = None) -> bytes:
+    """The machine code of a kernel for an architecture such as "sm_90", from the cache or from NVRTC.
 
     A `log`, a file, takes the compiler's report on registers; then the cache is not looked at.
 
@@ -105,42 +126,41 @@ def cubin(variant: Variant | StackVariant, architecture: str, log: Any = None) -
         from cuda.bindings import nvrtc
     except ImportError as error:
         raise build.BuildError(f"{error}: install cuda-bindings and nvidia-cuda-nvrtc of 13.x") from None
-    sources = build.sources(variant.source, "recurrence.cuh", f"cells/{variant.cell}.h")
+    code = kernel.code
+    sources = build.sources(code.source, *code.headers)
     try:
-        key = build.fingerprint(sources, repr(defines(variant)), repr(nvrtc.nvrtcVersion()), architecture)
-        path = build.cache_folder() / f"{variant.kernel}-{variant.cell}-{architecture}-{key}.cubin"
+        key = build.fingerprint(sources, repr(code.defines), repr(nvrtc.nvrtcVersion()), architecture)
+        path = build.cache_folder() / f"{code.what.replace(' ', '-')}-{architecture}-{key}.cubin"
         if log is None and path.exists():
             return path.read_bytes()
         # Left alone, the compiler may keep values in memory to make room for more threads. Then it hears for how many
         # blocks to make room: for 3 (170 registers a thread), or for one.
-        for bounds in (f"{variant.threads}{blocks}" for blocks in ("", ", 3", ", 1")):
-            code, report = _compile(variant, architecture, bounds)
+        for bounds in (f"{code.threads}{blocks}" for blocks in ("", ", 3", ", 1")):
+            machine_code, report = _compile(code, architecture, bounds)
             if not re.search(r"[1-9]\d* bytes spill", report):
                 break
         with suppress(OSError):  # what was compiled serves without a cache, too
-            build.place(path, code)
+            build.place(path, machine_code)
     except Exception as error:  # of three packages, which share no class of errors
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
         told = next((line for line in lines if "error:" in line), lines[0])
-        raise build.BuildError(f"NVRTC failed on {variant.kernel} of {variant.cell}: {told}") from error
+        raise build.BuildError(f"NVRTC failed on {code.what}: {told}") from error
     if log is not None:
         log.write(report)
-    return code
+    return machine_code
 
 
-def _compile(variant: Variant | StackVariant, architecture: str, bounds: str) -> tuple[bytes, str]:
+def _compile(code: Code, architecture: str, bounds: str) -> tuple[bytes, str]:
     """Machine code, and the compiler's report. `bounds`: threads and, if told, blocks that are to fit."""
     from cuda.bindings import nvrtc
 
-    source = (build.KERNELS / variant.source).read_bytes()
-    macros = [*defines(variant), ("BOUNDS", bounds)]
+    source = (build.KERNELS / code.source).read_bytes()
+    macros = [*code.defines, ("BOUNDS", bounds)]
     args = [f"--gpu-architecture={architecture}", "--std=c++17", f"--include-path={build.KERNELS}"]
     args += ["--ftz=true"]  # e^x in one instruction; states below 1e-38 become zero
     args += [*(f"--define-macro={name}={value}" for name, value in macros), "--ptxas-options=-v"]
     options = [arg.encode() for arg in args]
-    program = _checked(
-        nvrtc.nvrtcCreateProgram(source, variant.source.encode(), 0, [], []), "take the source"
-    )
+    program = _checked(nvrtc.nvrtcCreateProgram(source, code.source.encode(), 0, [], []), "take the source")
     try:
         (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
         report = _text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program).decode(
@@ -179,18 +199,18 @@ def _context(index: int) -> Any:
 
 
 @functools.cache
-def load(variant: Variant | StackVariant, index: int) -> int:
+def load(kernel: Kernel, index: int) -> int:
     """The kernel, loaded on a device: its handle."""
     from cuda.bindings import driver
 
-    code = cubin(variant, "sm_{}{}".format(*torch.cuda.get_device_capability(index)))
+    code = cubin(kernel, "sm_{}{}".format(*torch.cuda.get_device_capability(index)))
     _checked(driver.cuCtxSetCurrent(_context(index)), "enter the device's context")
     # While a graph is captured, loading is allowed in this mode only; it disturbs nothing that is recorded.
     mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
     before = _checked(driver.cuThreadExchangeStreamCaptureMode(mode), "prepare to load a kernel")
     try:
         module = _checked(driver.cuModuleLoadData(code), f"load a kernel for device {index}")
-        function = _checked(driver.cuModuleGetFunction(module, b"recurrence"), "find the kernel")
+        function = _checked(driver.cuModuleGetFunction(module, kernel.code.name.encode()), "find the kernel")
         _checked(driver.cuFuncLoad(function), "load the kernel")  # now, and not at its first launch
     finally:
         driver.cuThreadExchangeStreamCaptureMode(before)
@@ -198,12 +218,7 @@ def load(variant: Variant | StackVariant, index: int) -> int:
 
 
 def launch(
-    variant: Variant | StackVariant,
-    blocks: int,
-    threads: int,
-    call: bytes,
-    index: int | None,
-    shared: int | None = None,
+    kernel: Kernel, blocks: int, threads: int, call: bytes, index: int | None, shared: int | None = None
 ) -> None:
     """Starts a kernel on the current stream of a device.
 
@@ -218,8 +233,8 @@ def launch(
     assert index is not None
     if torch.cuda.current_device() != index:
         with torch.cuda.device(index):
-            return launch(variant, blocks, threads, call, index, shared)
-    function, stream = load(variant, index), torch._C._cuda_getCurrentRawStream(index)
+            return launch(kernel, blocks, threads, call, index, shared)
+    function, stream = load(kernel, index), torch._C._cuda_getCurrentRawStream(index)
     arguments = _Arguments(call)  # lives until the driver has copied what it points to
     grid = (function, blocks, 1, 1, threads, 1, 1, shared or 0, stream, ctypes.addressof(arguments))
     start = functools.partial(driver.cuLaunchKernel, *grid, 0)
@@ -234,7 +249,5 @@ def launch(
         _checked(driver.cuCtxSetCurrent(_context(index)), "enter the device's context")
         (status,) = start()
     if status:
-        raise RuntimeError(
-            f"CUDA could not start the {variant.kernel} kernel of {variant.cell}: {status.name}"
-        )
+        raise RuntimeError(f"CUDA could not start the kernel {kernel.code.what}: {status.name}")
     return None

@@ -66,6 +66,13 @@ def choose(device: str = "cpu") -> Choice:
     )
 
 
+def name_for(device: str) -> str:
+    """The name of what `choose` chooses, in less time."""
+    if asked_for() is None and device not in _fallen:
+        return _best(device).name
+    return choose(device).name
+
+
 def asked_for() -> str | None:
     """The back end that `use` or the environment wants, whatever the device."""
     return _forced.name or os.environ.get(VARIABLE) or None

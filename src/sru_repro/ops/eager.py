@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .cells import CELLS, Backward, Cell, Forward
+from .cells import ALL, CELLS, Backward, Cell, Forward, Gradients, Needed
 
 
 def scan_order(value: Tensor, bidirectional: bool) -> Tensor:
@@ -95,7 +95,7 @@ def forward(*arguments: *Forward) -> tuple[Tensor, Tensor, Tensor | None]:
     z = z.tanh() if a.cell.tanh else z
     forget = forget if a.b_f is None else forget + a.b_f
     states = z.new_empty(z.size(0) + 1, *z.shape[1:])
-    states[0] = c0_BD
+    states[0] = 0.0 if c0_BD is None else c0_BD
     c, v_f = states.unbind(0), _per_step(a.v_f, z.size(0))
     if v_f is None:
         f = torch.sigmoid(forget)
@@ -107,7 +107,7 @@ def forward(*arguments: *Forward) -> tuple[Tensor, Tensor, Tensor | None]:
             else:
                 torch.lerp(z_t[t], c[t], f_t[t], out=c[t + 1])
     else:
-        f, u_t, z_t = torch.empty_like(c0_BD, dtype=z.dtype), forget.unbind(0), z.unbind(0)
+        f, u_t, z_t = torch.empty_like(z[0]), forget.unbind(0), z.unbind(0)
         for t in range(len(u_t)):
             torch.addcmul(u_t[t], v_f[t], c[t], out=f).sigmoid_()
             torch.lerp(z_t[t], c[t], f, out=c[t + 1])
@@ -134,8 +134,8 @@ def _output(a: _Inputs, states: Tensor, tanh: bool) -> Tensor:
     return r * a.mask * g + (1 - r) * a.skip
 
 
-def backward(*arguments: *Backward) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of U, x, v, b and c0 (empty tensors for x, v and b that were not given)."""
+def backward(*arguments: *Backward, needed: Needed = ALL) -> Gradients:
+    """Gradients of U, x, v, b and c0; None for x, v and b that were not given. All are cheap here, needed or not."""
     grad_h_LBD, grad_c_n_BD, cell, u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB, *_ = arguments
     states, tanh, skip_scale, bidirectional = arguments[9:]
     a = _prepare(cell, (u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB), skip_scale, bidirectional)
@@ -172,7 +172,8 @@ def backward(*arguments: *Backward) -> tuple[Tensor, Tensor, Tensor, Tensor, Ten
     from_reset = d_r * a.v_r if d_r is not None and a.v_r is not None else None
     if from_reset is not None:
         direct[:-1] += from_reset[1:]
-    direct[-1] += grad_c_n_BD.to(states.dtype)
+    if grad_c_n_BD is not None:
+        direct[-1] += grad_c_n_BD.to(states.dtype)
     G, A = direct.unbind(0), carry.unbind(0)
     for t in range(len(G) - 2, -1, -1):
         G[t].addcmul_(A[t + 1], G[t + 1])
@@ -191,7 +192,7 @@ def backward(*arguments: *Backward) -> tuple[Tensor, Tensor, Tensor, Tensor, Ten
     if a.padding is not None:
         grad_u = grad_u.masked_fill(a.padding.unsqueeze(2), 0.0)
         d_f = d_f.masked_fill(a.padding, 0.0)
-    grad_x, grad_v, grad_b = (states.new_empty(0) for _ in range(3))
+    grad_x = grad_v = grad_b = None
     if x_LBD is not None and d_skip is not None:
         grad_x = scan_order(d_skip * skip_scale, bidirectional).to(x_LBD.dtype)
     if v is not None and d_r is not None:
@@ -202,4 +203,4 @@ def backward(*arguments: *Backward) -> tuple[Tensor, Tensor, Tensor, Tensor, Ten
     grad_u = scan_order(grad_u, bidirectional).to(u_LBkD.dtype)
     # The layout that the operator's fake promises, whatever the layout of the arguments was.
     grads = (grad_u, grad_x, grad_v, grad_b, grad_c0)
-    return tuple(grad.contiguous() for grad in grads)  # type: ignore[return-value]
+    return tuple(None if grad is None else grad.contiguous() for grad in grads)  # type: ignore[return-value]

@@ -21,12 +21,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from . import build
+from .passes import watched
 
 KINDS = ("forward", "input gradient", "weight gradient")
 LIBRARIES = ("MKL", "oneDNN")
+PLAIN = ("MKL",) * len(KINDS)
+"""What PyTorch does by itself, with whatever library."""
 WORTH = 1.05
 """oneDNN is taken where it is at least this much faster, so that noise does not decide."""
 SMALL = 1 << 18
@@ -40,12 +42,8 @@ def linear(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None = None) -> Tensor
         or not x.dtype == weight_HD.dtype == torch.float32
         or x.numel() * weight_HD.size(0) < SMALL
         or torch.is_autocast_enabled("cpu")
-        or torch.compiler.is_compiling()
-        or is_in_torch_dispatch_mode()
-        or torch._C._are_functorch_transforms_active()
+        or watched(x)
         or torch.autograd.forward_ad._current_level >= 0
-        or torch.jit.is_tracing()
-        or type(x) is not Tensor
         or type(weight_HD) not in (Tensor, torch.nn.Parameter)
         or "oneDNN" not in fastest()
     )
@@ -57,7 +55,7 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None) -> Tensor:
-        return _forward(x, weight_HD, bias_H, fastest()[0])
+        return product(x, weight_HD, bias_H, fastest()[0])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor) -> None:
@@ -69,29 +67,38 @@ class _Linear(torch.autograd.Function):
         grad_NH = grads[0].reshape(-1, weight_HD.size(0))
         grad_x = grad_weight = grad_bias = None
         # Where a second derivative is asked for, these must be operators that autograd knows.
-        by_input, by_weight = ("MKL", "MKL") if torch.is_grad_enabled() else fastest()[1:]
+        by_input, by_weight = (PLAIN if torch.is_grad_enabled() else fastest())[1:]
         if ctx.needs_input_grad[0]:
-            grad_x = _input_gradient(grad_NH, weight_HD, by_input).view_as(x)
+            grad_x = input_gradient(grad_NH, weight_HD, by_input).view_as(x)
         if ctx.needs_input_grad[1]:
-            grad_weight = _weight_gradient(grad_NH, x.reshape(-1, x.size(-1)), by_weight)
+            grad_weight = weight_gradient(grad_NH, x.reshape(-1, x.size(-1)), by_weight)
         if ctx.needs_input_grad[2]:
             grad_bias = grad_NH.sum(0)
         return grad_x, grad_weight, grad_bias
+
+
+def libraries(x: Tensor, weight_HD: Tensor, kind: torch.dtype) -> tuple[str, ...]:
+    """The libraries of a product in that type and of its gradients, where nobody has to see an operator."""
+    large = x.is_cpu and kind == torch.float32 and x.numel() * len(weight_HD) >= SMALL
+    return fastest() if large else PLAIN
 
 
 def _onednn(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None = None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, weight_HD, bias_H, "none", [], "")
 
 
-def _forward(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None, library: str) -> Tensor:
+def product(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None, library: str) -> Tensor:
+    """x W^T + b."""
     return _onednn(x, weight_HD, bias_H) if library == "oneDNN" else F.linear(x, weight_HD, bias_H)
 
 
-def _input_gradient(grad_NH: Tensor, weight_HD: Tensor, library: str) -> Tensor:
+def input_gradient(grad_NH: Tensor, weight_HD: Tensor, library: str) -> Tensor:
+    """That of x (N, D)."""
     return _onednn(grad_NH, weight_HD.t()) if library == "oneDNN" else grad_NH @ weight_HD
 
 
-def _weight_gradient(grad_NH: Tensor, x_ND: Tensor, library: str) -> Tensor:
+def weight_gradient(grad_NH: Tensor, x_ND: Tensor, library: str) -> Tensor:
+    """That of W."""
     return _onednn(grad_NH.t(), x_ND.t()) if library == "oneDNN" else grad_NH.t() @ x_ND
 
 
@@ -103,7 +110,7 @@ def fastest() -> tuple[str, ...]:
 @functools.cache
 def _fastest(threads: int) -> tuple[str, ...]:
     if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
-        return ("MKL",) * len(KINDS)
+        return PLAIN
     key = build.fingerprint(torch.__version__, build.processor(), str(threads))
     path = build.cache_folder() / f"products-{key}.json"
     found = _kept(path)
@@ -136,9 +143,9 @@ def _measure(rows: int = 2048, inner: int = 256, outer: int = 768, repeats: int 
     sizes = ((rows, inner), (outer, inner), (rows, outer))
     x_ND, weight_HD, grad_NH = (torch.ones(size, dtype=torch.float32, device="cpu") for size in sizes)
     products: dict[str, Callable[[str], Tensor]] = {
-        "forward": lambda library: _forward(x_ND, weight_HD, None, library),
-        "input gradient": lambda library: _input_gradient(grad_NH, weight_HD, library),
-        "weight gradient": lambda library: _weight_gradient(grad_NH, x_ND, library),
+        "forward": lambda library: product(x_ND, weight_HD, None, library),
+        "input gradient": lambda library: input_gradient(grad_NH, weight_HD, library),
+        "weight gradient": lambda library: weight_gradient(grad_NH, x_ND, library),
     }
     found = []
     for kind in KINDS:

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from . import cuda, library
+from . import cuda, passes
 from .build import BuildError
 from .cuda_driver import StackVariant, launch
 from .dispatch import choose
@@ -109,7 +109,7 @@ def step(
     index = x_BD.device.index
     blocks = min(cuda._multiprocessors(index), columns)
     try:
-        launch(variant, blocks, variant.threads, b"".join(call), index, shared)
+        launch(variant, blocks, variant.code.threads, b"".join(call), index, shared)
     except (BuildError, ImportError, RuntimeError) as error:
         _failed = str(error).splitlines()[0]
         warnings.warn(f"steps of generation go layer by layer: {_failed}", stacklevel=2)
@@ -121,7 +121,7 @@ def _runs(x_BD: Tensor) -> bool:
     device = x_BD.device.type
     return (
         device in GPUS
-        and not library.watched(x_BD)
+        and not passes.watched(x_BD)
         and not torch.is_autocast_enabled(device)
         and choose(device).name == "cuda"
     )

@@ -90,6 +90,9 @@ SECTIONS: Mapping[str, Section] = {
             Declared("threads", "so do calls from several threads"),
             Declared("graph", "captured as a CUDA graph and replayed on new numbers, in training too"),
             Declared("autocast", "under bfloat16 autocast, as training runs"),
+            Declared("launches", "a layer launches nothing beside products, recurrence, sums and casts"),
+            Declared("one-piece", "LSTM and GRU under autocast, whose cast weights are one piece of memory"),
+            Declared("casts", "weights cast once a step are never stale, inside graphs and outside"),
             Declared("models/MODEL", "a whole model beside the CPU's, then step by step"),
             Declared("devices", "every other GPU gives the bits of the first one"),
             Declared(

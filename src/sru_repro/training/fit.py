@@ -72,7 +72,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, r
         device = torch.device(config.trainer.accelerator)
         machine.reset_peak_memory(device)
         caught.deferred = True
-        with explained(config.trainer.compile):
+        with explained(config.trainer.compile), ops.keep_casts():
             trainer.fit(
                 module,
                 loader(train, order),
@@ -136,7 +136,8 @@ def measure(
 ) -> dict[str, float]:
     """The figures on a split, by their names in records."""
     run = trainer.validate if split == "val" else trainer.test
-    with explained(any(isinstance(callback, CompiledEncoder) for callback in trainer.callbacks)):  # type: ignore[attr-defined]
+    compiled = any(isinstance(callback, CompiledEncoder) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+    with explained(compiled), ops.keep_casts():
         run(module, loader(batches), verbose=False)
     return {f"{split}/{name}": value for name, value in module.results[split].items()}
 

@@ -18,7 +18,7 @@ using U = U_TYPE;
 using X = X_TYPE;  // of the skip input
 using T = Work<U>;
 
-// Arguments of a call; ops/cpp.py packs them in this order. Pointers to what was not given are null.
+// Arguments of a call; ops/cpp.py packs them in this order. Pointers to what was not given, or is not wanted, are null.
 struct Call {
     int64_t L, B, k, D, bidirectional, tanh, per_step, threads;
     double skip_scale;
@@ -112,11 +112,16 @@ template <class G> void forward_row(const Row& row, const T* before, T* after, U
     }
 }
 
+// The state before the first step, or its gradient behind the last: zeros where none was given.
+void begin(T* to, const T* from, int64_t at, int64_t bytes) {
+    from ? std::memcpy(to + at, from + at, bytes) : std::memset(to + at, 0, bytes);
+}
+
 template <class G> void forward_part(const Call& a, const Part& part) {
     const Rows rows(a);
     const int64_t j0 = part.j0, j1 = part.j1, bytes = (j1 - j0) * sizeof(T), plane = a.B * a.D;
     T* first = a.states ? a.states : a.c_n;
-    for (int64_t b = part.b0; b < part.b1; ++b) std::memcpy(first + b * a.D + j0, a.c0 + b * a.D + j0, bytes);
+    for (int64_t b = part.b0; b < part.b1; ++b) begin(first, a.c0, b * a.D + j0, bytes);
     for (int64_t s = 0; s < a.L; ++s) {
         const int64_t t = part.reversed ? a.L - 1 - s : s;
         const T* before = a.states ? a.states + s * plane : a.c_n;
@@ -173,12 +178,11 @@ void backward_row(const Row& row, const T* before, const U* grad_h, T* carry, U*
         if (++sums.rows == Sums::often) sums.add_up();
 }
 
-template <class G> void backward_part(const Call& a, const Part& part, Sums& sums) {
+template <class G> void backward_part(const Call& a, T* carry, const Part& part, Sums& sums) {
     const Rows rows(a);
     std::vector<X> unread(Cell::highway ? a.D : 0);
     const int64_t j0 = part.j0, j1 = part.j1, width = j1 - j0, plane = a.B * a.D;
-    for (int64_t b = part.b0; b < part.b1; ++b)
-        std::memcpy(a.grad_c0 + b * a.D + j0, a.grad_c_n + b * a.D + j0, width * sizeof(T));
+    for (int64_t b = part.b0; b < part.b1; ++b) begin(carry, a.grad_c_n, b * a.D + j0, width * sizeof(T));
     for (int64_t s = a.L - 1; s >= 0; --s) {
         const int64_t t = part.reversed ? a.L - 1 - s : s;
         for (int64_t b = part.b0; b < part.b1; ++b) {
@@ -194,7 +198,7 @@ template <class G> void backward_part(const Call& a, const Part& part, Sums& sum
             }
             X* matrix = a.k > Cell::gates ? reinterpret_cast<X*>(grad_u + Cell::gates * a.D) : unread.data();
             auto run = a.per_step ? backward_row<G, true> : backward_row<G, false>;
-            run(rows.at(t, b), a.states + s * plane + b * a.D, a.grad_h + n * a.D, a.grad_c0 + b * a.D, grad_u,
+            run(rows.at(t, b), a.states + s * plane + b * a.D, a.grad_h + n * a.D, carry + b * a.D, grad_u,
                 grad_x ? grad_x : matrix, grad_v, sums, j0, j1);
         }
     }
@@ -211,14 +215,16 @@ template <class G> void backward_all(const Call& a) {
     const std::vector<Part> parts = split(a);
     std::vector<Sums> sums;
     for (size_t i = 0; i < parts.size(); ++i) sums.emplace_back(a.D);
+    std::vector<T> unwanted(a.grad_c0 ? 0 : a.B * a.D);
+    T* carry = a.grad_c0 ? a.grad_c0 : unwanted.data();
 #pragma omp parallel for num_threads(a.threads) schedule(static)
-    for (size_t i = 0; i < parts.size(); ++i) backward_part<G>(a, parts[i], sums[i]);
+    for (size_t i = 0; i < parts.size(); ++i) backward_part<G>(a, carry, parts[i], sums[i]);
     // Parts of the same columns add up in one order, whichever thread was first.
     std::vector<double> total(4 * a.D);
     for (const Sums& part : sums)
         for (int64_t i = 0; i < 4 * a.D; ++i) total[i] += part.total[i];
-    if (Cell::peephole && !a.per_step) std::copy(total.begin(), total.begin() + 2 * a.D, a.grad_v);
-    if (Cell::biased) std::copy(total.begin() + 2 * a.D, total.end(), a.grad_b);
+    if (a.grad_v && !a.per_step) std::copy(total.begin(), total.begin() + 2 * a.D, a.grad_v);
+    if (a.grad_b) std::copy(total.begin() + 2 * a.D, total.end(), a.grad_b);
 }
 
 }  // namespace

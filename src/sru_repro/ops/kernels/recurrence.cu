@@ -130,6 +130,16 @@ DEVICE void over_time(const Call& a, const Column<V::N>& column, Body body, Rest
     }
 }
 
+// The state before the first step, or its gradient behind the last: zeros where none was given.
+template <class T, int N> DEVICE void begin(T (&values)[N], const void* given, i64 at) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) values[i] = 0;
+    if (!given) return;
+    const Words<T, N> first = fetch<T, N>(static_cast<const T*>(given) + at);
+#pragma unroll
+    for (int i = 0; i < N; ++i) values[i] = first[i];
+}
+
 template <class V> DEVICE void forward(const Call& a) {
     using T = typename V::T;
     using U = typename V::U;
@@ -142,9 +152,7 @@ template <class V> DEVICE void forward(const Call& a) {
     T* state_at = static_cast<T*>(a.states) + column.at;
     const bool keep = a.states;
     T c[N], h[N];
-    const Words<T, N> c0 = fetch<T, N>(static_cast<const T*>(a.c0) + column.at);
-#pragma unroll
-    for (int i = 0; i < N; ++i) c[i] = c0[i];
+    begin<T, N>(c, a.c0, column.at);
     if (keep) put<T, N>(state_at, c);
     over_time<V, false>(a, column, [&](const Raw<V>& raw) {
 #pragma unroll
@@ -195,10 +203,9 @@ template <class V> DEVICE void backward(const Call& a) {
     U* grad_u = static_cast<U*>(a.grad_u) + row * V::k * D + column.j;
     X* grad_x = static_cast<X*>(a.grad_x) + row * D + column.j;
     T* grad_v = static_cast<T*>(a.grad_v) + row * 2 * D + column.j;
+    const bool through_skip = a.grad_x;
     T carry[N];
-    const Words<T, N> last = fetch<T, N>(static_cast<const T*>(a.grad_c_n) + column.at);
-#pragma unroll
-    for (int i = 0; i < N; ++i) carry[i] = last[i];
+    begin<T, N>(carry, a.grad_c_n, column.at);
     Sum<T, N> v_f, v_r, b_f, b_r;
     over_time<V, true>(a, column, [&](const Raw<V>& raw) {
         T u[gates + 1][N], per_step[2][N];
@@ -220,7 +227,10 @@ template <class V> DEVICE void backward(const Call& a) {
 #pragma unroll
         for (int i = 0; i < V::k; ++i) put<U, N>(grad_u + i * D, u[i]);
         grad_u += rows * V::k * D;
-        if constexpr (V::SKIP == INPUT) put<X, N>(grad_x, u[gates]), grad_x += rows * D;
+        if constexpr (V::SKIP == INPUT) {
+            if (through_skip) put<X, N>(grad_x, u[gates]);
+            grad_x += rows * D;
+        }
         if constexpr (V::PER_STEP) {
             put<T, N>(grad_v, per_step[0]), put<T, N>(grad_v + D, per_step[1]);
             grad_v += rows * 2 * D;
@@ -229,15 +239,15 @@ template <class V> DEVICE void backward(const Call& a) {
         if constexpr (sum_v) v_f.add_up(), v_r.add_up();
         if constexpr (sum_b) b_f.add_up(), b_r.add_up();
     });
-    put<T, N>(static_cast<T*>(a.grad_c0) + column.at, carry);
+    if (a.grad_c0) put<T, N>(static_cast<T*>(a.grad_c0) + column.at, carry);
     const i64 partial = column.b * 2 * D + column.j;
     if constexpr (sum_v) {
         T* out = static_cast<T*>(a.grad_v) + partial;
-        put<T, N>(out, v_f.total), put<T, N>(out + D, v_r.total);
+        if (a.grad_v) put<T, N>(out, v_f.total), put<T, N>(out + D, v_r.total);
     }
     if constexpr (sum_b) {
         T* out = static_cast<T*>(a.grad_b) + partial;
-        put<T, N>(out, b_f.total), put<T, N>(out + D, b_r.total);
+        if (a.grad_b) put<T, N>(out, b_f.total), put<T, N>(out + D, b_r.total);
     }
 }
 

@@ -8,7 +8,7 @@
 using i64 = long long;
 enum Skip { NONE, INPUT, MATRIX };
 
-// Arguments of a call; ops/cuda.py packs them in this order. Pointers to what was not given are null.
+// Arguments of a call; ops/cuda.py packs them in this order. Pointers to what was not given, or is not wanted, are null.
 struct Call {
     i64 L, B, D;
     i64 reversed_from;  // the first column that runs backwards in time; D where none does

@@ -222,7 +222,7 @@ DEVICE void multiply(float (&sum)[4 * K::ROWS], const Words<typename K::S, K::E>
     }
 }
 
-template <class K> DEVICE void stack(const StackCall& a) {
+template <class K> DEVICE void through(const StackCall& a) {
     using S = typename K::S;
     constexpr int ROWS = K::ROWS, E = K::E, PIECES = K::PIECES;
     SHARED_BYTES(memory);  // two stages of the input
@@ -323,6 +323,6 @@ template <class K> DEVICE void stack(const StackCall& a) {
     }
 }
 
-#if defined(KERNEL)
-extern "C" __global__ void __launch_bounds__(BOUNDS) recurrence(const __grid_constant__ StackCall a) { KERNEL<VARIANT>(a); }
+#if defined(VARIANT)
+extern "C" __global__ void __launch_bounds__(BOUNDS) stack(const __grid_constant__ StackCall a) { through<VARIANT>(a); }
 #endif

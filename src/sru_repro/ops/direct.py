@@ -1,0 +1,81 @@
+"""The recurrence as one node of autograd, without the operator of `library.py`, which costs more than a small call."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import library, passes
+from .cells import Gradients, Maybe, Needed
+
+
+def gradients(
+    backend: str,
+    grad_h: Maybe,
+    grad_c_n: Maybe,
+    cell: str,
+    saved: tuple[Any, ...],
+    options: Any,
+    needed: Needed,
+) -> Gradients:
+    """Of u, x, v, b and c0, from what `save` keeps; of the gradients of h and c_n one may be absent.
+
+    Where the derivative is itself to be differentiated, or seen, it is an operator.
+    """
+    u, *_, states = saved
+    if grad_h is None:
+        grad_h = u.new_zeros(u.size(0), *states.shape[1:])
+    if not torch.is_grad_enabled() and not passes.watched(u):
+        return passes.backward(backend, grad_h, grad_c_n, cell, *saved, *options, needed=needed)
+    grad_c_n = states.new_zeros(states.shape[1:]) if grad_c_n is None else grad_c_n
+    return library.differentiated(grad_h, grad_c_n, cell, *saved, *options)
+
+
+class Recurrence(torch.autograd.Function):
+    """h (L, B, D) and c_n (B, D). Few arguments, as each costs a microsecond: those without gradients are one."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, call: Any, u: Tensor, x: Maybe, v: Maybe, b: Maybe, c0: Maybe
+    ) -> tuple[Tensor, Tensor]:
+        name, cell, mask, padding, *options = call
+        ctx.backend, (h, c_n, states) = passes.forward(
+            name, cell, u, x, v, b, c0, mask, padding, *options, True
+        )
+        ctx.save_for_backward(u, x, v, b, mask, padding, states)
+        ctx.cell, ctx.options = cell, options
+        ctx.set_materialize_grads(False)
+        return h, c_n
+
+    @staticmethod
+    def backward(ctx: Any, grad_h: Maybe, grad_c_n: Maybe) -> tuple[Maybe, ...]:
+        saved, needed = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        return None, *gradients(ctx.backend, grad_h, grad_c_n, ctx.cell, saved, ctx.options, needed)
+
+
+def applied(function: type[torch.autograd.Function]) -> Any:
+    """`function.apply` without its preparations for transforms, which cost 2 microseconds; `passes.watched` keeps those
+    away."""
+    return super(torch.autograd.Function, function).apply  # type: ignore[misc]
+
+
+_node = applied(Recurrence)
+
+
+def run(
+    backend: str, cell: str, u: Tensor, x: Maybe, v: Maybe, b: Maybe, c0: Maybe, *rest: Any
+) -> tuple[Tensor, Tensor]:
+    """h (L, B, D) and c_n (B, D) by that back end, differentiable where one of u, x, v, b and c0 is.
+
+    `rest`: mask, padding, tanh, skip_scale, bidirectional.
+    """
+    if torch.is_grad_enabled() and (
+        u.requires_grad
+        or (x is not None and x.requires_grad)
+        or (v is not None and v.requires_grad)
+        or (b is not None and b.requires_grad)
+        or (c0 is not None and c0.requires_grad)
+    ):
+        return _node((backend, cell, *rest), u, x, v, b, c0)
+    _, (h, c_n, _) = passes.forward(backend, cell, u, x, v, b, c0, *rest, False)
+    return h, c_n

@@ -1,0 +1,61 @@
+"""One pass of a recurrence on the back end of the moment, and whether it may be called without an operator."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+from . import dispatch
+from .build import BuildError
+from .cells import ALL, Gradients, Maybe, Needed
+
+
+def backend(u: Tensor) -> str:
+    """Its name. The reference has no backward of its own; who calls for a pass gets the loop that has."""
+    name = dispatch.name_for(u.device.type)
+    return "eager" if name == "reference" else name
+
+
+def forward(name: str, cell: str, u: Tensor, *rest: Any) -> tuple[str, tuple[Tensor, Tensor, Maybe]]:
+    """The back end that ran, and its h, c_n and states; `rest` as in `cells.Forward`."""
+    try:
+        return name, dispatch.module(name).forward(cell, u, *rest)
+    except BuildError as error:  # of this cell or these types, where others were built
+        dispatch.fall_back(u.device.type, str(error))
+        return "eager", dispatch.module("eager").forward(cell, u, *rest)
+
+
+def backward(name: str, *arguments: Any, needed: Needed = ALL) -> Gradients:
+    """`arguments` as in `cells.Backward`. Every back end understands the states of the others."""
+    try:
+        found: Gradients = dispatch.module(name).backward(*arguments, needed=needed)
+    except BuildError as error:
+        dispatch.fall_back(arguments[0].device.type, str(error))
+        found = dispatch.module("eager").backward(*arguments, needed=needed)
+    return found
+
+
+def watched(value: Tensor) -> bool:
+    """Whether somebody has to see an operator: a compiler, a transform, a mode, or a device that only has shapes."""
+    return (
+        torch.compiler.is_compiling()
+        or is_in_torch_dispatch_mode()
+        or torch._C._are_functorch_transforms_active()
+        or torch.jit.is_tracing()
+        or type(value) not in (Tensor, torch.nn.Parameter)
+        or value.is_meta
+    )
+
+
+def refuse_forward_mode() -> None:
+    """Forward-mode derivatives would come out as zero, without a word.
+
+    Raises:
+        RuntimeError: they are being taken.
+    """
+    if torch.autograd.forward_ad._current_level >= 0:
+        raise RuntimeError(
+            "forward-mode derivatives are not implemented by this back end: run the recurrence inside "
+            "`with sru_repro.ops.use('reference'):`"
+        )
