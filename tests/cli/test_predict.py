@@ -246,3 +246,12 @@ def test_backends_names_the_chosen_one(
     monkeypatch.setenv("SRU_REPRO_BACKEND", "foo")
     called = sru_repro("backends", cwd=tmp_path)
     assert called.status == 2 and called.err.startswith("sru-repro: SRU_REPRO_BACKEND: ")
+
+
+def test_a_gpu_that_is_not_there_is_told(
+    sru_repro: Command, byte_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    called = sru_repro("predict", f"run={byte_run}", "prompt=a", "device=cuda", cwd=tmp_path)
+    line = "sru-repro: device=cuda: expected a CUDA GPU, found none; device=cpu generates here\n"
+    assert (called.status, called.err) == (2, line)

@@ -145,6 +145,17 @@ def test_a_second_derivative_is_refused_in_words() -> None:
         grad.sum().backward()
 
 
+@pytest.mark.parametrize("batch", [0, 1])
+def test_an_empty_batch_is_no_work(batch: int) -> None:
+    model, x = SRU(6, 6, 2), torch.randn(3, batch, 6, requires_grad=True)
+    h, c_n = model(x)
+    assert h.shape == (3, batch, 6) and c_n.shape == (2, batch, 6)
+    grads = torch.autograd.grad(h.sum(), [x, *model.parameters()])
+    assert any(bool(grad.any()) for grad in grads) == bool(batch)
+    with torch.no_grad():
+        assert torch.equal(model(x)[0], h)
+
+
 def test_it_is_one_node() -> None:
     leaves, rest = given("sru", "other")
     del rest["same"]

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from sru_repro.core.errors import RunError
 from sru_repro.core.interrupt import Interrupted
 from sru_repro.records.run import read_record
+from sru_repro.training import checkpoints
 from sru_repro.training.config import RunConfig
 from sru_repro.training.module import TaskModule
 from sru_repro.training.run import train
@@ -243,3 +245,22 @@ def test_a_finished_run_is_left_alone_and_another_configuration_starts_afresh(
     train(changed, tmp_path, [], resume=True)
     train(changed, tmp_path / "straight", [])
     assert_same(ended(tmp_path), ended(tmp_path / "straight"))
+
+
+@pytest.mark.parametrize(("often", "saved"), [(1e9, [5, 15]), (0.0, [5, 10, 15])])
+def test_the_last_checkpoint_is_written_now_and_then_and_in_the_end(
+    often: float, saved: list[int], configured: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Epochs of a second do not spend a tenth of it on writing."""
+    monkeypatch.setattr(checkpoints, "SAVE_EVERY_S", often)
+    steps: list[int] = []
+    save = pl.Trainer.save_checkpoint
+
+    def counted(trainer: pl.Trainer, path: Path, weights_only: bool = False) -> None:
+        if path.name == Path(LAST).name:
+            steps.append(trainer.global_step)
+        save(trainer, path, weights_only)
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", counted)
+    train(configured("sst"), tmp_path, [])
+    assert steps == saved

@@ -12,6 +12,7 @@ from ..bench.timing import Call, interleaved
 from ..core.errors import RunError
 from ..models import SRU, _one_launch
 from ..ops import stack
+from ..records.gpu_page import FoundPaces
 from . import gpu
 from .kernels import distance, verdict
 from .plan import Checked, SectionOptions
@@ -112,4 +113,4 @@ def deep(options: SectionOptions, seconds: float) -> Mapping[str, object]:
     of = "float32, 1 at once"
     deep, lstm, apart = (found[f"{name}, {of}"] for name in ("sru-16", "lstm", "sru-16, layer by layer"))
     note = f"16 layers: {deep:,.0f} symbols/s, layer by layer {apart:,.0f}; LSTM {lstm:,.0f}: {deep / lstm:.2f} times"
-    return {"cases": len(found), "note": f"{note}, aim {AIM}", "symbols_per_s": found}
+    return FoundPaces(cases=len(found), note=f"{note}, aim {AIM}", symbols_per_s=found).plain()

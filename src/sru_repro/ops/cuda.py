@@ -26,7 +26,7 @@ CALL, POINTERS = struct.Struct("4qd"), struct.Struct("17P")
 """The kernel's struct Call: sizes, the scale; then pointers."""
 GRAD_V, GRAD_B = 14, 15
 """Places of the gradients of v and b among the arrays."""
-SUMS, WIDE, THREADS = struct.Struct("2q4P"), 32, 128
+SUMS, WIDE, THREADS = struct.Struct("2q4P"), 32, 256
 """Of kernels/sums.cu: its struct Call, and the columns and threads of a block."""
 
 

@@ -82,7 +82,8 @@ def layer(
         return _node(call, x_LBN, weight, bias, skip, v, b_2D, c0_BD)
     if casts.kept():  # else autocast keeps them as long as it lasts
         weight, bias = casts.cast(weight, kind), None if bias is None else casts.cast(bias, kind)
-    u_LBkD = products.linear(x_LBN, weight, bias).view(*x_LBN.shape[:2], matrices, -1)
+    columns = len(weight) // matrices
+    u_LBkD = products.linear(x_LBN, weight, bias).view(*x_LBN.shape[:2], matrices, columns)
     _, (h, c_n, _) = passes.forward(backend, cell, u_LBkD, *tensors, *options, False)
     return h, c_n
 
@@ -172,7 +173,8 @@ class _Layer(torch.autograd.Function):
         weight = casts.cast(weight, kind)
         bias = None if bias is None else casts.cast(bias, kind)
         length, batch, _ = x.shape
-        u = products.product(x, weight, bias, libraries[0]).view(length, batch, matrices, -1)
+        columns = len(weight) // matrices
+        u = products.product(x, weight, bias, libraries[0]).view(length, batch, matrices, columns)
         rest = (mask, padding, *options, True)
         ctx.backend, (h, c_n, states) = passes.forward(backend, cell, u, skip, v, b, c0, *rest)
         ctx.save_for_backward(x, weight, u, skip, v, b, mask, padding, states)

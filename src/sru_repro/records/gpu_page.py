@@ -183,8 +183,14 @@ class FoundSteps(Found):
     steps: list[Steps]
 
 
+class FoundPaces(Found):
+    """Symbols/s of language models that generate, steps as graphs, by "MODEL, TYPE, N at once"."""
+
+    symbols_per_s: dict[str, float]
+
+
 _TOLD_BY = {"rates": FoundRates, "entry": FoundEntry, "decode": FoundGeneration, "kernel": FoundLaunch}
-_TOLD_BY |= {"runs": FoundRuns, "steps": FoundSteps}
+_TOLD_BY |= {"runs": FoundRuns, "steps": FoundSteps, "symbols_per_s": FoundPaces}
 
 
 def _kind(values: Any) -> str:
@@ -202,7 +208,8 @@ Findings = Annotated[
     | Annotated[FoundGeneration, Tag("FoundGeneration")]
     | Annotated[FoundLaunch, Tag("FoundLaunch")]
     | Annotated[FoundRuns, Tag("FoundRuns")]
-    | Annotated[FoundSteps, Tag("FoundSteps")],
+    | Annotated[FoundSteps, Tag("FoundSteps")]
+    | Annotated[FoundPaces, Tag("FoundPaces")],
     Discriminator(_kind),
 ]
 

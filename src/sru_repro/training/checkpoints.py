@@ -4,6 +4,7 @@ Lightning's own callback writes `last` before `best` has taken the newest figure
 from there could overwrite a better checkpoint; and it leaves the signals to chance.
 """
 
+import time
 from typing import Any
 
 import pytorch_lightning as pl
@@ -22,6 +23,11 @@ def best_entry(content: RunRecord) -> Validation:
     return choose(content.epochs, key=lambda entry: entry.figures[content.validated])
 
 
+SAVE_EVERY_S = 5.0
+"""Between two last.ckpt, but for those of a signal and of the end: where an epoch takes a second, writing twice in each
+would take a tenth of it. A run that dies goes on from so far back, and ends the same."""
+
+
 class Checkpoints(Callback):
     """Comes behind the recorder in the list, which has counted a step or a validation by then.
 
@@ -32,6 +38,7 @@ class Checkpoints(Callback):
 
     def __init__(self, record: RunFolder, signals: Signals, validate_every: int) -> None:
         self.record, self.signals, self.validate_every = record, signals, validate_every
+        self._saved = -SAVE_EVERY_S
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.signals.install()  # Lightning has put its own handler in front, which ends a run with status 0
@@ -55,7 +62,10 @@ class Checkpoints(Callback):
         self._save_last(trainer)
 
     def _save_last(self, trainer: pl.Trainer) -> None:
-        trainer.save_checkpoint(self.record.folder / LAST)
+        ends = trainer.should_stop or self.signals.received is not None
+        if ends or time.monotonic() - self._saved >= SAVE_EVERY_S:
+            trainer.save_checkpoint(self.record.folder / LAST)
+            self._saved = time.monotonic()
         self.signals.raise_if_any()
 
 

@@ -270,3 +270,18 @@ def test_a_step_that_waits_or_goes_astray_has_missed(changes: Page, told: str) -
 def test_a_row_of_the_papers_is_judged_alone_on_the_gpu_against_its_rate() -> None:
     (claim,) = reached(check_of(trainings("train-enwik8")))
     assert (claim.measured, claim.verdict) == ("2%", MISSED) and "SRU++ base: at least 35 %" in claim.asked
+
+
+@pytest.mark.parametrize(
+    ("deep", "lstm", "verdict"), [(26_000.0, 42_000.0, MET), (25_000.0, 42_000.0, MISSED)], ids=str
+)
+def test_generation_is_judged_by_steps_as_graphs(deep: float, lstm: float, verdict: str) -> None:
+    paces = {"sru-2": 36_000.0, "sru-16": deep, "lstm": lstm}
+    values = {"symbols_per_s": {f"{name}, float32, 1 at once": pace for name, pace in paces.items()}}
+    check = check_of(page("speed", [piece("deep", values)]))
+    found = {claim.asked: claim for claim in reached(check)}
+    assert one(found, "2 layers d512").measured == "36,000" and one(found, "2 layers d512").verdict == MET
+    claim = one(found, "16 layers")
+    assert claim.verdict == verdict and claim.measured.startswith(f"{deep:,.0f}, 0.6")
+    del values["symbols_per_s"]["lstm, float32, 1 at once"]
+    assert len(reached(check_of(page("speed", [piece("deep", values)])))) == 1

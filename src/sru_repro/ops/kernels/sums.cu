@@ -7,7 +7,7 @@
 
 using i64 = long long;
 using T = WORK;
-constexpr int GROUPS = 4, WIDE = 32;  // threads of a block: WIDE columns, side by side in memory
+constexpr int GROUPS = 8, WIDE = 32;  // threads of a block: WIDE columns, side by side in memory
 
 // Arguments of a call; ops/cuda.py packs them in this order.
 struct Call {
@@ -26,7 +26,7 @@ DEVICE void add_rows(const Call& a, Shared& sums) {
     double sum = 0;
     if (inside(a)) {
         const T* at = column() < a.width ? a.first + column() : a.second + (column() - a.width);
-#pragma unroll 4
+#pragma unroll 8
         for (i64 row = threadIdx.x / WIDE; row < a.rows; row += GROUPS) sum += double(at[row * a.width]);
     }
     sums[threadIdx.x / WIDE][threadIdx.x % WIDE] = sum;
@@ -41,7 +41,7 @@ DEVICE void add_groups(const Call& a, const Shared& sums) {
 }
 
 #if defined(__CUDACC__)
-extern "C" __global__ void __launch_bounds__(BOUNDS) sums(const __grid_constant__ Call a) {
+extern "C" __global__ void __launch_bounds__(GROUPS * WIDE) sums(const __grid_constant__ Call a) {
     __shared__ Shared shared;
     add_rows(a, shared);
     __syncthreads();
