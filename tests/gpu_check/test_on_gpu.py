@@ -21,7 +21,7 @@ ELSEWHERE = {"compile", "resume", "sanitizer", "table", "small"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("section", ["correct", "speed", "tune", "train-sst"])
+@pytest.mark.parametrize("section", ["correct", "speed", "tune", "papers", "train-sst"])
 def test_the_pieces_run(
     section: str, pretended_gpu: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sru_repro.models import AttentionContext, TransformerXL
-from sru_repro.models._relative_attention import by_key, sinusoids
+from sru_repro.models._relative_attention import sinusoids
+from sru_repro.models._shift import by_key
 
 L, B, D, H = 6, 3, 5, 8
 

@@ -73,6 +73,17 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
+def reset_peak(device: torch.device) -> None:
+    """Memory at its most is counted from here."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """Of tensors, at its most; of the CPU nothing."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
 def streams(device: torch.device, number: int) -> list[Any]:
     """So many streams."""
     return [torch.cuda.Stream(device) if device.type == "cuda" else None for _ in range(number)]

@@ -1,51 +1,89 @@
-"""Attention over the steps of a sequence and of a memory before it, by PyTorch's own fused function.
+"""Attention over the steps of a sequence and of a memory before it: by PyTorch's fused function, or in blocks.
 
 Shapes: L steps that ask, T steps that are seen (the last L of them are those that ask), B batch, P features.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention.bias import causal_lower_right
 
+from . import _blocks
+from ._rows import by_head
+from ._sight import Sight
 
-def mask(
-    length: int,
-    past: int,
-    window: int | None,
-    causal: bool,
-    padding_LB: Tensor | None,
-    device: torch.device,
-) -> Tensor | None:
-    """True where a step may look: (L, T) or (B, 1, L, T); None when everywhere.
-
-    `past` steps come before the L that ask. Causal: none after its own; `window`: its own and so many before.
-    Steps of padding are seen by nobody but themselves, so that no row is empty.
-    """
-    allowed = None
-    if causal and not (length == 1 and (window is None or past <= window)):
-        allowed = torch.ones(length, past + length, dtype=torch.bool, device=device).tril_(past)
-        if window is not None:
-            allowed.triu_(past - window)
-    if padding_LB is not None:
-        own = torch.eye(length, dtype=torch.bool, device=device)
-        seen_B1LT = ~padding_LB.t()[:, None, None, :] | own
-        allowed = seen_B1LT if allowed is None else allowed & seen_B1LT
-    return allowed
+FUSED_SIZE = 256
+"""Largest head of the fused kernels of CUDA."""
+SHORT, NARROW = 64, 128
+"""On a CPU the fused function is the faster one without dropout for heads below NARROW, and up to SHORT queries."""
 
 
 def attend(
-    q_LBP: Tensor, k_TBP: Tensor, v_TBP: Tensor, heads: int, allowed: Tensor | None, dropout: float
+    q_LBP: Tensor,
+    keys_values_TBP: Tensor,
+    heads: int,
+    sight: Sight,
+    padding_LB: Tensor | None = None,
+    dropout: float = 0.0,
 ) -> Tensor:
-    """softmax(Q K^T / sqrt(P / heads)) V per head, (L, B, P). `allowed` as `mask` makes it; padding needs T = L."""
+    """softmax(Q K^T / sqrt(P / heads)) V per head, (L, B, P).
+
+    Args:
+        q_LBP: queries.
+        keys_values_TBP: K and V side by side, (T, B, 2 P).
+        heads: divides P.
+        sight: which steps a query sees.
+        padding_LB: True at steps that none but themselves see, so that no query sees nothing; needs T = L.
+        dropout: of the attention weights.
+    """
+    if sight.length == 1 and sight.only_causal and padding_LB is None:  # a step of generation
+        return fused(q_LBP, keys_values_TBP, heads, dropout_p=dropout)
+    if _in_blocks(q_LBP, heads, sight, padding_LB, dropout):
+        return _blocks.attend(
+            q_LBP, keys_values_TBP, None, heads, sight, padding_LB=padding_LB, dropout=dropout
+        )
+    if sight.only_causal and padding_LB is None:
+        if sight.past == 0:
+            return fused(q_LBP, keys_values_TBP, heads, is_causal=True, dropout_p=dropout)
+        if q_LBP.is_cuda:
+            aligned = causal_lower_right(sight.length, sight.keys)
+            return fused(q_LBP, keys_values_TBP, heads, attn_mask=aligned, dropout_p=dropout)
+    seen = sight.mask(padding_LB, q_LBP.device)
+    return fused(q_LBP, keys_values_TBP, heads, attn_mask=seen, dropout_p=dropout)
+
+
+def fused(q_LBP: Tensor, keys_values_TBP: Tensor, heads: int, **options: Any) -> Tensor:
+    """`attend` by PyTorch's function, whose other options these are."""
     length, batch, features = q_LBP.shape
-    q, k, v = (
-        t.view(len(t), batch, heads, features // heads).permute(1, 2, 0, 3) for t in (q_LBP, k_TBP, v_TBP)
-    )
-    out_BhLp = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, dropout_p=dropout)
+    q, k, v = (by_head(t, heads) for t in (q_LBP, *keys_values_TBP.chunk(2, -1)))
+    out_BhLp = F.scaled_dot_product_attention(q, k, v, **options)
     return out_BhLp.permute(2, 0, 1, 3).reshape(length, batch, features)
+
+
+def _in_blocks(q_LBP: Tensor, heads: int, sight: Sight, padding_LB: Tensor | None, dropout: float) -> bool:
+    """Whether blocks serve better. In training on CUDA always: a fused backward adds up in any order, and a run that
+    is resumed has to end with the same bits."""
+    if not _blocks.possible(q_LBP):
+        return False
+    size = q_LBP.size(-1) // heads
+    if not q_LBP.is_cuda:
+        return sight.length > SHORT and (dropout > 0 or size >= NARROW)
+    if torch.is_grad_enabled() or dropout:
+        return True
+    expressible = sight.length == 1 or padding_LB is not None or sight.only_causal or not sight.causal
+    return size > FUSED_SIZE or not expressible
 
 
 def last(steps_TBP: Tensor, count: int) -> Tensor:
     """The last `count` steps, without a gradient: what a memory keeps."""
     kept = steps_TBP[max(0, len(steps_TBP) - count) :].detach()
     return kept.clone() if len(steps_TBP) >= 2 * count else kept  # a view would hold on to what is left out
+
+
+def last_of_two(before_MBD: Tensor | None, steps_LBD: Tensor, count: int) -> Tensor:
+    """`last` of both, one after the other; nothing is copied where the second holds them all."""
+    if before_MBD is None or len(steps_LBD) >= count:
+        return last(steps_LBD, count)
+    return last(torch.cat([before_MBD.to(steps_LBD.dtype), steps_LBD]), count)

@@ -11,6 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import ops
+from . import _blocks
+from ._block_scores import Positions
+from ._rows import by_head
+from ._sight import Sight
+from ._slots import Place
 
 
 class RelativeLayer(nn.Module):
@@ -30,72 +35,84 @@ class RelativeLayer(nn.Module):
         self.inner_norm = nn.LayerNorm(hidden_size)
         self.dropout = nn.Dropout(dropout)
 
-    def keys_values(self, inputs_TBH: Tensor) -> tuple[Tensor, Tensor]:
-        """k and v', (T, B, H) each."""
-        k, v = ops.linear(inputs_TBH, self.key_value.weight).chunk(2, -1)
-        return k, v
+    def keys_values(self, inputs_TBH: Tensor) -> Tensor:
+        """k and v' side by side, (T, B, 2 H)."""
+        return ops.linear(inputs_TBH, self.key_value.weight)
 
     def forward(
         self,
         x_LBH: Tensor,
         keys_TBH: Tensor,
-        values_TBH: Tensor,
+        values_TBH: Tensor | None,
         relative_NH: Tensor,
         content_hd: Tensor,
         position_hd: Tensor,
-        unseen: Tensor | None,
-        column_T: Tensor | None = None,
+        sight: Sight,
+        padding_LB: Tensor | None = None,
+        place: Place | None = None,
     ) -> Tensor:
         """The layer's output (L, B, H).
 
         Args:
             x_LBH: the layer's input.
-            keys_TBH: k of memory and segment.
+            keys_TBH: k of memory and segment; beside them v', (T, B, 2 H), where `values_TBH` is None.
             values_TBH: v' of both.
             relative_NH: W_r R of the distances T - 1, T - 2, ..., down to -1 or, where queries look ahead, 1 - L.
             content_hd: u, (h, d).
             position_hd: v, (h, d).
-            unseen: True where a query (rows) does not see a key; (L, T), or (B, 1, L, T).
-            column_T: for a single query, the row of `relative_NH` that belongs to each key; then they may be in any
-                order.
+            sight: which keys a query sees.
+            padding_LB: True at steps that none but themselves see.
+            place: of a single query, whose keys are slots; then `relative_NH` begins with distance 0, and rises.
         """
         heads = (self.num_heads, x_LBH.size(-1) // self.num_heads)
         q_LBhd = ops.linear(x_LBH, self.query.weight).unflatten(-1, heads)
-        q_content = q_LBhd + content_hd.to(q_LBhd.dtype)
-        # torch's attention scales the product with the keys only.
-        q_position = (q_LBhd + position_hd.to(q_LBhd.dtype)) * heads[1] ** -0.5
-        relative_hdN = relative_NH.to(q_LBhd.dtype).unflatten(-1, heads).permute(1, 2, 0)
-        # One product for each head and all rows of the batch: W_r R is not copied for every row.
-        score = torch.bmm(q_position.permute(2, 1, 0, 3).flatten(1, 2), relative_hdN)
-        score_hBLN = score.unflatten(1, (x_LBH.size(1), len(x_LBH)))
-        if column_T is None:
-            bias_BhLT = by_key(score_hBLN, len(keys_TBH)).transpose(0, 1)
-        else:
-            bias_BhLT = score_hBLN.index_select(-1, column_T).transpose(0, 1)
-        if unseen is not None:
-            bias_BhLT = bias_BhLT.masked_fill(unseen, -torch.inf)
-        q, k, v = (
-            part_TBhd.permute(1, 2, 0, 3)
-            for part_TBhd in (q_content, keys_TBH.unflatten(-1, heads), values_TBH.unflatten(-1, heads))
+        q_content, q_position = (
+            (q_LBhd + vector_hd.to(q_LBhd.dtype)).flatten(-2) for vector_hd in (content_hd, position_hd)
         )
-        dropout = self.attn_dropout if self.training else 0.0
-        attended_BhLd = F.scaled_dot_product_attention(q, k, v, attn_mask=bias_BhLT, dropout_p=dropout)
-        attended_LBH = ops.linear(attended_BhLd.permute(2, 0, 1, 3).flatten(-2), self.out.weight)
-        y_LBH = self.attention_norm(x_LBH + self.dropout(attended_LBH))
+        relative_NH = relative_NH.to(q_LBhd.dtype)
+        if len(x_LBH) == 1:
+            attended_LBH = self._one_step(q_content, q_position, keys_TBH, values_TBH, relative_NH, place)
+        else:
+            attended_LBH = _blocks.attend(
+                q_content,
+                keys_TBH,
+                values_TBH,
+                self.num_heads,
+                sight,
+                padding_LB=padding_LB,
+                dropout=self.attn_dropout if self.training else 0.0,
+                positions=Positions(q_position, relative_NH),
+            )
+        y_LBH = self.attention_norm(x_LBH + self.dropout(ops.linear(attended_LBH, self.out.weight)))
         inner = self.dropout(F.relu(ops.linear(y_LBH, self.inner.weight, self.inner.bias)))
         return self.inner_norm(y_LBH + self.dropout(ops.linear(inner, self.outer.weight, self.outer.bias)))
 
-
-def by_key(score: Tensor, keys: int) -> Tensor:
-    """From scores by distance (..., L, N) to scores by key (..., L, T), as a view.
-
-    Column n stands for distance T - 1 - n, and query i is at distance M + i - j from key j: column L - 1 - i + j. So
-    each row starts one column further left than the row before, which is a step of N - 1 through the rows laid end
-    to end. A key further ahead than N has distances for gets what the next row begins with, and must not be seen.
-    """
-    length, distances = score.shape[-2:]
-    flat = score.flatten(-2)[..., length - 1 : length - 1 + length * (distances - 1)]
-    return flat.unflatten(-1, (length, distances - 1))[..., :keys]
+    def _one_step(
+        self,
+        content_1BH: Tensor,
+        position_1BH: Tensor,
+        keys_TBH: Tensor,
+        values_TBH: Tensor | None,
+        relative_NH: Tensor,
+        place: Place | None,
+    ) -> Tensor:
+        """What a single query gets, which sees all keys; distances are in their order already, but for slots."""
+        if values_TBH is None:
+            keys_TBH, values_TBH = keys_TBH.chunk(2, -1)
+        q_Bh1d, k_BhTd, v_BhTd, position_Bh1d = (
+            by_head(t, self.num_heads) for t in (content_1BH, keys_TBH, values_TBH, position_1BH)
+        )
+        relative_hdT = relative_NH[: len(keys_TBH)].unflatten(-1, (self.num_heads, -1)).permute(1, 2, 0)
+        # One product for each head and all rows of the batch; torch's attention scales that with the keys only.
+        score_hBT = torch.bmm(position_Bh1d.squeeze(2).transpose(0, 1), relative_hdT)
+        if place is not None:
+            score_hBT = score_hBT.index_select(-1, place.age_S).masked_fill(~place.seen_S, -torch.inf)
+        score_Bh1T = score_hBT.transpose(0, 1).unsqueeze(2) * q_Bh1d.size(-1) ** -0.5
+        dropout = self.attn_dropout if self.training else 0.0
+        attended_Bh1d = F.scaled_dot_product_attention(
+            q_Bh1d, k_BhTd, v_BhTd, attn_mask=score_Bh1T, dropout_p=dropout
+        )
+        return attended_Bh1d.permute(2, 0, 1, 3).flatten(-2)
 
 
 def sinusoids(distance_N: Tensor, size: int, dtype: torch.dtype) -> Tensor:

@@ -22,6 +22,7 @@ from .. import ops
 from . import _attention, _authors, _slots
 from ._base import AttentionContext, ModelSettings, require, require_probabilities, require_sizes
 from ._recurrent import RecurrentStack
+from ._sight import Sight
 from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
 
 
@@ -154,27 +155,23 @@ class SRUppLayer(ElementwiseLayer):
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """A (L, B, P), and the inputs or the keys and values to keep."""
         assert self.keys_values is not None
-        own = ops.linear(q_LBP, self.keys_values)
-        before = keys_TBP
-        if (
-            inputs_TBD is not None
-        ):  # of a training segment: no gradient goes into it, but one into the weights
-            before = ops.linear(ops.linear(inputs_TBD.detach(), self.projection), self.keys_values)
-        context_TBP = own if before is None else torch.cat([before, own])
-        length, past = len(q_LBP), len(context_TBP) - len(q_LBP)
-        window = self.attention_context.window if self.attention_context and not self.training else None
-        mask = _attention.mask(
-            length, past, window, self.attention_context is not None, padding_LB, q_LBP.device
-        )
-        keys, values = context_TBP.chunk(2, -1)
-        dropout = self.attn_dropout if self.training else 0.0
-        attended = _attention.attend(q_LBP, keys, values, self.num_heads, mask, dropout)
-        if self.attention_context is None:
+        context, training = self.attention_context, self.training
+        seen_TBP = q_LBP
+        if inputs_TBD is not None:
+            # Of a training segment: no gradient goes into it, but one into the weights.
+            seen_TBP = torch.cat([ops.linear(inputs_TBD.detach(), self.projection), q_LBP])
+        context_TBP = ops.linear(seen_TBP, self.keys_values)
+        if keys_TBP is not None:
+            context_TBP = torch.cat([keys_TBP, context_TBP])
+        window = context.window if context and not training else None
+        sight = Sight(len(q_LBP), len(context_TBP), context is not None, window)
+        dropout = self.attn_dropout if training else 0.0
+        attended = _attention.attend(q_LBP, context_TBP, self.num_heads, sight, padding_LB, dropout)
+        if context is None:
             return attended, None, None
-        if not self.training:
-            return attended, None, _attention.last(context_TBP, self.attention_context.window)
-        x_TBD = x_LBD if inputs_TBD is None else torch.cat([inputs_TBD, x_LBD])
-        return attended, _attention.last(x_TBD, self.attention_context.memory), None
+        if not training:
+            return attended, None, _attention.last(context_TBP, context.window)
+        return attended, _attention.last_of_two(inputs_TBD, x_LBD, context.memory), None
 
     def _attend_to_slots(
         self, q_1BP: Tensor, keys_SBP: Tensor | None, place: _slots.Place
@@ -183,9 +180,8 @@ class SRUppLayer(ElementwiseLayer):
         assert self.keys_values is not None and keys_SBP is not None
         own = ops.linear(q_1BP, self.keys_values)
         keys_SBP.index_copy_(0, place.own_1, own.to(keys_SBP.dtype))
-        keys, values = keys_SBP.to(q_1BP.dtype).chunk(2, -1)
-        seen_1S = place.seen_S.unsqueeze(0)
-        return _attention.attend(q_1BP, keys, values, self.num_heads, seen_1S, 0.0), keys_SBP
+        seen_1S, seen_SBP = place.seen_S.unsqueeze(0), keys_SBP.to(q_1BP.dtype)
+        return _attention.fused(q_1BP, seen_SBP, self.num_heads, attn_mask=seen_1S), keys_SBP
 
 
 def _attends(layer: int, num_layers: int, attention_every: int, attention_last: int) -> bool:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from .. import ops
 from . import _slots
+from ._attention import last_of_two
 from ._base import (
     AttentionContext,
     Encoder,
@@ -28,6 +29,7 @@ from ._base import (
     require_sizes,
 )
 from ._relative_attention import RelativeLayer, Table, sinusoids
+from ._sight import Sight
 
 STD = 0.02
 """Of the normal distribution that all matrices, u and v start from; biases start at zero."""
@@ -180,7 +182,7 @@ class TransformerXL(Encoder):
         # The kept steps move to the front: distances do not count what is padded between them.
         order_LB1 = padding_LB.byte().argsort(stable=True, dim=0).unsqueeze(-1)
         x_LBD = x_LBD.masked_fill(padding_LB.unsqueeze(-1), 0.0).gather(0, order_LB1.expand_as(x_LBD))
-        h_LBH = self._whole(x_LBD, padding_LB.sum(0))
+        h_LBH = self._whole(x_LBD, padding_LB.sort(dim=0, stable=True).values)
         h_LBH = torch.zeros_like(h_LBH).scatter(0, order_LB1.expand_as(h_LBH), h_LBH)
         return h_LBH.masked_fill(padding_LB.unsqueeze(-1), 0.0), None
 
@@ -208,17 +210,16 @@ class TransformerXL(Encoder):
     def _input(self, x_LBD: Tensor) -> Tensor:
         return x_LBD if self.project is None else ops.linear(x_LBD, self.project.weight)
 
-    def _whole(self, x_LBD: Tensor, padded_B: Tensor | None) -> Tensor:
-        """Every step sees every step, but for the last `padded_B` of each row."""
-        h_LBH, length, unseen = self._input(x_LBD), len(x_LBD), None
-        if padded_B is not None:
-            step_L = torch.arange(length, device=x_LBD.device)
-            unseen = step_L >= (length - padded_B).view(-1, 1, 1, 1)
-            # A padded step sees itself, so that no row of the attention is without any key.
-            unseen = unseen & (step_L != step_L.unsqueeze(-1))
+    def _whole(self, x_LBD: Tensor, padding_LB: Tensor | None) -> Tensor:
+        """Every step sees every step, but for those of padding."""
+        h_LBH, length = self._input(x_LBD), len(x_LBD)
         relative = self._relative(self._distances(length - 1, min(-1, 1 - length), x_LBD.device))
+        sight = Sight(length, length, causal=False)
         for layer, r in zip(self.layers, relative, strict=True):
-            h_LBH = layer(h_LBH, *layer.keys_values(h_LBH), r, self.content_bias, self.position_bias, unseen)
+            keys_values = layer.keys_values(h_LBH)
+            h_LBH = layer(
+                h_LBH, keys_values, None, r, self.content_bias, self.position_bias, sight, padding_LB
+            )
         return h_LBH
 
     def _causal(
@@ -227,28 +228,23 @@ class TransformerXL(Encoder):
         """Every step sees the state and the steps up to itself, in evaluation only the last `window` of them."""
         h_LBH, length = self._input(x_LBD), len(x_LBD)
         before = 0 if state is None else len(next(iter(state.values()))[0])
-        keys = before + length
-        unseen, relative = None, self._relative_of_past(keys, attention_context, x_LBD.device)
-        if length > 1:  # a single step sees whatever is there
-            key_T = torch.arange(keys, device=x_LBD.device)
-            own_L1 = key_T[before:].unsqueeze(-1)
-            unseen = key_T > own_L1
-            if not self.training:
-                unseen = unseen | (key_T < own_L1 - attention_context.window)
+        relative = self._relative_of_past(before + length, attention_context, x_LBD.device)
+        sight = Sight(length, before + length, True, None if self.training else attention_context.window)
         after: list[tuple[Tensor, ...]] = []
         for i, layer in enumerate(self.layers):
+            k: Tensor
+            v: Tensor | None = None
             if self.training:
-                old = h_LBH[:0] if state is None else state["inputs"][i].detach()
-                inputs = torch.cat([old.to(h_LBH.dtype), h_LBH])
-                k, v = layer.keys_values(inputs)
-                after.append((_last(inputs, attention_context.memory),))
+                old = None if state is None else state["inputs"][i].detach().to(h_LBH.dtype)
+                k = layer.keys_values(h_LBH if old is None else torch.cat([old, h_LBH]))
+                after.append((last_of_two(old, h_LBH, attention_context.memory),))
             else:
-                k, v = layer.keys_values(h_LBH)
+                k, v = layer.keys_values(h_LBH).chunk(2, -1)
                 if state is not None:
                     k = torch.cat([state["keys"][i].to(k.dtype), k])
                     v = torch.cat([state["values"][i].to(v.dtype), v])
                 after.append((_last(k, attention_context.window), _last(v, attention_context.window)))
-            h_LBH = layer(h_LBH, k, v, relative[i], self.content_bias, self.position_bias, unseen)
+            h_LBH = layer(h_LBH, k, v, relative[i], self.content_bias, self.position_bias, sight)
         names = ("inputs",) if self.training else ("keys", "values")
         return h_LBH, dict(zip(names, map(list, zip(*after, strict=True)), strict=True))
 
@@ -269,13 +265,12 @@ class TransformerXL(Encoder):
     def _step(self, x_1BD: Tensor, state: FixedState) -> tuple[Tensor, FixedState]:
         _slots.check(self.training, len(x_1BD))
         h_1BH, place = self._input(x_1BD), _slots.place(state.steps, len(state.keys[0]))
-        unseen_1S = ~place.seen_S.unsqueeze(0)
+        biases = (self.content_bias, self.position_bias)
         for layer, *kept, relative in zip(self.layers, state.keys, state.values, state.relative, strict=True):
-            for slots, own in zip(kept, layer.keys_values(h_1BH), strict=True):
+            for slots, own in zip(kept, layer.keys_values(h_1BH).chunk(2, -1), strict=True):
                 slots.index_copy_(0, place.own_1, own.to(slots.dtype))
             k, v = (slots.to(h_1BH.dtype) for slots in kept)
-            biases = (self.content_bias, self.position_bias)
-            h_1BH = layer(h_1BH, k, v, relative, *biases, unseen_1S, place.age_S)
+            h_1BH = layer(h_1BH, k, v, relative, *biases, Sight(1, len(k), True), place=place)
         return h_1BH, state._replace(steps=state.steps + 1)
 
     def _distances(self, first: int, last: int, device: torch.device) -> Tensor:

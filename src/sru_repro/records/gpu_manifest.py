@@ -177,6 +177,18 @@ SECTIONS: Mapping[str, Section] = {
         ),
         trains=True,
     ),
+    "papers": Section(
+        "How near the hardware are the papers' language models at their own size?",
+        "paper_sizes",
+        30.0,
+        (
+            Declared("rates", _RATES, 0.03),
+            Declared(
+                "step/ROW", "a whole training step: its time, share of the bfloat16 rate, memory, kernels"
+            ),
+            Declared("blocks", "attention with blocks of several sizes", 0.3),
+        ),
+    ),
     "train-sst": Section(
         "Classification in bfloat16, all models side by side",
         "training",

@@ -152,6 +152,46 @@ class FoundRuns(Found):
         return [run for run in self.runs if isinstance(run, FailedRun)]
 
 
+class Kernel(Part):
+    """A kernel's share of a step."""
+
+    kernel: str
+    calls: float
+    ms: float
+
+
+class FoundPaperSize(Found):
+    """A step of training at a paper's size, called as usual and as a CUDA graph."""
+
+    row: str
+    called: Timing
+    graph: Timing
+    tokens: int
+    flop: float
+    """Operations that it executes; what attention computes again in backward among them."""
+    bfloat16_flop_per_s: float | None = None
+    """The GPU's own rate."""
+    share: float | None = None
+    """Of that rate, by the faster of the two."""
+    aim: float
+    peak_bytes: Number | None = None
+    profile: list[Kernel]
+
+
+class TimedBlocks(Part):
+    """Attention in blocks of one size."""
+
+    queries: int
+    scores: int
+    time: Timing
+
+
+class FoundBlocks(Found):
+    """Attention in blocks of several sizes."""
+
+    blocks: list[TimedBlocks]
+
+
 class Steps(Part):
     """Training steps of one size, as they are and as graphs (`trainer.graph`): milliseconds."""
 
@@ -191,6 +231,7 @@ class FoundPaces(Found):
 
 _TOLD_BY = {"rates": FoundRates, "entry": FoundEntry, "decode": FoundGeneration, "kernel": FoundLaunch}
 _TOLD_BY |= {"runs": FoundRuns, "steps": FoundSteps, "symbols_per_s": FoundPaces}
+_TOLD_BY |= {"profile": FoundPaperSize, "blocks": FoundBlocks}
 
 
 def _kind(values: Any) -> str:
@@ -209,7 +250,9 @@ Findings = Annotated[
     | Annotated[FoundLaunch, Tag("FoundLaunch")]
     | Annotated[FoundRuns, Tag("FoundRuns")]
     | Annotated[FoundSteps, Tag("FoundSteps")]
-    | Annotated[FoundPaces, Tag("FoundPaces")],
+    | Annotated[FoundPaces, Tag("FoundPaces")]
+    | Annotated[FoundPaperSize, Tag("FoundPaperSize")]
+    | Annotated[FoundBlocks, Tag("FoundBlocks")],
     Discriminator(_kind),
 ]
 

@@ -14,8 +14,10 @@ from sru_repro.reporting.report import report
 
 from .test_pages import (
     OTHER,
+    check_of,
     correct,
     page,
+    papers,
     piece,
     probes,
     put,
@@ -296,3 +298,10 @@ def test_a_rehearsal_is_no_measurement(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected what a CUDA GPU measured, found a rehearsal"):
         report_cuda(tmp_path)
     assert not (tmp_path / "cuda.md").exists()
+
+
+def test_the_papers_sizes_are_told_with_what_was_asked() -> None:
+    text = render_cuda([check_of(papers())], ())
+    assert "| srupp-base | 120 (" in text and "| 40% | 35% | 15,360 MiB |" in text
+    assert "| transformer-xl |" in text and "| — | 25% |" in text  # the GPU's own rate was not measured
+    assert "gemm \\| 128x256" in text and "OutOfMemoryError: none left" in text

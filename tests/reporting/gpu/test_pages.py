@@ -342,10 +342,26 @@ def trainings(section: str, gpu: str = GPU) -> Page:
     return page(section, [piece("table", group(*runs))], gpu=gpu)
 
 
+def papers(gpu: str = GPU) -> Page:
+    """Steps at two of the papers' sizes, and attention with blocks of two sizes, one of which does not run."""
+    kernels = [{"kernel": "gemm | 128x256", "calls": 40.0, "ms": 60.0}]
+    kernels.append({"kernel": "softmax", "calls": 20.0, "ms": 5.0})
+    pieces = []
+    for name, aim, share in (("srupp-base", 0.35, 0.4), ("transformer-xl", 0.25, None)):
+        step: Page = {"row": name, "called": timing(0.12), "graph": timing(0.1), "tokens": 32_768}
+        step |= {"flop": 1.6e13, "bfloat16_flop_per_s": share and 4e14, "share": share, "aim": aim}
+        pieces.append(piece(f"step/{name}", step | {"peak_bytes": 15 * 2**30, "profile": kernels}))
+    blocks = [
+        {"queries": 256, "scores": 1 << 25, "time": timing(2e-3)},
+        {"queries": 512, "scores": 1 << 27, "time": {"error": "OutOfMemoryError: none left"}},
+    ]
+    return page("papers", [*pieces, piece("blocks", {"blocks": blocks})], gpu=gpu)
+
+
 def whole(gpu: str = GPU, scale: float = 1.0) -> list[Page]:
     """Every section that is carried out where none is named."""
     trained = [trainings(section, gpu) for section in ("train-sst", "train-enwik8", "train-squad")]
-    return [correct(gpu), speed(scale, gpu), tune(gpu), steps(gpu), *trained]
+    return [correct(gpu), speed(scale, gpu), tune(gpu), steps(gpu), papers(gpu), *trained]
 
 
 def check_of(*pages: Page, beside: Page | None = None) -> GPUCheck:

@@ -6,7 +6,7 @@ graphs, "over floor" how many times the time of the model's matrix products alon
 
 from collections.abc import Iterator, Sequence
 
-from ...records.bench import Entry, SpeedRecord, Timed
+from ...records.bench import Entry, SpeedRecord, Timed, Timing
 from ..document import NONE, Table
 from ..numbers import ratio, shown, significant, times
 
@@ -90,7 +90,13 @@ def spread(row: Timed | None, mode: str, scale: float = 1e3) -> str:
         return NONE
     if error := row.why_not(mode):
         return error
-    timing = row.timing(mode)
+    return spread_of(row.timing(mode), scale)
+
+
+def spread_of(timing: Timing, scale: float = 1e3) -> str:
+    """Median and quartiles, or the error."""
+    if timing.error:
+        return timing.error
     median, low, high = (
         significant(None if value is None else scale * value)
         for value in (timing.median_s, timing.q1_s, timing.q3_s)

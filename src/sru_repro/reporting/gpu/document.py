@@ -15,6 +15,7 @@ from . import tables
 from .figure import write_gpu_figure
 from .finding import finding
 from .pages import GPUCheck, load_gpu_checks
+from .paper_sizes import paper_sizes
 from .probes import probe_blocks
 
 GENERATED = generated("cuda/*/*.json")
@@ -100,6 +101,7 @@ def _gpu(check: GPUCheck, pictures: Collection[str], claims: bool) -> Iterator[B
     if check.graphed:
         yield from (overview(check.graphed, mode, _source(check)) for mode in ("graph_training", "training"))
     yield from _if_any(tables.steps(check))
+    yield from paper_sizes(check)
     yield from _if_any(tables.tuning(check))
     yield from _if_any(tables.recurrence(check))
     if (
