@@ -189,7 +189,7 @@ def test_pages_of_another_machine_are_left_alone(sru_repro: Command, tmp_path: P
     [
         (("device=cuda",), "device=cuda: expected a CUDA GPU, found none; device=cpu"),
         ((), "gpu-check: expected a CUDA GPU, found none; rehearse=true runs everything"),
-        (("sections=speed,foo",), "sections: expected some of correct, speed, tune, train-sst,"),
+        (("sections=speed,foo",), "sections: expected some of correct, speed, tune, steps, papers,"),
         (("rehearse=yes",), "rehearse: expected true or false, found 'yes'"),
         (("rehearse=true", "budget=ten"), "budget: expected seconds, a whole number from 1 on, found 'ten'"),
         (("device=tpu",), "device: expected 'cpu' or 'cuda', found 'tpu'"),

@@ -51,13 +51,15 @@ def in_small(words: list[str], data: Path, run: Path) -> list[str]:
     """The same call on small data, for seconds, on a finished run."""
     verb, rest = words[0], words[1:]
     if verb in ("evaluate", "predict", "compare"):
-        return [verb, *(re.sub(r"^(run|a|b)=runs/.*", rf"\1={run}", word) for word in rest)]
+        here = [word.replace("device=cuda", "device=cpu") for word in rest]
+        return [verb, *(re.sub(r"^(run|a|b)=runs/.*", rf"\1={run}", word) for word in here)]
     if verb in ("list", "backends"):
         return words
     if verb == "bench":
         return [verb, *rest, "device=cpu", "repeats=1"]
     if verb == "gpu-check":
-        return [verb, *rest, "device=cpu", "rehearse=true", "sections=tune"]
+        kept = [word for word in rest if not word.startswith("sections=")]
+        return [verb, *kept, "device=cpu", "rehearse=true", "sections=tune"]
     rest = [word.replace("task.path=file", f"task.path={data / 'wiki2015/some.txt'}") for word in rest]
     kept = [word for word in rest if not word.startswith(("profile=", "seeds=", "data_dir="))]
     words = [verb, *kept, "profile=smoke", "logger=csv", "trainer=cpu", f"data_dir={data}"]

@@ -164,6 +164,20 @@ def test_dropout_keeps_so_many_and_follows_the_seed() -> None:
     assert not torch.equal(drawn(sight, 2, 0.25) > 0, keep)
 
 
+def test_the_same_seed_gives_the_same_bits(blocks_of: Callable[[int, int], None]) -> None:
+    sight = Sight(64, 128, True)
+    blocks_of(16, 2 * 2 * 64 * 128)
+    torch.manual_seed(0)
+    q, kv = torch.randn(64, 5, 32).requires_grad_(), torch.randn(128, 5, 64).requires_grad_()
+
+    def results() -> list[Tensor]:
+        torch.manual_seed(3)
+        out = _blocks.attend(q, kv, None, 2, sight, dropout=0.2)
+        return [out, *torch.autograd.grad(out.square().sum(), (q, kv))]
+
+    assert all(torch.equal(one, other) for one, other in zip(results(), results(), strict=True))
+
+
 class Largest(TorchDispatchMode):
     """The largest tensor that any operator makes anew."""
 

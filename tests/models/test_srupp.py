@@ -275,3 +275,11 @@ def test_sizes_of_the_papers_models(width: int, projection: int, options: dict[s
     with torch.device("meta"):
         model = SRUpp(width, width, projection, 10, **options)
     assert sum(p.numel() for p in model.parameters()) + 2 * 205 * width + 205 == count
+
+
+def test_a_memory_that_the_segment_fills_is_no_copy_of_it() -> None:
+    model, x = built(AttentionContext(L, L)).train(), normal(0, L, B, 6)
+    _, (_, inputs, _) = model(x)
+    assert inputs[0].data_ptr() == x.data_ptr() and not inputs[0].requires_grad
+    _, (_, inputs, _) = built(AttentionContext(2 * L, L)).train()(x, model(x)[1])
+    assert torch.equal(inputs[0], torch.cat([x, x]))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sru_repro import ops
+from sru_repro.ops import cuda
 from sru_repro.verify.call import Call
 from sru_repro.verify.grid import choices, combinations
 from sru_repro.verify.tolerance import limit, ratio
@@ -182,3 +183,9 @@ def test_the_state_of_a_low_precision_call_is_float32(make_call: Any, backend: s
     results = make_call("sru").to(torch.bfloat16).results(backend)
     assert results["h"].dtype == results["gradient of c0_BD"].dtype == torch.bfloat16
     assert results["c_n"].dtype == torch.float32
+
+
+def test_too_many_columns_are_refused() -> None:
+    u = torch.empty(1, 1 << 16, 2, 1 << 15, device="meta")
+    with pytest.raises(ValueError, match=r"U: expected fewer than 2\^31 steps and columns"):
+        cuda.forward("mingru", u, None, None, None, u[0, :, 0], None, None, False, 1.0, False, False)

@@ -299,12 +299,6 @@ def test_what_is_absent_begins_with_zero_and_what_is_not_needed_is_not_written(o
     assert torch.equal(full[0], alone[0]) and alone[1:] == (None,) * 4
 
 
-def test_too_many_columns_are_refused() -> None:
-    u = torch.empty(1, 1 << 16, 2, 1 << 15, device="meta")
-    with pytest.raises(ValueError, match=r"U: expected fewer than 2\^31 steps and columns"):
-        cuda.forward("mingru", u, None, None, None, u[0, :, 0], None, None, False, 1.0, False, False)
-
-
 def sparse(kind: torch.dtype, *shape: int) -> Tensor:
     """Zeros that take no memory until they are written, however many they are; random at both ends of the last axis."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE, a name that Python 3.11 lacks

@@ -4,7 +4,7 @@ sru-repro gpu-check sections=table1|table2|ablation [rows=a,b] [seeds=1,2] [jobs
                     [mps=false] [...]
 sru-repro gpu-check adopt=FOLDER
 
-Proves and measures the suite on a CUDA machine, in eleven minutes or piece by piece. Sections, in order: correct,
+Proves and measures the suite on a CUDA machine, in twelve minutes or piece by piece. Sections, in order: correct,
 speed, tune, steps, train-sst, train-enwik8, train-squad. Each has a process and a share of the time, and leaves a page
 in the folder `out` (results/cuda/GPU-DATE where none is named), piece by piece as it goes. Called again it goes on
 where it stopped: pieces that the same code has done are left alone (fresh=true: done again). `sru-repro report` makes

@@ -68,26 +68,27 @@ class QRNNLayer(nn.Module):
         super().__init__()
         self.columns, self.window, self.zoneout, self.bidirectional = columns, window, zoneout, bidirectional
         self.highway, self.cell = highway, "qrnn_highway" if highway else f"qrnn_{pooling}"
-        self.linear = nn.Linear(window * input_size, GATES[pooling] * columns)
+        self.matrices = GATES[pooling]
+        self.linear = nn.Linear(window * input_size, self.matrices * columns)
         self.skip = nn.Linear(input_size, columns, bias=False) if highway and input_size != columns else None
 
     def forward(
         self, x_LBD: Tensor, state: tuple[Tensor, Tensor] | None, padding_LB: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Returns (h_LBH, (c_n (B, H), last input (B, D), which only a window of 2 reads))."""
-        length, batch, _ = x_LBD.shape
         c0, last_BD = (None, torch.zeros_like(x_LBD[0])) if state is None else state
         inputs = x_LBD
         if self.window == 2:
             before_LBD, last_BD = _previous(x_LBD, last_BD, padding_LB)
             inputs = torch.cat([before_LBD, x_LBD], -1)
-        weight, bias, matrices = self.linear.weight, self.linear.bias, len(self.linear.bias) // self.columns
+        linear, matrices = self.linear, self.matrices
+        weight, bias = linear.weight, linear.bias
         skip = x_LBD if self.highway and self.skip is None else None
         options: Any = {"c0_BD": c0, "padding_LB": padding_LB, "bidirectional": self.bidirectional}
         if self.zoneout == 0 and self.skip is None:
             h_LBH, c_n = ops.layer(self.cell, inputs, weight, bias, skip, matrices=matrices, **options)
             return h_LBH, (c_n, last_BD)
-        u = ops.linear(inputs, weight, bias).view(length, batch, matrices, self.columns)
+        u = ops.linear(inputs, weight, bias).view(*x_LBD.shape[:2], matrices, self.columns)
         if self.zoneout > 0:
             u = self._zone_out(u)
         if self.skip is not None:

@@ -70,6 +70,13 @@ def _last(x: Tensor, steps: int) -> Tensor:
     return kept.clone() if len(x) >= 2 * steps else kept  # a view would hold on to what is left out
 
 
+def _as_multiplied(x: Tensor) -> Tensor:
+    """In the type in which a product takes it, which under autocast is a narrower one."""
+    kind = x.device.type
+    narrow = x.dtype == torch.float32 and torch.is_autocast_enabled(kind)
+    return x.to(torch.get_autocast_dtype(kind)) if narrow else x
+
+
 class TransformerXL(Encoder):
     """A stack of Transformer-XL layers.
 
@@ -235,9 +242,12 @@ class TransformerXL(Encoder):
             k: Tensor
             v: Tensor | None = None
             if self.training:
-                old = None if state is None else state["inputs"][i].detach().to(h_LBH.dtype)
-                k = layer.keys_values(h_LBH if old is None else torch.cat([old, h_LBH]))
-                after.append((last_of_two(old, h_LBH, attention_context.memory),))
+                own = _as_multiplied(
+                    h_LBH
+                )  # so that memory and what is laid behind it are no wider than that
+                old = None if state is None else state["inputs"][i].detach().to(own.dtype)
+                k = layer.keys_values(own if old is None else torch.cat([old, own]))
+                after.append((last_of_two(old, own, attention_context.memory),))
             else:
                 k, v = layer.keys_values(h_LBH).chunk(2, -1)
                 if state is not None:

@@ -15,6 +15,7 @@ under autograd, in float64. `eager.py` is the plain loop with gradients by hand.
 - Outside compilers, modes and transforms a call leaves the operator of `library.py` out: registering costs more than a
   small recurrence. There `layers.py` makes product, casts of autocast and recurrence one node of autograd. Second
   derivatives, forward mode and `torch.func.grad` need `ops.use("reference")`.
+- Inside `keep_casts` a weight is cast to autocast's type once for each change of it (`casts.py`).
 - A product of a layer (`products.py`) goes to MKL or oneDNN, whichever this machine was once measured to prefer.
 
 Shapes: L time, B batch, k matrices per cell, D columns = directions * hidden size.

@@ -38,9 +38,9 @@ class _Kept(NamedTuple):
 
 
 class _Scope(threading.local):
-    """Casts by the identities of weights and their type; None outside `keep_casts`."""
+    """Casts by their type, the stream that made them, and the identities of the weights; None outside `keep_casts`."""
 
-    kept: dict[tuple[torch.dtype, tuple[int, ...]], _Kept] | None = None
+    kept: dict[tuple[torch.dtype, int, tuple[int, ...]], _Kept] | None = None
 
 
 _scope = _Scope()
@@ -83,7 +83,9 @@ def together(weights: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
     entries = _scope.kept
     if entries is None or any(weight.is_inference() for weight in weights) or capturing(weights[0]):
         return one_piece(weights, kind)
-    key = (kind, tuple(id(weight) for weight in weights))
+    first = weights[0]  # another stream would not wait for the cast to be made
+    stream = torch._C._cuda_getCurrentRawStream(first.device.index) if first.is_cuda else 0
+    key = (kind, stream, tuple(id(weight) for weight in weights))
     found = entries.get(key)
     if found is None or not found.holds(weights):
         entries.pop(key, None)  # its memory may serve the new one

@@ -57,7 +57,7 @@ def recurrence(
         check.call(cell, *u, *tensors, activation, bidirectional)
         if key is not None:
             check.remember(key)
-    if not seen and (name := dispatch.name_for(u_LBkD.device.type)) != "reference":
+    if not seen and (name := passes.name(u_LBkD)) != "reference":
         passes.refuse_forward_mode()
         return direct.run(name, cell, u_LBkD, x_LBD, v, b_2D, c0_BD, *options)
     work = torch.promote_types(u_LBkD.dtype, torch.float32)

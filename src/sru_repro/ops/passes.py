@@ -11,25 +11,30 @@ from .build import BuildError
 from .cells import ALL, Gradients, Maybe, Needed
 
 
+def name(u: Tensor) -> str:
+    """That of the back end of a call on U's device."""
+    return dispatch.name_for("cpu" if u.is_cpu else u.device.type)
+
+
 def backend(u: Tensor) -> str:
-    """Its name. The reference has no backward of its own; who calls for a pass gets the loop that has."""
-    name = dispatch.name_for(u.device.type)
-    return "eager" if name == "reference" else name
+    """The same for a pass alone: the reference has no backward of its own, so that the loop runs which has."""
+    found = name(u)
+    return "eager" if found == "reference" else found
 
 
-def forward(name: str, cell: str, u: Tensor, *rest: Any) -> tuple[str, tuple[Tensor, Tensor, Maybe]]:
+def forward(backend: str, cell: str, u: Tensor, *rest: Any) -> tuple[str, tuple[Tensor, Tensor, Maybe]]:
     """The back end that ran, and its h, c_n and states; `rest` as in `cells.Forward`."""
     try:
-        return name, dispatch.module(name).forward(cell, u, *rest)
+        return backend, dispatch.module(backend).forward(cell, u, *rest)
     except BuildError as error:  # of this cell or these types, where others were built
         dispatch.fall_back(u.device.type, str(error))
         return "eager", dispatch.module("eager").forward(cell, u, *rest)
 
 
-def backward(name: str, *arguments: Any, needed: Needed = ALL) -> Gradients:
+def backward(backend: str, *arguments: Any, needed: Needed = ALL) -> Gradients:
     """`arguments` as in `cells.Backward`. Every back end understands the states of the others."""
     try:
-        found: Gradients = dispatch.module(name).backward(*arguments, needed=needed)
+        found: Gradients = dispatch.module(backend).backward(*arguments, needed=needed)
     except BuildError as error:
         dispatch.fall_back(arguments[0].device.type, str(error))
         found = dispatch.module("eager").backward(*arguments, needed=needed)

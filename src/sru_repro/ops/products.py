@@ -79,7 +79,7 @@ class _Linear(torch.autograd.Function):
 
 def libraries(x: Tensor, weight_HD: Tensor, kind: torch.dtype) -> tuple[str, ...]:
     """The libraries of a product in that type and of its gradients, where nobody has to see an operator."""
-    large = x.is_cpu and kind == torch.float32 and x.numel() * len(weight_HD) >= SMALL
+    large = x.is_cpu and kind == torch.float32 and x.numel() * weight_HD.size(0) >= SMALL
     return fastest() if large else PLAIN
 
 

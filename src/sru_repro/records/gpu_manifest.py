@@ -237,4 +237,4 @@ measured kinds weigh 1 together."""
 USUAL = tuple(name for name, section in SECTIONS.items() if section.table is None)
 """What is carried out where nothing is named."""
 BUDGET_S = sum(SECTIONS[name].weight for name in USUAL)
-"""Seconds for all of these. With the rest (a pack is installed, the last section ends) about eleven minutes."""
+"""Seconds for all of these. With the rest (a pack is installed, the last section ends) about twelve minutes."""

@@ -9,11 +9,13 @@ import pytest
 from sru_repro.core.errors import DataError
 from sru_repro.records.base import parse, read, write
 from sru_repro.records.bench import Backend, Rates, SpeedRecord
+from sru_repro.records.gpu_manifest import USUAL
 from sru_repro.records.gpu_page import FoundLaunch, FoundRates, GPUPage
 from sru_repro.reporting.bench.speed_tables import speed_tables
 from sru_repro.reporting.gpu.pages import load_gpu_checks
 
-from .test_pages import COPY, GPU, OTHER, check_of, correct, page, piece, put, speed, tune, whole
+from .made_pages import COPY, GPU, OTHER, check_of, correct, page, piece, put, speed, tune
+from .training_pages import whole
 
 Page = dict[str, Any]
 
@@ -169,3 +171,7 @@ def test_a_page_of_speed_becomes_the_record_that_the_tables_of_speed_take() -> N
     assert titles[0].startswith("Forward and backward") and "The recurrence alone" in titles
     nothing = check_of(page("speed", [piece("check", state="failed", error="wrong")]))
     assert nothing.speed is None and nothing.generation is None
+
+
+def test_every_section_has_a_page() -> None:
+    assert [content["section"] for content in whole()] == list(USUAL)

@@ -7,19 +7,8 @@ import pytest
 from sru_repro.reporting.gpu.aims import AIMS, reached, still_open
 from sru_repro.reporting.gpu.claims import MET, MISSED, OPEN, Claim, claims
 
-from .test_pages import (
-    check_of,
-    correct,
-    page,
-    piece,
-    probes,
-    speed,
-    steps,
-    timing,
-    trainings,
-    tune,
-    with_graphs,
-)
+from .made_pages import check_of, correct, page, piece, probes, speed, timing, tune, with_graphs
+from .training_pages import steps, trainings
 
 Page = dict[str, Any]
 FAST = 8.5
@@ -285,3 +274,31 @@ def test_generation_is_judged_by_steps_as_graphs(deep: float, lstm: float, verdi
     assert claim.verdict == verdict and claim.measured.startswith(f"{deep:,.0f}, 0.6")
     del values["symbols_per_s"]["lstm, float32, 1 at once"]
     assert len(reached(check_of(page("speed", [piece("deep", values)])))) == 1
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.36, MET), (0.34, MISSED)])
+def test_a_papers_model_is_judged_by_its_step(share: float, verdict: str) -> None:
+    values = {
+        **{
+            "row": "srupp-base",
+            "called": timing(0.2),
+            "graph": timing(0.1),
+            "tokens": 32_768,
+            "flop": 3.2e13,
+        },
+        **{"share": share, "aim": 0.35, "profile": []},
+    }
+    (claim,) = reached(check_of(page("papers", [piece("step/srupp-base", values)])))
+    assert (claim.measured, claim.verdict) == (f"{share:.0%}", verdict)
+
+
+@pytest.mark.parametrize(
+    ("runs", "took_s", "verdict"), [(35, 200.0, MET), (35, 210.0, MISSED), (34, 200.0, "")]
+)
+def test_a_table_is_judged_when_all_of_it_is_there(runs: int, took_s: float, verdict: str) -> None:
+    content = trainings("train-sst")
+    values = content["pieces"][0]["values"]
+    made = [{**values["runs"][0], "seed": seed, "took_s": took_s} for seed in range(runs)]
+    table = {**values, "runs": made, "side_by_side": 8}
+    found = reached(check_of(page("table1", [piece("runs", table)])))
+    assert [claim.verdict for claim in found] == ([verdict] if verdict else [])

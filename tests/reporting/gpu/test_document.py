@@ -12,23 +12,8 @@ from sru_repro.reporting.gpu.document import render_cuda, report_cuda
 from sru_repro.reporting.gpu.pages import load_gpu_checks
 from sru_repro.reporting.report import report
 
-from .test_pages import (
-    OTHER,
-    check_of,
-    correct,
-    page,
-    papers,
-    piece,
-    probes,
-    put,
-    run,
-    speed,
-    steps,
-    trainings,
-    tune,
-    whole,
-    with_graphs,
-)
+from .made_pages import OTHER, check_of, correct, page, piece, probes, put, speed, tune, with_graphs
+from .training_pages import papers, run, steps, trainings, whole
 
 Page = dict[str, Any]
 

@@ -11,7 +11,8 @@ from matplotlib.text import Text
 
 from sru_repro.reporting.gpu.figure import draw_gpu_figure, write_gpu_figure
 
-from .test_pages import check_of, correct, page, piece, run, speed, trainings, tune, whole, with_graphs
+from .made_pages import check_of, correct, page, piece, speed, tune, with_graphs
+from .training_pages import run, trainings, whole
 
 Page = dict[str, Any]
 

@@ -33,7 +33,7 @@ On a machine with a GPU, from the checkout, with the data of the trainings in `d
 `squad`, `enwik8`):
 
 ```
-make gpu-check                              # all sections, eleven minutes
+make gpu-check                              # all sections, twelve minutes
 make gpu-check SECTIONS=correct,speed       # some of them
 ```
 
