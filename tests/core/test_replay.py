@@ -76,6 +76,7 @@ def test_what_waits_is_told_and_other_warnings_stay(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: 0)
     monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
     with pytest.warns(UserWarning, match="^another$"), waits(CUDA) as found:
+        warnings.warn("Synchronization debug mode is a prototype feature and ...", stacklevel=1)
         warnings.warn("called a synchronizing CUDA operation (Triggered ...)", stacklevel=1)
         warnings.warn("another", stacklevel=1)
     assert len(found) == 1 and "test_replay.py:" in found[0] and modes == ["warn", 0]

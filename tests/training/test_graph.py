@@ -17,6 +17,7 @@ from sru_repro.core.interrupt import Interrupted
 from sru_repro.records.run import Graphs, RunRecord
 from sru_repro.training import fit, graph, step_state
 from sru_repro.training.config import RunConfig
+from sru_repro.training.module import TaskModule
 from sru_repro.training.run import train
 from sru_repro.training.run_folder import identity
 from sru_repro.training.weights import LAST
@@ -248,6 +249,61 @@ def test_the_number_of_graphs_is_bounded(
     assert graphs(record).shapes == 1 and graphs(record).notes == ["more than 1 shapes"]
 
 
+def test_a_replay_that_hands_on_another_state_is_not_trusted(
+    configured: Configured, never: Callable[[], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Weights, sums and random numbers are the same then: only the next step would go wrong."""
+    config = configured("lm", "trainer.graph=true", "trainer.max_epochs=5")
+
+    class Shifted(replay.Recorded[Any]):
+        def replay(self) -> Any:
+            found = super().replay()
+            for leaf in step_state.tensors_of(modules[0].carry):
+                leaf.add_(1.0)
+            return found
+
+    modules: list[TaskModule] = []
+    start = TaskModule.on_train_epoch_start
+
+    def known(module: TaskModule) -> None:
+        modules.append(module)
+        start(module)
+
+    monkeypatch.setattr(TaskModule, "on_train_epoch_start", known)
+    with monkeypatch.context() as patch:
+        patch.setattr(graph, "Recorded", Shifted)
+        wrong = ended(config, tmp_path / "wrong")
+    told = graphs(
+        wrong[0]
+    )  # of the first segment, whose state is made anew; the others hand on what they hold
+    assert told.shapes == 2 and len(told.notes) == 1 and told.notes[0].startswith("a replay differed")
+    never()
+    require_same(wrong, ended(config, tmp_path / "plain"))
+
+
+def test_a_capture_that_fails_later_drops_the_graphs_before_it(
+    configured: Configured, never: Callable[[], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Their random numbers would go on in a state that nothing else knows; they are recorded again."""
+    config = configured("lm", "trainer.graph=true", "trainer.max_epochs=6")
+    made: list[object] = []
+
+    class Second(replay.Recorded[Any]):
+        def __init__(self, call: Callable[[], Any], device: torch.device, pool: Any = None) -> None:
+            super().__init__(call, device, pool)
+            made.append(self)
+            if len(made) == 2:
+                raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(graph, "Recorded", Second)
+        found = ended(config, tmp_path / "found")
+    told = graphs(found[0])
+    assert told.notes == ["not captured: out of memory"] and told.replayed > 0 and len(made) >= 3
+    never()
+    require_same(found, ended(config, tmp_path / "plain"))
+
+
 def test_differences_are_parts_of_what_a_step_changed() -> None:
     def snapshot(*values: float) -> step_state.Snapshot:
         return step_state.Snapshot([torch.tensor(values)], [torch.tensor([1])])
@@ -256,6 +312,9 @@ def test_differences_are_parts_of_what_a_step_changed() -> None:
     assert step_state.difference(start, step, step) == 0
     assert step_state.difference(start, step, snapshot(1.0, 2.5)) == pytest.approx(0.25)
     assert step_state.difference(start, start, step) == float("inf")  # it changes what the step leaves alone
+    one, other = [torch.tensor([2.0])], [torch.tensor([3.0])]
+    assert step_state.difference(start, step, step, one, one) == 0
+    assert step_state.difference(start, step, step, one, other) == pytest.approx(0.5)
     nan = float("nan")
     assert step_state.difference(start, snapshot(1.0, nan), snapshot(1.0, nan)) == 0
     assert step_state.difference(start, step, snapshot(1.0, nan)) == float("inf")

@@ -52,12 +52,18 @@ class Recorded(Generic[T]):
 
 
 def _go_on(stream: Any, pool: Any) -> None:
-    """After a capture that failed PyTorch's stream, random numbers and allocator are as if it still went on."""
+    """After a capture that failed PyTorch's stream, random numbers and allocator are as if it still went on.
+
+    Random numbers go on in a state of their own: a graph recorded before would go on in the old one, and repeat them.
+    """
     torch.cuda.set_stream(stream)
     for generator in torch.cuda.default_generators:
         generator.graphsafe_set_state(generator.clone_state())
+    # PyTorch before 2.8 has it under another name.
+    names = ("_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool")
+    end: Any = next(getattr(torch._C, name) for name in names if hasattr(torch._C, name))
     with suppress(RuntimeError):  # where the capture has come to its end
-        torch._C._cuda_endAllocateToPool(stream.device.index, pool)
+        end(stream.device.index, pool)
 
 
 @contextmanager
@@ -76,7 +82,8 @@ def waits(device: torch.device) -> Iterator[list[str]]:
         finally:
             torch.cuda.set_sync_debug_mode(before)
     for warning in caught:
-        if "synchronizing CUDA operation" in str(warning.message):
+        told = str(warning.message)
+        if "called a synchronizing CUDA operation" in told:
             found.append(f"{warning.filename}:{warning.lineno}")
-        else:
+        elif not told.startswith("Synchronization debug mode"):  # PyTorch's notice that there is such a thing
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

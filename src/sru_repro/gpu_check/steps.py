@@ -41,6 +41,8 @@ _SIZE = (
 NEAR = 1e-2
 """Of the weights' own size: how far apart both runs of a row may end. Graphs give the same bits unless PyTorch's own
 kernels add up in any order, whose rounding grows from step to step."""
+NEAR_LOSS = 0.3
+"""Of the mean training loss: what another draw of dropout may make of it in some hundred steps."""
 
 
 def survives(options: SectionOptions, seconds: float) -> Checked:
@@ -133,6 +135,9 @@ def _row(options: SectionOptions, name: str, graph: Path, plain: Path, bare: boo
     # Padded sentences draw other dropout, and then the weights say nothing.
     apart = _apart(graph, plain) if bare else None
     wrong = f"weights end {apart:.2g} of their size apart" if apart is not None and apart > NEAR else ""
+    losses = [record.epochs[-1].figures["train/loss"] for record in records]
+    if not abs(losses[0] - losses[1]) <= NEAR_LOSS * losses[1]:  # also where one is no number
+        wrong = f"the loss is {losses[0]:.4g} as graphs and {losses[1]:.4g} step by step"
     return Steps(
         row=name,
         label=(records[0].paper and records[0].paper.label) or name,

@@ -105,7 +105,7 @@ class QRNNLayer(nn.Module):
         if self.training:
             logit = logit.masked_fill(torch.rand_like(logit) < self.zoneout, torch.inf)
         else:
-            floor = logit.new_tensor(math.log(self.zoneout))
+            floor = logit.new_full((), math.log(self.zoneout))
             logit = torch.logaddexp(logit, floor) - math.log(1 - self.zoneout)
         return torch.stack([z, logit, *rest], 2)
 

@@ -64,11 +64,12 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, r
                 ValidateEvery(every),
             ],
         )
-        train, val, test = data.train, data.val, data.test
+        train, val, test, graphed = data.train, data.val, data.test, None
         if config.trainer.graph:
             val, test = task.together(val), task.together(test)
             train, content.graphs = task.fitted(train), content.graphs or Graphs()
-            trainer.fit_loop.epoch_loop.automatic_optimization = GraphedSteps(trainer, content.graphs)
+            graphed = GraphedSteps(trainer, content.graphs)
+            trainer.fit_loop.epoch_loop.automatic_optimization = graphed
         device = torch.device(config.trainer.accelerator)
         machine.reset_peak_memory(device)
         caught.deferred = True
@@ -80,6 +81,11 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, r
                 ckpt_path=folder / LAST if resumable else None,
                 weights_only=True,
             )
+        if graphed is not None:  # what follows needs the memory
+            graphed.release()
+            module.zero_grad(set_to_none=True)
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
         content.backend = ops.choose(device.type).label if task.encoder.uses_ops else "torch.nn"
         if task.encoder.uses_ops and device.type == "cpu":
             content.products = ops.products.chosen()  # sums in another order have other last digits

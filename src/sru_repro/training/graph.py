@@ -5,12 +5,13 @@ captured is Lightning's own code. Between replays the host fills in the batch an
 batch and carried state
 
     the first steps   run as they are (kernels are compiled, the optimiser makes its state)
-    one step          runs as it is, is captured, put back and replayed: both must leave the same weights, states, sums
-                      and random numbers
+    one step          runs as it is, is captured, put back and replayed: both must leave the same weights, states, loss,
+                      sums and random numbers
     later steps       are replays
 
-A shape that cannot be captured, or whose replay differs, runs as it is to the end, and the record says why. On a CPU a
-replay is the same call on the same tensors, so that all but the capture is tried without a GPU.
+A shape that cannot be captured, or whose replay differs, runs as it is to the end, and the record says why. Of a model
+whose dropout cuDNN draws no step can be repeated: it is recorded without the comparison. On a CPU a replay is the same
+call on the same tensors, so that all but the capture is tried without a GPU.
 """
 
 from collections import OrderedDict
@@ -27,7 +28,7 @@ from ..core.replay import Recorded, waits
 from ..models import State
 from ..records.run import Graphs
 from .module import TaskModule
-from .step_state import DIFFERENT, StepState, difference, held, refill, shape_of
+from .step_state import DIFFERENT, StepState, difference, held, refill, shape_of, tensors_of
 
 WARM_UP = 2
 """Steps of a shape that run as they are before it is recorded."""
@@ -80,6 +81,8 @@ class GraphedSteps(_AutomaticOptimization):
                 self._give_up(shape, why)
         if shape.recorded is not None:
             return self._replayed(shape, module, kwargs["batch"], place)
+        if not shape.plain and shape.seen == WARM_UP and self.told.shapes >= MOST:
+            self._give_up(shape, f"more than {MOST} shapes")
         if shape.plain or shape.seen < WARM_UP:
             shape.seen += 1
             self.told.unrecorded += 1
@@ -104,7 +107,7 @@ class GraphedSteps(_AutomaticOptimization):
             for hook in INSIDE:
                 if is_overridden(hook, callback, parent=pl.Callback):
                     return f"{type(callback).__name__} has {hook}, which a replay would not call"
-        return f"more than {MOST} shapes" if len(self.shapes) > MOST else ""
+        return ""
 
     def _replayed(
         self, shape: Shape, module: TaskModule, batch: Any, place: tuple[bool, bool, int]
@@ -155,26 +158,43 @@ class GraphedSteps(_AutomaticOptimization):
             )
         except RuntimeError as error:
             self._give_up(shape, f"not captured: {str(error).splitlines()[0]}")
+            for (
+                other
+            ) in self.shapes.values():  # random numbers have a new state, which older graphs do not know
+                other.recorded = None
+            module.carry, self._pool = after, None
+            return outputs
+        if module.task.encoder.draws_alone and module.device.type == "cuda":
+            # Setting the random state would give cuDNN's dropout a new one, and graphs keep the address of theirs.
+            self._say("not compared: cuDNN draws the dropout of this model, and never the same twice")
+            self._keep(shape, recorded, 0.0)
             module.carry = after
             return outputs
         plain = state.snapshot()
         state.put_back(start)
         refill(shape.carry, carry)
         recorded.replay()
-        off = difference(start, plain, state.snapshot())
-        if module.task.encoder.draws_alone and module.device.type == "cuda" and off < float("inf"):
-            off = 0.0
-            self._say("not compared: cuDNN draws the dropout of this model, and never the same twice")
+        handed_on = (after, outputs), (shape.carried, recorded.result)
+        off = difference(start, plain, state.snapshot(), *map(tensors_of, handed_on))
         if off > DIFFERENT:
             self._give_up(shape, f"a replay differed from the step by {off:.2g} of what it changed")
             state.put_back(plain)
             module.carry = after
             return outputs
+        self._keep(shape, recorded, off)
+        module.carry = shape.carried
+        return outputs
+
+    def _keep(self, shape: Shape, recorded: Recorded[Outputs], off: float) -> None:
+        """Further steps of the shape are replays."""
         shape.recorded, self._pool = recorded, recorded.pool
         self.told.shapes += 1
         self.told.largest_difference = max(self.told.largest_difference, off)
-        module.carry = shape.carried
-        return outputs
+
+    def release(self) -> None:
+        """Lets go of all graphs and their memory, which is that of whole steps."""
+        self.shapes.clear()
+        self._pool = None
 
     def _step(
         self,
@@ -207,7 +227,10 @@ class GraphedSteps(_AutomaticOptimization):
         self._say(why)
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is not None:
-            scaler._per_optimizer_states.clear()  # a capture may have ended in the middle of a step
+            # A capture may have ended in the middle of a step.
+            scaler._per_optimizer_states.clear()
+            for name in ("grad_scale", "found_inf"):
+                vars(self.trainer.optimizers[0]).pop(name, None)
 
     def _say(self, note: str) -> None:
         if note not in self.told.notes:

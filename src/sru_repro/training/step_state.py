@@ -3,6 +3,7 @@
 A tree is a nest of tuples, lists and dictionaries; what is no tensor in it stays as it is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,14 +87,29 @@ class StepState:
             torch.cuda.set_rng_state(state, self.device)
 
 
-def difference(start: Snapshot, first: Snapshot, second: Snapshot) -> float:
-    """How far two steps from the same start are apart, as a part of what the first one changed: the largest over all
-    tensors. 0: bit for bit the same; infinite: they drew other random numbers, or one is not finite where the other is.
+def tensors_of(tree: Any) -> list[Tensor]:
+    """The tensors of a tree, in order."""
+    return [x for x in _pytree.tree_leaves(tree) if isinstance(x, Tensor)]
+
+
+def difference(
+    start: Snapshot,
+    first: Snapshot,
+    second: Snapshot,
+    first_made: Sequence[Tensor] = (),
+    second_made: Sequence[Tensor] = (),
+) -> float:
+    """How far two steps from the same start are apart, as a part of what the first one changed, of what they have made
+    as a part of its size: the largest over all tensors. 0: bit for bit the same; infinite: they drew other random
+    numbers, or one is not finite where the other is.
     """
     if not all(map(torch.equal, first.random, second.random)):
         return float("inf")
-    worst = 0.0
-    for before, one, other in zip(start.values, first.values, second.values, strict=True):
+    worst, nothing = 0.0, [torch.zeros_like(x) for x in first_made]
+    changes = zip(
+        [*start.values, *nothing], [*first.values, *first_made], [*second.values, *second_made], strict=True
+    )
+    for before, one, other in changes:
         if torch.equal(one, other) or not one.numel():
             continue
         apart, moved = (_norm(a, b) for a, b in ((one, other), (one, before)))
