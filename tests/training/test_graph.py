@@ -108,11 +108,12 @@ ADAPTIVE = (
 )
 
 
-@pytest.mark.parametrize("model", ["sru", "lstm", "qrnn"])
+@pytest.mark.parametrize("model", MODELS)
 def test_a_reader_is_replayed(
     model: str, squad_folder: Path, never: Callable[[], None], tmp_path: Path
 ) -> None:
-    more = (f"model={model}", "model.hidden_size=6", "model.bidirectional=true", "trainer.max_epochs=4")
+    both = () if model == "transformer_xl" else ("model.bidirectional=true",)
+    more = (f"model={model}", "model.hidden_size=8", *MODELS[model], *both, "trainer.max_epochs=4")
     config = composed([*READER, *more, "trainer.graph=true", f"data_dir={squad_folder}"])
     replayed = ended(config, tmp_path / "graph")
     told = graphs(replayed[0])
