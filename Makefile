@@ -44,7 +44,7 @@ help: ## this list
 	@echo "  SEEDS=1,2,3          one run of every row per seed"
 	@echo "  ROWS=a,b             only these rows of the table"
 	@echo "  TEXT=file            the text of reproduce-text, or a folder of texts; also .gz, .xz, .zip"
-	@echo "  SECTIONS=a,b         of gpu-check: correct, speed, tune, steps, train-sst, train-enwik8, train-squad;"
+	@echo "  SECTIONS=a,b         of gpu-check: correct, speed, tune, steps, papers, train-sst, train-enwik8, train-squad;"
 	@echo "                       where they are named: table1, table2, ablation"
 	@echo "  BUDGET=seconds       of gpu-check: for all sections together"
 	@echo "  PACK=folder          of gpu-check: a folder of scripts/pack_offline.sh, where there is no network"

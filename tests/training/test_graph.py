@@ -172,8 +172,33 @@ def test_without_a_graph_batches_are_those_of_the_paper(configured: Configured, 
     require_same(plain, ended(configured(*words, "trainer.graph=true"), tmp_path / "graph"))
 
 
+class Refused(replay.Recorded[Any]):
+    """A capture that CUDA breaks off."""
+
+    def __init__(self, call: Callable[[], Any], device: torch.device, pool: Any = None) -> None:
+        super().__init__(call, device, pool)
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+
+class Drawing(replay.Recorded[Any]):
+    """A replay that draws a random number more than the step."""
+
+    def replay(self) -> Any:
+        torch.rand(1)
+        return super().replay()
+
+
 @pytest.mark.parametrize("words", [("sst",), ("lm", "trainer.accumulate=2")], ids=" ".join)
-def test_what_cannot_be_captured_runs_as_it_is(
+@pytest.mark.parametrize(
+    ("recorded", "note"),
+    [
+        (Refused, "not captured: operation not permitted when stream is capturing"),
+        (Drawing, "a replay differed from the step by inf of what it changed"),
+    ],
+)
+def test_what_cannot_be_captured_or_trusted_runs_as_it_is(
+    recorded: type[replay.Recorded[Any]],
+    note: str,
     words: tuple[str, ...],
     configured: Configured,
     never: Callable[[], None],
@@ -181,45 +206,13 @@ def test_what_cannot_be_captured_runs_as_it_is(
     tmp_path: Path,
 ) -> None:
     config = configured(*words, "trainer.graph=true", "trainer.max_epochs=5")
-
-    class Refused(replay.Recorded[Any]):
-        def __init__(self, call: Callable[[], Any], device: torch.device, pool: Any = None) -> None:
-            super().__init__(call, device, pool)
-            raise RuntimeError("operation not permitted when stream is capturing\nmore")
-
     with monkeypatch.context() as patch:
-        patch.setattr(graph, "Recorded", Refused)
-        refused = ended(config, tmp_path / "refused")
-    told = graphs(refused[0])
-    assert (told.shapes, told.replayed) == (0, 0)
-    assert told.notes == ["not captured: operation not permitted when stream is capturing"]
+        patch.setattr(graph, "Recorded", recorded)
+        found = ended(config, tmp_path / "found")
+    told = graphs(found[0])
+    assert (told.shapes, told.replayed, told.notes) == (0, 0, [note])
     never()
-    require_same(refused, ended(config, tmp_path / "plain"))
-
-
-@pytest.mark.parametrize("words", [("sst",), ("lm", "trainer.accumulate=2")], ids=" ".join)
-def test_a_replay_that_differs_is_not_trusted(
-    words: tuple[str, ...],
-    configured: Configured,
-    never: Callable[[], None],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    """Here it draws a random number more than the step."""
-    config = configured(*words, "trainer.graph=true", "trainer.max_epochs=5")
-
-    class Drawing(replay.Recorded[Any]):
-        def replay(self) -> Any:
-            torch.rand(1)
-            return super().replay()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(graph, "Recorded", Drawing)
-        wrong = ended(config, tmp_path / "wrong")
-    told = graphs(wrong[0])
-    assert told.replayed == 0 and told.notes == ["a replay differed from the step by inf of what it changed"]
-    never()
-    require_same(wrong, ended(config, tmp_path / "plain"))
+    require_same(found, ended(config, tmp_path / "plain"))
 
 
 def test_a_callback_inside_the_step_keeps_it_plain(

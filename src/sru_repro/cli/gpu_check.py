@@ -5,10 +5,10 @@ sru-repro gpu-check sections=table1|table2|ablation [rows=a,b] [seeds=1,2] [jobs
 sru-repro gpu-check adopt=FOLDER
 
 Proves and measures the suite on a CUDA machine, in twelve minutes or piece by piece. Sections, in order: correct,
-speed, tune, steps, train-sst, train-enwik8, train-squad. Each has a process and a share of the time, and leaves a page
-in the folder `out` (results/cuda/GPU-DATE where none is named), piece by piece as it goes. Called again it goes on
-where it stopped: pieces that the same code has done are left alone (fresh=true: done again). `sru-repro report` makes
-results/cuda.md and its pictures of the pages that are committed there.
+speed, tune, steps, papers, train-sst, train-enwik8, train-squad. Each has a process and a share of the time, and leaves
+a page in the folder `out` (results/cuda/GPU-DATE where none is named), piece by piece as it goes. Called again it goes
+on where it stopped: pieces that the same code has done are left alone (fresh=true: done again). `sru-repro report`
+makes results/cuda.md and its pictures of the pages that are committed there.
 
 Sections table1 (SST), table2 (SQuAD) and ablation (SRU++ on enwik8) are carried out where they are named. They make
 the runs of `reproduce profile=paper`, those first that tell most, jobs= of them side by side: by default as many as

@@ -83,6 +83,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, r
             )
         if graphed is not None:  # what follows needs the memory
             graphed.release()
+            module.carry = None
             module.zero_grad(set_to_none=True)
             if device.type == "cuda":
                 torch.cuda.empty_cache()

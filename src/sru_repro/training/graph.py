@@ -158,9 +158,8 @@ class GraphedSteps(_AutomaticOptimization):
             )
         except RuntimeError as error:
             self._give_up(shape, f"not captured: {str(error).splitlines()[0]}")
-            for (
-                other
-            ) in self.shapes.values():  # random numbers have a new state, which older graphs do not know
+            # Random numbers have a new state, which older graphs do not know: they are recorded again.
+            for other in self.shapes.values():
                 other.recorded = None
             module.carry, self._pool = after, None
             return outputs
@@ -194,7 +193,7 @@ class GraphedSteps(_AutomaticOptimization):
     def release(self) -> None:
         """Lets go of all graphs and their memory, which is that of whole steps."""
         self.shapes.clear()
-        self._pool = None
+        self._pool, self._carry = None, (None, shape_of(None))
 
     def _step(
         self,
