@@ -32,7 +32,7 @@ STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'
 	$(if $(ROWS),'rows=$(ROWS)') $(if $(JOBS),'jobs=$(JOBS)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart check test lint bench gpu-check gpu-rehearse list report dashboard sweep-example clean $(TABLES:%=reproduce-%)
+.PHONY: help setup quickstart check test lint bench gpu-check gpu-rehearse torture list report dashboard sweep-example clean $(TABLES:%=reproduce-%)
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
@@ -98,6 +98,9 @@ gpu-check: $(if $(PACK),,$(STAMP)) ## prove and measure everything on a CUDA GPU
 
 gpu-rehearse: $(STAMP) ## try PACK=folder here, without a GPU and without a network, before time on a GPU is spent
 	scripts/rehearse_pack.sh '$(or $(PACK),.carry)' $(if $(SECTIONS),'sections=$(SECTIONS)') $(ARGS)
+
+torture: $(STAMP) ## kills, full disks, damaged files, typos, poisoned content: results/reliability.md (SECTIONS=kills,files)
+	$(BIN)/python -m sru_repro.torture $(if $(GIVEN),'data_dir=$(DATA)') $(if $(SECTIONS),'sections=$(SECTIONS)') $(ARGS)
 
 list: $(STAMP) ## models, tasks and rows of all tables, with their parameters
 	$(SUITE) list $(ARGS)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "sru_repro"
 # From the top down; rooms of one floor know nothing of each other. core/ is open to all.
 FLOORS = [
-    {"__main__"},
+    {"__main__", "torture"},
     {"cli"},
     {"gpu_check"},
     {"reporting", "training", "bench"},

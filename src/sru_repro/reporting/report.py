@@ -8,6 +8,7 @@ from .bench.decode import report_decode
 from .bench.speed import report_speed
 from .gpu.document import report_cuda
 from .inserted import insert, keys_of
+from .reliability import report_reliability
 from .runs.line import Row
 from .runs.overview import overview
 from .runs.publish import publish_packed
@@ -28,6 +29,7 @@ def report(results: Path, rows_by_table: Mapping[str, Sequence[Row]]) -> list[Pa
         own = [run for run in records if run.table == table]
         written += write_table(table, own, rows_by_table.get(table, ()), results)
     written += report_speed(results) + report_decode(results) + report_cuda(results)
+    written += report_reliability(results)
     pages = (
         (results.parent / "README.md", "results", overview(records, rows_by_table)),
         (results / "README.md", "keys of a run", [keys_of(RunRecord)]),
