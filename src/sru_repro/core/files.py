@@ -4,19 +4,46 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 @contextmanager
-def whole(place: Path) -> Iterator[Path]:
-    """Hands out a path in the same folder, which is made; what was written there takes `place` when all went well."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+def whole(place: Path, flushed: bool = False) -> Iterator[Path]:
+    """Hands out a path in the same folder, which is made; what was written there takes `place` when all went well.
+
+    `flushed`: a power failure, too, leaves the old file or the new one. An OSError names the file.
+    """
     part = place.with_name(f"{place.name}.{os.getpid()}.part")
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         yield part
+        if flushed:
+            flush(part)
         os.replace(part, place)
+        if flushed:
+            with suppress(OSError):  # not every file system flushes folders
+                flush(place.parent)
+    except OSError as error:
+        error.filename = str(place)
+        raise
     finally:
+        with suppress(OSError):  # a folder that cannot be written holds no part
+            part.unlink(missing_ok=True)
+
+
+def flush(place: Path) -> None:
+    """Brings a file or a folder to the disk."""
+    file = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def remove_parts(folder: Path) -> None:
+    """Removes what processes that were killed have left of files they were writing there."""
+    for part in folder.glob("*.part"):
         part.unlink(missing_ok=True)
 
 

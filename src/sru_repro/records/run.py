@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..core.lock import holder
 from .base import Number, Part, Record, Stamp, read
 from .origin import Code, Hardware
 
@@ -261,5 +262,12 @@ class PublishedRun(RunRecord):
 
 
 def read_record(place: Path) -> RunRecord:
-    """A run's record, from its file or folder. Raises DataError when missing, broken or of another schema."""
-    return read(RunRecord, place)
+    """A run's record, from its file or folder. Raises DataError when missing, broken or of another schema.
+
+    A run whose process ended without a word, by kill -9 for one, was interrupted, whatever its record says last.
+    """
+    record = read(RunRecord, place)
+    if record.state == "running" and holder(place if place.is_dir() else place.parent) is None:
+        record.state = "interrupted"
+        record.error = f"its process {record.pid} ended without a word"
+    return record

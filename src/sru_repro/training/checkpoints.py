@@ -1,9 +1,10 @@
-"""The two checkpoints of a run: best.ckpt, the weights of its best validation, and last.ckpt, from which it goes on.
+"""The checkpoints of a run: best.ckpt, the weights of its best validation, and last.ckpt, from which it goes on.
 
 Lightning's own callback writes `last` before `best` has taken the newest figure into account, so that a run resumed
 from there could overwrite a better checkpoint; and it leaves the signals to chance.
 """
 
+import copy
 import time
 from typing import Any
 
@@ -12,9 +13,12 @@ from pytorch_lightning.callbacks import Callback
 
 from ..core.interrupt import Signals
 from ..records.run import RunRecord, Validation
+from . import replaced
+from .checkpoint_files import CheckpointFiles
+from .going_on import limits, of_run
 from .run_folder import RunFolder
 from .stepping import steps_now
-from .weights import BEST, LAST
+from .weights import BEST, LAST, OF
 
 
 def best_entry(content: RunRecord) -> Validation:
@@ -34,11 +38,45 @@ class Checkpoints(Callback):
     After a signal the run stops where Lightning can go on exactly: after a step, unless a validation or the end of the
     epoch comes next; then after that. Never between the batches of a step, whose gradients no checkpoint holds.
     `validate_every` is 0 when validation comes at the end of an epoch.
+
+    A run that has used its budget ends with things that a longer one would not have done there: a validation between
+    two others, the end of an epoch within it. last.ckpt then says, too, how things stood before (`onward`), so that the
+    run can be given a larger budget and goes on as if it had had it from the start.
     """
 
     def __init__(self, record: RunFolder, signals: Signals, validate_every: int) -> None:
         self.record, self.signals, self.validate_every = record, signals, validate_every
+        self.files = CheckpointFiles(of_run(record.content), self._take_up)
+        self._onward: dict[str, Any] | None = None
         self._saved = -SAVE_EVERY_S
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        trainer.strategy.checkpoint_io = self.files
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if self._onward is not None:
+            checkpoint["onward"] = self._onward
+
+    def _take_up(self, checkpoint: dict[str, Any]) -> None:
+        """Makes of a checkpoint what it would be if the run had had its new budget from the start."""
+        if limits(checkpoint.get(OF, {}).get("config", {})) == limits(self.record.content.config):
+            self._onward = checkpoint.get("onward")
+            return
+        onward = checkpoint.pop("onward", {})
+        checkpoint["loops"] |= onward.get("loops", {})
+        checkpoint["callbacks"] |= onward.get("callbacks", {})
+        checkpoint["best"] = onward["best"] if onward else checkpoint.get("best")
+        checkpoint["callbacks"]["Recorder"]["finished"] = False
+
+    def _keep_onward(self, trainer: pl.Trainer) -> None:
+        """Keeps how things stand; weights and optimiser stay as they are until last.ckpt is written."""
+        states = {callback.state_key: callback.state_dict() for callback in trainer.callbacks}  # type: ignore[attr-defined]
+        # At the end of an epoch a longer run goes on from there, which is what last.ckpt says by itself.
+        loops = {} if trainer.is_last_batch else {"fit_loop": trainer.fit_loop.state_dict()}
+        held = copy.deepcopy({"callbacks": {k: v for k, v in states.items() if v}, "loops": loops})
+        self._onward = {**held, "best": self.files.best}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.signals.install()  # Lightning has put its own handler in front, which ends a run with status 0
@@ -49,6 +87,8 @@ class Checkpoints(Callback):
         if not steps_now(trainer, batch_idx):
             return
         validates = self.validate_every and trainer.global_step % self.validate_every == 0
+        if trainer.should_stop and not (validates or (trainer.is_last_batch and not self.validate_every)):
+            self._keep_onward(trainer)
         if self.signals.received is not None and not validates and not _ends_epoch(trainer):
             self._save_last(trainer)
 
@@ -57,6 +97,8 @@ class Checkpoints(Callback):
             trainer.save_checkpoint(self.record.folder / BEST, weights_only=True)
         if not _ends_epoch(trainer):
             self._save_last(trainer)
+        elif trainer.should_stop and not trainer.is_last_batch and self._onward is None:
+            self._keep_onward(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._save_last(trainer)
@@ -66,6 +108,7 @@ class Checkpoints(Callback):
         if ends or time.monotonic() - self._saved >= SAVE_EVERY_S:
             trainer.save_checkpoint(self.record.folder / LAST)
             self._saved = time.monotonic()
+            replaced.drop(self.record.folder)
         self.signals.raise_if_any()
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -32,11 +33,11 @@ from .resume import ExactResume
 from .run_folder import RunFolder, now, write_predictions
 from .schedule import Schedule
 from .stepping import ValidateEvery, steps_per_epoch
-from .weights import LAST, best_weights, take_weights
+from .weights import best_weights, take_weights
 
 
-def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, resumable: bool) -> None:
-    """Trains, goes back to the best checkpoint, tests, and completes the record."""
+def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, start: Path | None) -> None:
+    """Trains, from the checkpoint `start` if there is one, goes back to the best, tests, and completes the record."""
     content, folder = record.content, record.folder
     module = TaskModule(build_task(config, data), config.optim)
     task = module.task
@@ -78,7 +79,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, r
                 module,
                 loader(train, order),
                 loader(val),
-                ckpt_path=folder / LAST if resumable else None,
+                ckpt_path=start,
                 weights_only=True,
             )
         if graphed is not None:  # what follows needs the memory

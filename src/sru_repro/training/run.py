@@ -3,54 +3,80 @@
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..core import machine
-from ..core.errors import DataError, RunError, SuiteError
+from ..core.errors import ConfigError, RunError, SuiteError
+from ..core.files import remove_parts
 from ..core.interrupt import Interrupted, signals
+from ..core.lock import in_use
 from ..records.origin import Code, Hardware
 from ..records.run import Data, RunRecord, read_record
 from ..tasks import TaskData, task_class
+from . import replaced
 from .config import RunConfig, changes, require_both_ways
+from .going_on import checkpoint_to_go_on_from
 from .prepare import load_data, set_threads
-from .run_folder import RunFolder, identity, is_done, now
-from .weights import BEST, LAST
+from .run_folder import RunFolder, is_done, now
+from .weights import FOLDER
 
 
 def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = False) -> RunRecord:
     """Trains, measures on the test set with the best checkpoint, and returns the record.
 
-    `resume` goes on from the folder's last checkpoint where there is one of the same configuration, and returns the
-    record as it is when that run was already finished.
+    `resume` goes on from the folder's last checkpoint, and returns the record as it is when that run was already
+    finished. The budget may be larger than before; any other difference is refused. Without `resume` a run that lies
+    there is kept until the new one has a checkpoint.
 
     Raises:
         SuiteError: what the user can mend, or a failure of the run. Interrupted: a signal came; it can be resumed.
     """
     require_both_ways(config)
     set_threads(config)
-    device = config.trainer.accelerator
-    with signals() as caught:
+    with signals() as caught, _alone(config, folder):
         data = load_data(config)
         if resume and is_done(folder, config.plain, data.fingerprint):
             print(f"{folder}: finished before, left as it is", file=sys.stderr)
             return read_record(folder)
         from .fit import fit  # imports Lightning: only now that configuration and data are sound
+        from .stepping import steps_per_epoch
 
-        content = _content(config, data, device, overrides)
-        resumable = resume and _resumable(folder, content)
+        content = _content(config, data, config.trainer.accelerator, overrides)
+        start = None
+        if resume:
+            per_epoch = steps_per_epoch(len(data.train), config.trainer.accumulate)
+            start = checkpoint_to_go_on_from(folder, content, per_epoch)
         record = RunFolder(folder, content)
         try:
-            if not resumable:  # or a later resume might go on from another configuration's weights
-                for name in (BEST, LAST):
-                    (folder / name).unlink(missing_ok=True)
+            for place in (folder, folder / FOLDER):
+                remove_parts(place)
+            if start is None:
+                replaced.set_aside(folder)
             record.save()
-            fit(config, record, data, caught, resumable)
+            fit(config, record, data, caught, start)
         except BaseException as error:
             _close(record, error)
             if isinstance(error, SuiteError) or not isinstance(error, Exception):
                 raise
-            raise RunError(f"{record.content.error} (traceback in {folder / 'log.txt'})") from error
-        return record.content
+            raise RunError(f"{content.error} (traceback in {folder / 'log.txt'})") from error
+        return content
+
+
+@contextmanager
+def _alone(config: RunConfig, folder: Path) -> Iterator[None]:
+    """Holds the folder; a finished run that nobody can write to is only looked at."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(in_use(folder, f"{config.task.name}/{config.top.row} seed {config.top.seed}"))
+        except OSError as error:
+            if not is_done(folder, config.plain):
+                raise ConfigError(
+                    f"{folder}: expected a folder that can be written, found: {error.strerror}; name another by "
+                    "hydra.run.dir="
+                ) from None
+        yield
 
 
 def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str]) -> RunRecord:
@@ -98,33 +124,35 @@ def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str
     )
 
 
-def _resumable(folder: Path, content: RunRecord) -> bool:
-    """Whether the folder's last checkpoint belongs to this configuration and data; takes over what goes on."""
-    try:
-        before = read_record(folder)
-    except DataError:
-        return False
-    same = (
-        identity(before.config) == identity(content.config)
-        and before.data.fingerprint == content.data.fingerprint
-    )
-    if not same or not (folder / LAST).is_file():
-        return False
-    content.started, content.wall_s = before.started, before.wall_s
-    if before.wandb_id is not None:
-        content.wandb_id = before.wandb_id
-    return True
-
-
 def _close(record: RunFolder, error: BaseException) -> None:
-    """Notes how the run ended."""
+    """Notes how the run ended, as far as the disk takes it."""
     content = record.content
     content.ended = now()
     if isinstance(error, Interrupted | KeyboardInterrupt):
         content.state, content.error = "interrupted", str(error) or "interrupted"
     else:
-        line = next(iter(str(error).strip().splitlines()), "")
-        content.state, content.error = "failed", f"{type(error).__name__}: {line}"
-        with (record.folder / "log.txt").open("a") as log:
-            log.write(traceback.format_exc())
-    record.save()
+        content.state, content.error = "failed", _line(error)
+    with suppress(OSError):
+        record.save()
+    if content.state == "failed":
+        with suppress(OSError), (record.folder / "log.txt").open("a") as log:
+            log.write("".join(traceback.format_exception(error)))
+
+
+def _line(error: BaseException) -> str:
+    """What the record says of a failure; of a disk and of memory, with what to do."""
+    line = next(iter(str(error).strip().splitlines()), "")
+    if isinstance(error, OSError) and error.strerror:
+        return (
+            f"{error.filename or 'a file'}: could not be written or read ({error.strerror}); the last checkpoint is "
+            "whole: mend it, then go on with resume=true"
+        )
+    if isinstance(error, MemoryError) or any(sign in line for sign in _NO_MEMORY):
+        return (
+            f"out of memory ({line or type(error).__name__:.120}); lower task.batch_size or model.hidden_size, or make "
+            "room and go on with resume=true from the last checkpoint, which is whole"
+        )
+    return f"{type(error).__name__}: {line}"
+
+
+_NO_MEMORY = ("can't allocate memory", "out of memory", "Cannot allocate memory", "std::bad_alloc")

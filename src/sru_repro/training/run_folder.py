@@ -26,6 +26,9 @@ class RunFolder:
     def save(self) -> None:
         """Writes run.json in one piece: a reader sees the old record or the new one."""
         self.content.wall_s = time.perf_counter() - self._started
+        self.content.notes = list(
+            dict.fromkeys(self.content.notes)
+        )  # a run in parts meets some of them again
         write(self.content, self.folder / RunRecord.FILE)
 
     def curve(self, points: Sequence[Mapping[str, object]]) -> None:

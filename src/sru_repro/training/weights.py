@@ -1,26 +1,75 @@
-"""The checkpoints of a run by name, and its best weights read back into a task."""
+"""The checkpoints of a run by name, read with every damage named, and its best weights put back into a task."""
 
 import zipfile
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
 from ..core.errors import ConfigError, DataError
+from ..records.run import read_record
 from ..tasks import Task
 
-BEST, LAST = "checkpoints/best.ckpt", "checkpoints/last.ckpt"
+FOLDER = "checkpoints"
+BEST, LAST = f"{FOLDER}/best.ckpt", f"{FOLDER}/last.ckpt"
+PREVIOUS = f"{FOLDER}/last.previous.ckpt"
+"""What last.ckpt was before: a run goes on from there where last.ckpt is damaged."""
+OF = "run"
+"""Under this key a checkpoint says which run it is of: start, configuration, fingerprint of the data."""
+
+
+def read_checkpoint(path: Path, what: str) -> dict[str, Any]:
+    """A checkpoint; nothing that is pickled in it is run, every byte is checked.
+
+    Raises:
+        DataError: it is missing, cut, damaged, or no checkpoint of a run.
+    """
+    found = ""
+    try:
+        if not zipfile.is_zipfile(path):
+            size = path.stat().st_size
+            found = f"a cut or broken file ({size:,} bytes)" if size else "an empty file"
+        else:
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()  # torch leaves the sums unread
+            found = f"a damaged file (part {damaged!r})" if damaged else ""
+        if not found:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+                return content
+            found = "another file of PyTorch"
+    except FileNotFoundError:
+        found = "no such file"
+    except OSError as error:
+        found = str(error.strerror or error)
+    except UnpicklingError:
+        found = "a file that holds other things than tensors and numbers, which are not loaded"
+    except Exception as error:  # a damaged archive makes zipfile and torch raise almost anything
+        found = f"a damaged file ({' '.join(str(error).split()):.80})"
+    raise DataError(f"{path}: expected {what}, found {found}")
 
 
 def best_weights(folder: Path) -> dict[str, Any]:
-    """The state of a run's task at its best validation."""
+    """The state of a run's task at its best validation.
+
+    Raises:
+        DataError: see `read_checkpoint`, or the weights are not those of the run whose record lies there.
+    """
     path = folder / BEST
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; expected the run's best checkpoint (was the run finished?)")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path}: expected a checkpoint, found a cut or broken file; train the run again")
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    return {key.removeprefix("task."): value for key, value in state.items()}
+    try:
+        checkpoint = read_checkpoint(path, "the run's best checkpoint")
+    except DataError as error:
+        raise DataError(f"{error}; was the run finished? Train it again, or go on with resume=true") from None
+    record = read_record(folder)
+    started = checkpoint.get(OF, {}).get("started", record.started)
+    step, best = checkpoint.get("global_step"), record.best.step if record.best is not None else None
+    if started != record.started or (OF in checkpoint and best not in (None, step)):
+        raise DataError(
+            f"{path}: expected the weights of the run in run.json, started {record.started}, best at step {best}; "
+            f"found those of step {step} of the run started {started}; train it again"
+        )
+    return {key.removeprefix("task."): value for key, value in checkpoint["state_dict"].items()}
 
 
 def take_weights(task: Task, weights: dict[str, Any], folder: Path) -> None:
