@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree
 
 from ..core.settings import Settings
+from ._entry import refuse_script
 
 State = Any
 """What an encoder hands from one segment to the next: opaque, a tree of tensors, detachable by `detach`."""
@@ -56,6 +57,9 @@ class Encoder(nn.Module):
     attends      whether its constructor takes an `attention_context`
     draws_alone  whether it draws random numbers that PyTorch's generators know nothing of
     pads_anywhere  whether padding may stand anywhere in a sequence, and no shape or wait depends on where
+    batch_first  whether inputs and outputs are (B, L, ...)
+    traces       whether a record of torch.jit.trace holds for other lengths than the example's
+    takes_packed  whether its `forward` reads a `PackedSequence` itself; those of others are padded first, see `entry`
     """
 
     Config: ClassVar[type[ModelSettings]]
@@ -69,12 +73,18 @@ class Encoder(nn.Module):
     attends: ClassVar[bool] = False
     draws_alone: bool = False
     pads_anywhere: bool = True
+    batch_first: bool = False
+    takes_packed: ClassVar[bool] = False
+    traces: bool = True
 
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Returns (h_LBH, state). `padding_LB` is True at padded steps: output zero, state unchanged."""
         raise NotImplementedError
+
+    def __prepare_scriptable__(self) -> None:
+        refuse_script(self)
 
     def fixed_state(self, state: State, steps: int) -> State:
         """The same state for generation, in tensors of its own that keep their shapes for `steps` more steps.

@@ -20,9 +20,9 @@ def step(
     `layers` are `SRULayer`s, checked input and state of their sizes. For one step, in evaluation, without gradients,
     norms, factors and directions.
     """
-    if training or padding_LB is not None or len(x_LBD) != 1 or torch.is_grad_enabled():
+    if training or padding_LB is not None or torch.is_grad_enabled():
         return None
-    if x_LBD.device.type not in stack.GPUS or any(map(_more, layers)):
+    if x_LBD.device.type not in stack.GPUS or x_LBD.size(0) != 1 or any(map(_more, layers)):
         return None
     activation = layers[0].activation
     found = stack.step([_layer(one) for one in layers], x_LBD[0], c0_lBH, activation == "tanh")

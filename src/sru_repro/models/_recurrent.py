@@ -5,7 +5,8 @@ Shapes: L time, B batch, D input features, H = directions * hidden_size output f
 
 from typing import Any, TypedDict
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from ._base import Encoder, require_probabilities, require_sizes
 
@@ -32,6 +33,8 @@ class RecurrentStack(Encoder):
     """
 
     uses_ops = True
+    bias = True
+    proj_size = 0
     layers: Any
 
     def __init__(
@@ -51,14 +54,72 @@ class RecurrentStack(Encoder):
         self.causal = self.streams = not bidirectional
         self.input_sizes = [input_size] + [self.output_size] * (num_layers - 1)
 
-    def check_input(self, x_LBD: Tensor) -> None:
-        """Raises ValueError for an input of another shape."""
-        if x_LBD.dim() != 3 or x_LBD.size(-1) != self.input_size:
-            raise ValueError(f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}")
+    def check_input(self, x: Tensor, batch_first: bool = False) -> None:
+        """Raises ValueError for an input that is not (L, B, D), or (B, L, D), with at least one step."""
+        if x.dim() != 3 or x.size(-1) != self.input_size or x.size(1 if batch_first else 0) == 0:
+            axes, some = ("B, L" if batch_first else "L, B"), ""
+            if x.dim() == 3 and x.size(-1) == self.input_size:
+                some = " with L >= 1"
+            raise ValueError(f"input: expected ({axes}, {self.input_size}){some}, found {tuple(x.shape)}")
 
-    def check_state(self, state: Tensor | None, batch: int, columns: int) -> None:
+    def check_state(self, state: Any, batch: int, columns: int) -> None:
         """Raises ValueError for states that are not (layers, B, columns)."""
-        if state is not None:
-            wanted = (len(self.layers), batch, columns)
-            if state.shape != wanted:
-                raise ValueError(f"state: expected {wanted}, found {tuple(state.shape)}")
+        if state is None:
+            return
+        wanted = (len(self.layers), batch, columns)
+        if not isinstance(state, Tensor):
+            found = type(state).__name__
+            if isinstance(state, tuple | list):
+                found += f" of {len(state)}"
+            raise ValueError(
+                f"state: expected one tensor {wanted}, the last states, found {found}{self._hint(state)}"
+            )
+        if state.shape != wanted:
+            raise ValueError(f"state: expected {wanted}, found {tuple(state.shape)}")
+        if state.dtype == torch.float64 and next(self.parameters()).dtype != torch.float64:
+            raise ValueError(
+                "state: expected torch.float32 or narrower like the weights, found torch.float64"
+            )
+
+    def _hint(self, state: Any) -> str:
+        """What to do where somebody gives (h_0, c_0)."""
+        if not (isinstance(state, tuple | list) and len(state) == 2):
+            return ""
+        pair = "; (h_0, c_0) is torch.nn.LSTM's: "
+        convention = getattr(self, "lstm_convention", None)
+        return pair + ("use .lstm_convention(), or give c_0 alone" if convention else "give the state alone")
+
+    @property
+    def num_layers(self) -> int:
+        """Layers in the stack."""
+        return len(self.input_sizes)
+
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """Parameters by layer."""
+        return [list(layer.parameters()) for layer in self.layers]
+
+    def flatten_parameters(self) -> None:
+        """For callers of `torch.nn.LSTM`: nothing has to be done, the weights of a product are one matrix."""
+
+    def reset_parameters(self) -> None:
+        """Draws all weights anew, as the constructor does."""
+        for module in self.children():
+            _reset(module)
+
+    def extra_repr(self) -> str:
+        """Sizes, as torch.nn's recurrent modules say them."""
+        said = f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+        plain = {"dropout": 0.0, "bidirectional": False, "batch_first": False}
+        given = {name: getattr(self, name) for name, value in plain.items() if getattr(self, name) != value}
+        return said + "".join(f", {name}={value}" for name, value in given.items())
+
+
+def _reset(module: nn.Module) -> None:
+    """By the module itself, else by what is in it."""
+    own = getattr(module, "reset_parameters", None)
+    if callable(own):
+        own()
+        return
+    for child in module.children():
+        _reset(child)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ._base import Encoder, State, require, require_probabilities, sequence_mask
+from ._entry import entry
 
 
 class Stack(Encoder):
@@ -38,6 +39,7 @@ class Stack(Encoder):
         self.pads_anywhere = all(layer.pads_anywhere for layer in layers)
         self.draws_alone = any(layer.draws_alone for layer in layers)
 
+    @entry
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map_only
 
 from .. import ops
 from ._base import ModelSettings, State, require
+from ._entry import entry
 from ._recurrent import RecurrentStack, StackOptions
 
 
@@ -49,6 +50,7 @@ class TorchRNN(RecurrentStack):
     Config = TorchRNNConfig
     uses_ops = False
     pads_anywhere = False
+    takes_packed = True
     kind: type[nn.LSTM] | type[nn.GRU]
 
     def __init__(
@@ -62,6 +64,7 @@ class TorchRNN(RecurrentStack):
         )
         self.draws_alone = between > 0  # cuDNN does, on CUDA
 
+    @entry
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:

@@ -8,7 +8,8 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._base import Encoder, ModelSettings, State
+from ._base import Encoder, ModelSettings, State, require
+from ._entry import entry
 
 
 class CNNConfig(ModelSettings):
@@ -42,10 +43,11 @@ class CNN(Encoder):
         self, input_size: int, *, filters: int = 100, widths: list[int] | None = None, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.widths = widths or [3, 4, 5]
+        self.input_size, self.widths = input_size, widths or [3, 4, 5]
         self.output_size = filters * len(self.widths)
         self.convolutions = nn.ModuleList(nn.Conv1d(input_size, filters, width) for width in self.widths)
 
+    @entry
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:
@@ -53,13 +55,22 @@ class CNN(Encoder):
 
         The result for a sentence does not depend on its padding, and so not on the batch it is in.
         """
+        require(
+            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
+            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
+        )
         widest, lengths_B1 = max(self.widths), None
+        recorded = torch.jit.is_tracing() or torch.compiler.is_exporting()
+        if recorded and padding_LB is None:
+            # Whether a sentence is filled up must not be taken from the example.
+            padding_LB = torch.zeros_like(x_LBD[..., 0], dtype=torch.bool)
         if padding_LB is not None:
             # The words move to the front, so that no filter sees padding between or before them.
             order_LB1 = padding_LB.byte().argsort(stable=True, dim=0).unsqueeze(-1)
             x_LBD = x_LBD.masked_fill(padding_LB.unsqueeze(-1), 0.0).gather(0, order_LB1.expand_as(x_LBD))
             lengths_B1 = (~padding_LB).sum(0).clamp(min=widest).unsqueeze(-1)
-        x_BDL = F.pad(x_LBD.permute(1, 2, 0), (0, max(0, widest - len(x_LBD))))
+        missing = widest - 1 if recorded else max(0, widest - len(x_LBD))
+        x_BDL = F.pad(x_LBD.permute(1, 2, 0), (0, missing))
         pooled = []
         for width, convolution in zip(self.widths, self.convolutions, strict=True):
             y_BHL = F.relu(convolution(x_BDL))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .. import ops
 from ._base import ModelSettings, require_sizes
+from ._entry import entry
 from ._recurrent import RecurrentStack, StackOptions
 
 
@@ -110,6 +111,7 @@ class MinGRU(RecurrentStack):
             for size in self.input_sizes
         )
 
+    @entry
     def forward(
         self, x_LBD: Tensor, state: Tensor | None = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from .. import ops
 from ._base import ModelSettings, require, require_probabilities
+from ._entry import entry
 from ._recurrent import RecurrentStack, StackOptions
 
 GATES = {"f": 2, "fo": 3, "ifo": 4}
@@ -161,6 +162,7 @@ class QRNN(RecurrentStack):
             for size in self.input_sizes
         )
 
+    @entry
     def forward(
         self,
         x_LBD: Tensor,

@@ -11,7 +11,7 @@ Shapes: L time, B batch, D input features, H = directions * hidden_size columns,
 """
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from .. import ops
-from . import _authors, _one_launch, _packed
+from . import _authors, _one_launch
 from ._base import ModelSettings, sequence_mask
+from ._entry import entry
 from ._lstm_convention import LSTMConvention
 from ._recurrent import RecurrentStack
 from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
@@ -172,24 +173,25 @@ class SRU(RecurrentStack):
         options = config.options() | {"num_layers": 1}
         return cls(input_size, dropout_last=True, input_dropout=input_dropout, **options)
 
+    @entry
     def forward(  # type: ignore[override]
         self,
-        x_LBD: Tensor | PackedSequence,
+        x_LBD: Any,
         state: Tensor | None = None,
         padding_LB: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Returns (h_LBH, c_n), c_n being (num_layers, B, H), the last states and the next call's `state`.
 
-        A `PackedSequence` comes back packed in the same order.
+        A `PackedSequence` comes back packed as it came, see `entry`.
 
         Raises:
-            ValueError: a shape that does not fit, with what was expected and found.
+            ValueError: a shape or type that does not fit, with what was expected and found.
         """
-        if isinstance(x_LBD, PackedSequence):
-            return _packed.run(self.forward, x_LBD, state, self.batch_first)
+        self.check_input(x_LBD, self.batch_first)
         if self.batch_first:
             x_LBD = x_LBD.transpose(0, 1)
             padding_LB = None if padding_LB is None else padding_LB.transpose(0, 1)
+        self.check_state(state, x_LBD.size(1), self.output_size)
         steps = self._chunk_length(x_LBD, padding_LB)
         if steps:
             h_LBH, c_n = self._chunked(x_LBD, state, padding_LB, steps)
@@ -201,8 +203,6 @@ class SRU(RecurrentStack):
         self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """All steps through one layer after the other; one step of generation through all of them in one launch."""
-        self.check_input(x_LBD)
-        self.check_state(state, x_LBD.size(1), self.output_size)
         found = _one_launch.step(self.layers, self.training, x_LBD, state, padding_LB)
         if found is None:
             outputs, c_n = self.run_layers(x_LBD, state, padding_LB)
@@ -231,7 +231,7 @@ class SRU(RecurrentStack):
         if torch.is_grad_enabled() or self.bidirectional or x_LBD.device.type != "cpu":
             return 0
         whole = self.training and any(layer.dropout for layer in self.layers)
-        unfit = x_LBD.dim() != 3 or (padding_LB is not None and padding_LB.shape != x_LBD.shape[:2])
+        unfit = padding_LB is not None and padding_LB.shape != x_LBD.shape[:2]
         if whole or unfit or torch.compiler.is_compiling() or torch.jit.is_tracing():
             return 0
         step_bytes = 4 * self.output_size * x_LBD.size(1) * x_LBD.element_size()  # of up to four matrices
@@ -241,9 +241,7 @@ class SRU(RecurrentStack):
     def run_layers(
         self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None
     ) -> tuple[list[Tensor], Tensor]:
-        """The output of every layer, and the last states (num_layers, B, H)."""
-        self.check_input(x_LBD)
-        self.check_state(state, x_LBD.size(1), self.output_size)
+        """The output of every layer, and the last states (num_layers, B, H), of arguments that were checked."""
         outputs, last = [x_LBD], []
         for i, layer in enumerate(self.layers):
             h_LBH, c_n = layer(outputs[-1], None if state is None else state[i], padding_LB)

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from .. import ops
 from . import _attention, _authors, _slots
 from ._base import AttentionContext, ModelSettings, require, require_probabilities, require_sizes
+from ._entry import entry
 from ._recurrent import RecurrentStack
 from ._sight import Sight
 from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
@@ -164,7 +165,7 @@ class SRUppLayer(ElementwiseLayer):
         if keys_TBP is not None:
             context_TBP = torch.cat([keys_TBP, context_TBP])
         window = context.window if context and not training else None
-        sight = Sight(len(q_LBP), len(context_TBP), context is not None, window)
+        sight = Sight(q_LBP.size(0), context_TBP.size(0), context is not None, window)
         dropout = self.attn_dropout if training else 0.0
         attended = _attention.attend(q_LBP, context_TBP, self.num_heads, sight, padding_LB, dropout)
         if context is None:
@@ -250,6 +251,7 @@ class SRUpp(RecurrentStack):
         )
         self.attention_context = attention_context
         self.causal = self.streams = attention_context is not None
+        self.traces = attention_context is None
         self.layers = nn.ModuleList(
             SRUppLayer(
                 size,
@@ -290,6 +292,7 @@ class SRUpp(RecurrentStack):
         rings = {layer: _slots.filled(keys_TBP, slots) for layer, keys_TBP in keys.items()}
         return FixedSRUppState(c_n.clone(), rings, torch.tensor(kept, device=c_n.device))
 
+    @entry
     def forward(
         self,
         x_LBD: Tensor,

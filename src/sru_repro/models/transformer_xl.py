@@ -28,6 +28,7 @@ from ._base import (
     require_probabilities,
     require_sizes,
 )
+from ._entry import entry
 from ._relative_attention import RelativeLayer, Table, sinusoids
 from ._sight import Sight
 
@@ -101,6 +102,7 @@ class TransformerXL(Encoder):
 
     Config = TransformerXLConfig
     attends = True
+    traces = False
 
     def __init__(
         self,
@@ -155,6 +157,7 @@ class TransformerXL(Encoder):
         for vector in (self.content_bias, self.position_bias):
             vector.normal_(0, STD)
 
+    @entry
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:

@@ -76,8 +76,8 @@ def _(grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scal
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
-    cell, u, x, v, b, _, mask, padding, *options, _ = inputs
-    ctx.save_for_backward(u, x, v, b, mask, padding, output[2])
+    cell, u, x, v, b, c0, mask, padding, *options, kept = inputs
+    ctx.save_for_backward(u, x, v, b, mask, padding, output[2], None if kept else c0)
     ctx.cell, ctx.options = cell, options
     ctx.mark_non_differentiable(output[2])
 
@@ -91,14 +91,19 @@ def differentiated(
 
 
 def _differentiate(ctx: Any, grad_h: Tensor, grad_c_n: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-    grads = differentiated(grad_h, grad_c_n, ctx.cell, *ctx.saved_tensors, *ctx.options)
+    *saved, states, c0 = ctx.saved_tensors
+    if c0 is not None:
+        # A trace, or a graph recorded without gradients, kept no states and may be differentiated all the same.
+        u, x, v, b, mask, padding = saved
+        *_, states = forward_op(ctx.cell, u, x, v, b, c0, mask, padding, *ctx.options, True)
+    grads = differentiated(grad_h, grad_c_n, ctx.cell, *saved, states, *ctx.options)
     return (None, *grads, *[None] * 6)
 
 
 def _refuse(ctx: Any, *_: Tensor) -> None:
     raise RuntimeError(
-        "second derivatives are not implemented by this back end: run the recurrence inside "
-        "`with sru_repro.ops.use('reference'):`, which autograd differentiates any number of times"
+        f"second derivatives are not implemented by this back end: {passes.INSIDE}, which autograd differentiates any "
+        "number of times"
     )
 
 
@@ -108,6 +113,7 @@ def run(cell: str, u: Tensor, x: Maybe, v: Maybe, b: Maybe, c0: Tensor, *rest: A
     `rest`: mask, padding, tanh, skip_scale, bidirectional.
     """
     training = torch.is_grad_enabled() and any(i is not None and i.requires_grad for i in (u, x, v, b, c0))
+    training = training and not torch.jit.is_tracing()  # a trace is compared with one made without gradients
     h, c_n, _ = forward_op(cell, u, x, v, b, c0, *rest, training)
     return h, c_n
 

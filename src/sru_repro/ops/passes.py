@@ -53,6 +53,9 @@ def watched(value: Tensor) -> bool:
     )
 
 
+INSIDE = "run the recurrence inside `with sru_repro.ops.use('reference'):`"
+
+
 def refuse_forward_mode() -> None:
     """Forward-mode derivatives would come out as zero, without a word.
 
@@ -60,7 +63,39 @@ def refuse_forward_mode() -> None:
         RuntimeError: they are being taken.
     """
     if torch.autograd.forward_ad._current_level >= 0:
+        raise RuntimeError(f"forward-mode derivatives are not implemented by this back end: {INSIDE}")
+
+
+def refuse_as_operator() -> None:
+    """What looks on and cannot do with an operator alone, told before it fails in its own words.
+
+    Raises:
+        RuntimeError: it is forward mode, a derivative of torch.func, or an export to ONNX.
+    """
+    refuse_forward_mode()
+    if torch.compiler.is_dynamo_compiling():
+        return
+    if torch._C._are_functorch_transforms_active():
+        levels = torch._C._functorch.get_interpreter_stack() or []
+        if any(level.key() == torch._C._functorch.TransformType.Grad for level in levels):
+            raise RuntimeError(
+                f"derivatives by torch.func's functorch transforms are not implemented by this back end: {INSIDE}"
+            )
+    if torch.onnx.is_in_onnx_export():
         raise RuntimeError(
-            "forward-mode derivatives are not implemented by this back end: run the recurrence inside "
-            "`with sru_repro.ops.use('reference'):`"
+            "ONNX has no operator for a recurrence: call torch.onnx.export(..., dynamo=True) inside `with "
+            "sru_repro.ops.use('reference'):`, which writes out the steps of the example; other lengths are refused"
+        )
+
+
+def refuse_in_a_trace(length: int) -> None:
+    """A trace of the loop would take every input for one of that length, without a word.
+
+    Raises:
+        RuntimeError: one is being recorded.
+    """
+    if torch.jit.is_tracing():
+        raise RuntimeError(
+            f"torch.jit.trace would record the reference's loop for {int(length)} steps alone: trace outside "
+            "`sru_repro.ops.use('reference')`, or use torch.export.export, which refuses other lengths"
         )
