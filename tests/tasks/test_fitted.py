@@ -111,6 +111,20 @@ def test_an_evaluation_in_one_call_gives_the_same(words: tuple[str, ...], exampl
     assert found[0] == pytest.approx(found[1], rel=1e-12)
 
 
+@pytest.mark.parametrize("model", models.names())
+def test_the_vector_of_padding_says_nothing_to_a_classifier(model: str, examples: list[Example]) -> None:
+    found = []
+    for poison in (0.0, torch.nan):
+        task = classifier(f"model={model}", "task.padding=masked", "task.tune_vectors=true")
+        task.embedding.weight.data[0] = poison
+        batch = listed(ClassificationBatches(examples, task.vocabulary, 8, padding="right"))[0]
+        assert batch.padding_LB.any()
+        loss = task.step(batch, None).loss
+        found.append([loss, *torch.autograd.grad(loss, list(task.parameters()))])
+    for clean, dirty in zip(*found, strict=True):
+        assert clean.isfinite().all() and torch.equal(clean, dirty)
+
+
 @pytest.mark.parametrize("model", ["lstm", "gru"])
 def test_what_packs_its_padding_keeps_its_batches(model: str, examples: list[Example]) -> None:
     task = classifier(f"model={model}", "task.padding=masked")

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ._base import Encoder, ModelSettings, State, require
 from ._entry import entry
+from ._padding import cleared
 
 
 class CNNConfig(ModelSettings):
@@ -65,9 +66,10 @@ class CNN(Encoder):
             # Whether a sentence is filled up must not be taken from the example.
             padding_LB = torch.zeros_like(x_LBD[..., 0], dtype=torch.bool)
         if padding_LB is not None:
+            x_LBD = cleared(x_LBD, padding_LB)
             # The words move to the front, so that no filter sees padding between or before them.
             order_LB1 = padding_LB.byte().argsort(stable=True, dim=0).unsqueeze(-1)
-            x_LBD = x_LBD.masked_fill(padding_LB.unsqueeze(-1), 0.0).gather(0, order_LB1.expand_as(x_LBD))
+            x_LBD = x_LBD.gather(0, order_LB1.expand_as(x_LBD))
             lengths_B1 = (~padding_LB).sum(0).clamp(min=widest).unsqueeze(-1)
         missing = widest - 1 if recorded else max(0, widest - len(x_LBD))
         x_BDL = F.pad(x_LBD.permute(1, 2, 0), (0, missing))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from .. import ops
 from ._base import ModelSettings, require_sizes
 from ._entry import entry
+from ._padding import cleared
 from ._recurrent import RecurrentStack, StackOptions
 
 
@@ -122,7 +123,7 @@ class MinGRU(RecurrentStack):
         """
         self.check_input(x_LBD)
         self.check_state(state, x_LBD.size(1), self.columns)
-        y, last = x_LBD, []
+        y, last = cleared(x_LBD, padding_LB), []
         for i, layer in enumerate(self.layers):
             y, h_n = layer(y, None if state is None else state[i], padding_LB)
             last.append(h_n)

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from .. import ops
 from ._base import ModelSettings, require, require_probabilities
 from ._entry import entry
+from ._padding import cleared
 from ._recurrent import RecurrentStack, StackOptions
 
 GATES = {"f": 2, "fo": 3, "ifo": 4}
@@ -171,7 +172,7 @@ class QRNN(RecurrentStack):
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """Returns (h_LBH, state): the last c and the last input of every layer."""
         self.check_input(x_LBD)
-        h, last = x_LBD, []
+        h, last = cleared(x_LBD, padding_LB), []
         for i, layer in enumerate(self.layers):
             if i > 0:
                 h = F.dropout(h, self.dropout, self.training)

@@ -23,6 +23,7 @@ from . import _authors, _one_launch
 from ._base import ModelSettings, sequence_mask
 from ._entry import entry
 from ._lstm_convention import LSTMConvention
+from ._padding import cleared
 from ._recurrent import RecurrentStack
 from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
 
@@ -242,7 +243,7 @@ class SRU(RecurrentStack):
         self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None
     ) -> tuple[list[Tensor], Tensor]:
         """The output of every layer, and the last states (num_layers, B, H), of arguments that were checked."""
-        outputs, last = [x_LBD], []
+        outputs, last = [cleared(x_LBD, padding_LB)], []
         for i, layer in enumerate(self.layers):
             h_LBH, c_n = layer(outputs[-1], None if state is None else state[i], padding_LB)
             outputs.append(h_LBH)

@@ -22,6 +22,7 @@ from .. import ops
 from . import _attention, _authors, _slots
 from ._base import AttentionContext, ModelSettings, require, require_probabilities, require_sizes
 from ._entry import entry
+from ._padding import cleared
 from ._recurrent import RecurrentStack
 from ._sight import Sight
 from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
@@ -317,7 +318,7 @@ class SRUpp(RecurrentStack):
             not (self.training and keys),
             "state: expected one of training, found one of evaluation, whose keys no weight can learn from",
         )
-        last = []
+        x_LBD, last = cleared(x_LBD, padding_LB), []
         kept: tuple[dict[int, Tensor], dict[int, Tensor]] = ({}, {})
         for i, layer in enumerate(self.layers):
             x_LBD, c_n, *memory = layer(

@@ -29,6 +29,7 @@ from ._base import (
     require_sizes,
 )
 from ._entry import entry
+from ._padding import cleared
 from ._relative_attention import RelativeLayer, Table, sinusoids
 from ._sight import Sight
 
@@ -185,13 +186,10 @@ class TransformerXL(Encoder):
         )
         if padding_LB is None:
             return self._whole(x_LBD, None), None
-        require(
-            padding_LB.shape == x_LBD.shape[:2],
-            f"padding: expected shape {tuple(x_LBD.shape[:2])}, found {tuple(padding_LB.shape)}",
-        )
+        x_LBD = cleared(x_LBD, padding_LB)
         # The kept steps move to the front: distances do not count what is padded between them.
         order_LB1 = padding_LB.byte().argsort(stable=True, dim=0).unsqueeze(-1)
-        x_LBD = x_LBD.masked_fill(padding_LB.unsqueeze(-1), 0.0).gather(0, order_LB1.expand_as(x_LBD))
+        x_LBD = x_LBD.gather(0, order_LB1.expand_as(x_LBD))
         h_LBH = self._whole(x_LBD, padding_LB.sort(dim=0, stable=True).values)
         h_LBH = torch.zeros_like(h_LBH).scatter(0, order_LB1.expand_as(h_LBH), h_LBH)
         return h_LBH.masked_fill(padding_LB.unsqueeze(-1), 0.0), None

@@ -135,7 +135,7 @@ def _output(a: _Inputs, states: Tensor, tanh: bool) -> Tensor:
 
 
 def backward(*arguments: *Backward, needed: Needed = ALL) -> Gradients:
-    """Gradients of U, x, v, b and c0; None for x, v and b that were not given. All are cheap here, needed or not."""
+    """Gradients of U, x, v, b and c0; None where the argument was not given or its gradient is not needed."""
     grad_h_LBD, grad_c_n_BD, cell, u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB, *_ = arguments
     states, tanh, skip_scale, bidirectional = arguments[9:]
     a = _prepare(cell, (u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB), skip_scale, bidirectional)
@@ -177,7 +177,10 @@ def backward(*arguments: *Backward, needed: Needed = ALL) -> Gradients:
     G, A = direct.unbind(0), carry.unbind(0)
     for t in range(len(G) - 2, -1, -1):
         G[t].addcmul_(A[t + 1], G[t + 1])
-    grad_c0 = G[0] * A[0] if from_reset is None else torch.addcmul(from_reset[0], G[0], A[0])
+    of_x, of_v, of_b, of_c0 = needed  # autograd refuses a gradient of what was not there
+    grad_c0 = None
+    if of_c0:
+        grad_c0 = G[0] * A[0] if from_reset is None else torch.addcmul(from_reset[0], G[0], A[0])
 
     # 3. From the state to the gates and the weights.
     d_f = gu["forget"] = direct * slope
@@ -193,12 +196,12 @@ def backward(*arguments: *Backward, needed: Needed = ALL) -> Gradients:
         grad_u = grad_u.masked_fill(a.padding.unsqueeze(2), 0.0)
         d_f = d_f.masked_fill(a.padding, 0.0)
     grad_x = grad_v = grad_b = None
-    if x_LBD is not None and d_skip is not None:
+    if of_x and x_LBD is not None and d_skip is not None:
         grad_x = scan_order(d_skip * skip_scale, bidirectional).to(x_LBD.dtype)
-    if v is not None and d_r is not None:
+    if of_v and v is not None and d_r is not None:
         grad_v = torch.stack([d_f * previous, d_r * previous], -2)
         grad_v = (scan_order(grad_v, bidirectional) if v.dim() == 4 else grad_v.sum((0, 1))).to(v.dtype)
-    if b_2D is not None and d_r is not None:
+    if of_b and b_2D is not None and d_r is not None:
         grad_b = torch.stack([d_f.sum((0, 1)), d_r.sum((0, 1))]).to(b_2D.dtype)
     grad_u = scan_order(grad_u, bidirectional).to(u_LBkD.dtype)
     # The layout that the operator's fake promises, whatever the layout of the arguments was.

@@ -40,7 +40,8 @@ def layer(
 
     Args:
         cell: a name of `CELLS`.
-        x_LBN: what goes into the product.
+        x_LBN: what goes into the product; finite at padded steps too, as the weights' gradient multiplies it by zero
+            there. Encoders see to it.
         weight: (k * D, N), gate-major.
         bias: (k * D) of the product, not to be confused with `b_2D`.
         skip_LBD: the highway's input, which may be `x_LBN` itself; the `x_LBD` of `recurrence`.

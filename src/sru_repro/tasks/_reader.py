@@ -4,6 +4,9 @@
     question    q = sum_j b_j q_j,         b_j = softmax_j (w . q_j + b)
     ends        p_start(i) = softmax_i p_i . (W_s q + b_s),   p_end likewise
 
+Nothing goes from padding to anything else, forwards or backwards, whatever stands there; a row of nothing but padding
+finds zero.
+
 Shapes: L passage, Q question, B batch, D word vector, H encoding.
 """
 
@@ -12,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import ops
+from ..models._padding import cleared
 from ._base import full_precision
 
 TAGS, ENTITIES = 56, 19
@@ -27,6 +31,16 @@ def look_up(ids: Tensor, tuned: nn.Embedding, fixed: nn.Embedding | None) -> Ten
         return tuned(ids)
     learned = ids < tuned.num_embeddings
     return torch.where(learned.unsqueeze(-1), tuned(ids.where(learned, 0)), fixed(ids))
+
+
+def _softmax_kept(scores: Tensor, padding: Tensor | None, dim: int) -> Tensor:
+    """Weights that add up to one over what is not padded, in float32 at least.
+
+    Padding has the lowest score instead of none at all, so that where all is padded nothing is divided by zero.
+    """
+    if padding is not None:
+        scores = scores.masked_fill(padding, torch.finfo(scores.dtype).min)
+    return full_precision(scores).softmax(dim)
 
 
 def names(ids: Tensor, table: nn.Embedding) -> Tensor:
@@ -57,12 +71,12 @@ class Alignment(nn.Module):
         self.linear = nn.Linear(size, size)
 
     def forward(self, x_LBD: Tensor, question_QBD: Tensor, padding_QB: Tensor | None) -> Tensor:
-        """(L, B, D)."""
+        """(L, B, D). Padding of the passage is the caller's."""
+        question_QBD = cleared(question_QBD, padding_QB)
         own_BLD, keys_BQD = (self._projected(text).transpose(0, 1) for text in (x_LBD, question_QBD))
         scores_BLQ = torch.bmm(own_BLD, keys_BQD.transpose(1, 2))
-        if padding_QB is not None:
-            scores_BLQ = scores_BLQ.masked_fill(padding_QB.t().unsqueeze(1), -torch.inf)
-        weights_BLQ = full_precision(scores_BLQ).softmax(-1).to(x_LBD.dtype)
+        unseen_B1Q = None if padding_QB is None else padding_QB.t().unsqueeze(1)
+        weights_BLQ = _softmax_kept(scores_BLQ, unseen_B1Q, -1).to(x_LBD.dtype)
         return torch.bmm(weights_BLQ, question_QBD.transpose(0, 1)).transpose(0, 1)
 
     def _projected(self, text: Tensor) -> Tensor:
@@ -78,10 +92,10 @@ class Pooling(nn.Module):
 
     def forward(self, h_QBH: Tensor, padding_QB: Tensor | None) -> Tensor:
         """(B, H)."""
-        scores_QB1 = full_precision(self.linear(h_QBH))
-        if padding_QB is not None:
-            scores_QB1 = scores_QB1.masked_fill(padding_QB.unsqueeze(-1), -torch.inf)
-        return (scores_QB1.softmax(0).to(h_QBH.dtype) * h_QBH).sum(0)
+        h_QBH = cleared(h_QBH, padding_QB)
+        unseen_QB1 = None if padding_QB is None else padding_QB.unsqueeze(-1)
+        weights_QB1 = _softmax_kept(self.linear(h_QBH), unseen_QB1, 0)
+        return (weights_QB1.to(h_QBH.dtype) * h_QBH).sum(0)
 
 
 class Ends(nn.Module):
@@ -93,11 +107,17 @@ class Ends(nn.Module):
 
     def forward(self, h_LBH: Tensor, question_BH: Tensor, padding_LB: Tensor | None) -> tuple[Tensor, Tensor]:
         """log p(start) and log p(end), (L, B) each, in float32 at least; -inf at padding."""
+        h_LBH = cleared(h_LBH, padding_LB)
         wanted_BH2 = torch.stack([self.start(question_BH), self.end(question_BH)], -1)
         scores_LB2 = full_precision(torch.bmm(h_LBH.transpose(0, 1), wanted_BH2)).transpose(0, 1)
-        if padding_LB is not None:
-            scores_LB2 = scores_LB2.masked_fill(padding_LB.unsqueeze(-1), -torch.inf)
-        start_LB, end_LB = scores_LB2.log_softmax(0).unbind(-1)
+        if padding_LB is None:
+            log_p_LB2 = scores_LB2.log_softmax(0)
+        else:
+            unseen_LB1 = padding_LB.unsqueeze(-1)
+            # As in `_softmax_kept`: first as unlikely as a number can be, then impossible.
+            scores_LB2 = scores_LB2.masked_fill(unseen_LB1, torch.finfo(scores_LB2.dtype).min)
+            log_p_LB2 = scores_LB2.log_softmax(0).masked_fill(unseen_LB1, -torch.inf)
+        start_LB, end_LB = log_p_LB2.unbind(-1)
         return start_LB, end_LB
 
 

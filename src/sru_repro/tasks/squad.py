@@ -30,6 +30,7 @@ from ..data.squad.tokens import Tokenizer
 from ..data.squad.words import reader_vectors, word_numbers
 from ..data.store.vocabulary import PAD_ID
 from ..models import ModelSettings, State, encoder_of
+from ..models._padding import cleared
 from ..models._stack import Stack
 from ._base import Answer, Batches, Build, Said, Saved, Span, Step, Task, TaskData, TaskSettings
 from ._reader import ENTITIES, TAGS, Alignment, Dropout, Ends, Pooling, look_up, names, span_nats
@@ -170,6 +171,7 @@ class SQuAD(Task):
             self.dropout(look_up(ids, self.tuned, self.embedding))
             for ids in (batch.passage_LB, batch.question_QB)
         )
+        x_LBD = cleared(x_LBD, batch.padding_LB)  # the alignment reads them before an encoder does
         parts = (
             x_LBD,
             batch.features_LBF.to(x_LBD.dtype),
