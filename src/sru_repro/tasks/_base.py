@@ -83,7 +83,8 @@ class TaskData:
     """Prepared data. `build` holds what the task's constructor needs of it; the rest is for loaders and run records.
 
     `share` is the part of the published data set that is there; `vectors` names the word vectors, where there are any.
-    The fingerprint depends on files and options, not on the seed.
+    The fingerprint depends on files and options, not on the seed. `notes` are for the record, `warnings` for the
+    screen.
     """
 
     train: Batches
@@ -99,6 +100,7 @@ class TaskData:
     vectors: str = ""
     share: float = 1.0
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -127,6 +127,7 @@ class Classification(Task):
             why_not=why_not,
             vectors=vectors.source,
             notes=(*splits.notes, vectors.coverage_note),
+            warnings=(*splits.warnings, *vectors.warnings),
             counts={"train": len(splits.train), "val": len(splits.val), "test": len(splits.test)},
         )
 

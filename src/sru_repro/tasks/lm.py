@@ -189,6 +189,7 @@ class LanguageModel(Task):
             why_not=text.why_not,
             share=text.share,
             notes=(*text.notes, _evaluation(config)),
+            warnings=text.warnings,
             counts=_counts(text),
         )
 

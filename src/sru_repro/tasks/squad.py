@@ -154,6 +154,7 @@ class SQuAD(Task):
             vectors=vectors.source,
             share=squad.share,
             notes=(*squad.notes, vectors.note),
+            warnings=(*squad.warnings, *vectors.warnings),
             counts={"train": len(squad.train), "val": len(val), "test": len(squad.dev)},
         )
 

@@ -1,5 +1,6 @@
 """What a configuration is made into before anything is trained or measured: threads, data, the task."""
 
+import sys
 from pathlib import Path
 
 import torch
@@ -15,8 +16,11 @@ def set_threads(config: RunConfig) -> None:
 
 
 def load_data(config: RunConfig) -> TaskData:
-    """The data of the configured task."""
-    return task_class(config.task.kind).load(config.task, Path(config.top.data_dir), config.top.seed)
+    """The data of the configured task; what is odd about them is said on standard error."""
+    data = task_class(config.task.kind).load(config.task, Path(config.top.data_dir), config.top.seed)
+    for line in data.warnings:
+        print(f"sru-repro: {line}", file=sys.stderr)
+    return data
 
 
 def build_task(config: RunConfig, data: TaskData) -> Task:

@@ -142,9 +142,9 @@ def test_no_vectors_at_all(squad: Squad, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"glove.840B.300d.zip: file not found .*no connection"):
         load(squad, tmp_path / "nowhere")
     (tmp_path / "foreign.txt").write_text("etwas 1 1\n")
-    vectors = load(squad, tmp_path, str(tmp_path / "foreign.txt"))
-    assert vectors.words == ("<pad>", "<unk>") and vectors.weight_VD.shape == (2, 2)
-    assert vectors.note == "word vectors cover 0.0% of the words (0.0% of their occurrences)"
+    pattern = r"foreign.txt: expected vectors of the words of the data, found none of \d+; its first words "
+    with pytest.raises(DataError, match=pattern + "are .etwas., those of the data"):
+        load(squad, tmp_path, str(tmp_path / "foreign.txt"))
 
 
 def test_numbers_of_forms(squad: Squad, data_dir: Path) -> None:

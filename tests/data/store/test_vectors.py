@@ -9,7 +9,7 @@ import torch
 
 from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data.sentences.sst import load_sst
-from sru_repro.data.store import vectors
+from sru_repro.data.store import vector_cache
 from sru_repro.data.store.vector_files import write_cut
 from sru_repro.data.store.vectors import load_vectors, plain_form, resolve, unlike
 
@@ -86,7 +86,7 @@ def test_second_time_from_the_cache(data_dir: Path, monkeypatch: pytest.MonkeyPa
     kept = list((data_dir / "cache").iterdir())
     assert [path.suffix for path in kept] == [".pt"]
     with monkeypatch.context() as patch:
-        patch.setattr(vectors, "read_rows", None)
+        patch.setattr(vector_cache, "read_rows", None)
         again = load_vectors("auto", TOKENS, data_dir, seed=1, dim=4)
     assert torch.equal(first.weight_VD, again.weight_VD) and first.fingerprint == again.fingerprint
     kept[0].write_bytes(kept[0].read_bytes()[:100])

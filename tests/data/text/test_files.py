@@ -113,5 +113,5 @@ def test_text_files_of_a_folder(tmp_path: Path) -> None:
     for name in ("b.txt", "a/z.md", "a.txt.gz", "a.py", "c.jpg.xz", ".git/d.txt", "d.tokens", "e.txt.bak"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    found = [path.relative_to(tmp_path).as_posix() for path in text_files.text_files(tmp_path)]
+    found = [path.relative_to(tmp_path).as_posix() for path in text_files.text_files(tmp_path)[0]]
     assert found == ["a.txt.gz", "a/z.md", "b.txt", "d.tokens"]

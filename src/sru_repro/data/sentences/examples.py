@@ -17,7 +17,8 @@ class Splits:
     """A classification data set, in the order of its files unless the paper's protocol shuffles it.
 
     `fingerprint` changes whenever the files or the options that shaped the splits change, `source` says in
-    words where they came from, and `notes` is what a table made from them has to tell its readers.
+    words where they came from, and `notes` is what a table made from them has to tell its readers. `warnings` are lines
+    for the screen.
     """
 
     train: list[Example]
@@ -27,6 +28,7 @@ class Splits:
     fingerprint: str
     source: str
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def first(self, limit: int) -> "Splits":
         """The first `limit` examples of each split, for smoke runs; 0 leaves the splits whole."""

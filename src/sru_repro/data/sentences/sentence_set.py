@@ -8,6 +8,7 @@ from typing import ClassVar
 from ...core.errors import DataError
 from ..store.fetch import Remote, locate, sent_conv
 from ..store.lines import decode_lines, labelled_lines
+from ..store.packing import whole_file
 from .examples import Example
 from .words import clean
 
@@ -41,7 +42,7 @@ class LabelledFile:
             DataError: it is missing, cut or malformed.
         """
         path = locate(data_dir, [f"sentences/{self.name}", self.name], self.remote)
-        lines = decode_lines(path.read_bytes(), str(path), self.encoding)
+        lines = decode_lines(whole_file(path), str(path), self.encoding)
         examples = [
             Example(clean(text), label)
             for _, label, text in labelled_lines(lines, str(path), len(self.counts))

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from ...core.errors import DataError
 from ..store.fetch import Remote, find, locate, sent_conv
 from ..store.lines import decode_lines, labelled_lines
+from ..store.packing import whole_file
 from .examples import Example
 from .trees import Tree, parse_tree
 
@@ -48,7 +49,7 @@ def from_trees(data_dir: Path, labels: Labels, train_on: TrainOn, *, fetch: bool
     }
     if any(find(data_dir, candidates) for candidates in names.values()):
         paths = [locate(data_dir, candidates) for candidates in names.values()]
-        contents = {str(path): path.read_bytes() for path in paths}
+        contents = {str(path): whole_file(path) for path in paths}
     elif fetch or find(data_dir, ARCHIVES):
         paths = [locate(data_dir, [*ARCHIVES, *names["train"]], ARCHIVE_REMOTE)]
         with zipfile.ZipFile(paths[0]) as archive:
@@ -107,7 +108,7 @@ def from_lines(data_dir: Path, labels: Labels, train_on: TrainOn, *, fetch: bool
 
 
 def _read_lines(path: Path, n_classes: int) -> list[Example]:
-    lines = decode_lines(path.read_bytes(), str(path))
+    lines = decode_lines(whole_file(path), str(path))
     examples = []
     for number, label, text in labelled_lines(lines, str(path), n_classes):
         tokens = tuple(token for token in text.lower().split(" ") if token)

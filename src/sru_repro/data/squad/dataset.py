@@ -30,7 +30,7 @@ class Squad:
 
     `forms` are the distinct words of all texts, these in lower case, and their lemmas; `tags` and `entities` the names
     of both, "" first. `tagger` says what made the tokens, `tagged` whether lemmas, tags and entities come with them.
-    The other fields are as in `Corpus`.
+    The other fields are as in `Text`.
     """
 
     train: Split
@@ -47,6 +47,7 @@ class Squad:
     why_not: str
     share: float
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def first(self, limit: int) -> "Squad":
         """The first `limit` questions of each split, for smoke runs; 0 leaves the splits whole."""
@@ -117,6 +118,7 @@ def load_squad(data_dir: Path, *, tagger: str = "auto", limit: int = 0) -> "Squa
         why_not=why_not,
         share=min(1.0, (n_train + n_dev) / sum(split.questions for split in PUBLISHED)),
         notes=tuple(notes),
+        warnings=_not_published(files, digests),
     ).first(limit)
 
 
@@ -137,7 +139,9 @@ def _unpacked(packed: Packed) -> "Squad":
     return Squad(train=packed.train, dev=packed.dev, forms=forms, **record)
 
 
-_RECORD = tuple(field.name for field in fields(Squad) if field.name not in ("train", "dev", "forms"))
+_RECORD = tuple(
+    field.name for field in fields(Squad) if field.name not in ("train", "dev", "forms", "warnings")
+)
 
 
 def _differences(digests: list[str], counts: tuple[int, int]) -> Iterator[str]:
@@ -147,6 +151,16 @@ def _differences(digests: list[str], counts: tuple[int, int]) -> Iterator[str]:
             yield f"{split.file}: {count:,} questions instead of {split.questions:,}"
         elif digests and digests[number] != split.sha256:
             yield f"{split.file} is not the published file (other ids or offsets)"
+
+
+def _not_published(files: tuple[Path, Path] | None, digests: list[str]) -> tuple[str, ...]:
+    """A line for each file that is not the published one."""
+    return tuple(
+        f"{path}: expected the published file (sha256 {split.sha256}), found another (sha256 {found}): damaged, or "
+        "another version; numbers measured on it do not stand beside published ones"
+        for path, split, found in zip(files or (), PUBLISHED, digests, strict=False)
+        if found != split.sha256
+    )
 
 
 def _part(fits: npt.NDArray[np.bool_], of: str) -> str:

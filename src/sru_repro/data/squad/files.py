@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ...core.errors import DataError
+from ..store.encoding import refuse_wide
 from ..store.fetch import find
 from ..store.hub import hub_splits
+from ..store.packing import PROBE, whole_file
 
 HUB = "rajpurkar/squad"
 
@@ -108,10 +110,10 @@ def squad_files(data_dir: Path) -> tuple[Path, Path] | None:
 
 def read_file(path: Path) -> RawSplit:
     """The questions of a file in SQuAD's format; DataError for any other."""
+    raw = whole_file(path)
+    refuse_wide(str(path), raw[:PROBE])
     try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: expected a file to read, found {error.strerror or error}") from error
+        content = json.loads(raw)
     except (ValueError, RecursionError) as error:  # also bytes that are not UTF-8
         raise DataError(f"{path}: expected JSON, found a cut or damaged file ({error})") from error
     split = RawSplit()

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ..store.seeds import generator
-from ..store.vectors import cached_rows, resolve, unlike
+from ..store.vector_cache import NOTHING, cached_rows, warnings_of
+from ..store.vectors import resolve, unlike
 from ..store.vocabulary import PAD, PAD_ID, UNKNOWN, UNKNOWN_ID
 from .dataset import Squad
 
@@ -30,7 +31,7 @@ class ReaderVectors:
     """A row (float32) for every word; `words[0]` is padding, all zeros, and `words[1]` the unknown word.
 
     `fingerprint` depends on words and on rows of the file, not on the seed; `note` tells the coverage, and `why_not`
-    in what these are not the paper's vectors (empty when they are).
+    in what these are not the paper's vectors (empty when they are); `warnings` are lines for the screen.
     """
 
     weight_VD: Tensor
@@ -39,6 +40,7 @@ class ReaderVectors:
     fingerprint: str
     note: str
     why_not: str
+    warnings: tuple[str, ...] = ()
 
 
 def reader_vectors(
@@ -68,10 +70,16 @@ def reader_vectors(
     real = np.flatnonzero(total)
     path = None if source == "random" else resolve(source, data_dir, prefer=PAPERS)
     looked_up = {int(form): spellings(squad.forms[int(form)], map_lookup) for form in real}
-    rows = cached_rows(path, {s for own in looked_up.values() for s in own}, dim) if path else {}
+    found_rows = cached_rows(path, {s for own in looked_up.values() for s in own}, dim) if path else NOTHING
+    rows = found_rows.rows
     found = {form: next((s for s in own if s in rows), None) for form, own in looked_up.items()}
     kept = real if path is None else np.array([form for form in real if found[int(form)]], dtype=np.int64)
     covered = int(total[kept].sum())
+    warnings: tuple[str, ...] = ()
+    if path is not None:
+        shares = (len(kept) / max(1, len(real)), covered / max(1, int(total.sum())))
+        by_frequency = [squad.forms[int(form)] for form in real[np.argsort(-total[real], kind="stable")]]
+        warnings = warnings_of(path, found_rows, by_frequency, shares)
     if vocabulary_size:
         kept = kept[np.argsort(-total[kept], kind="stable")][: max(0, vocabulary_size - 2)]
     # Stable sorts: equals stay in the order of their first appearance.
@@ -90,8 +98,7 @@ def reader_vectors(
         content.update(weight_VD[2:].numpy().tobytes())
     note = f"{len(words) - 2:,} of {len(real):,} words have a vector of their own"
     if path is not None:
-        n_found, share = sum(map(bool, found.values())), covered / max(1, int(total.sum()))
-        note = f"word vectors cover {n_found / max(1, len(real)):.1%} of the words ({share:.1%} of their occurrences)"
+        note = f"word vectors cover {shares[0]:.1%} of the words ({shares[1]:.1%} of their occurrences)"
         if vocabulary_size:
             note += f", the {len(kept):,} most frequent of which are kept"
     return ReaderVectors(
@@ -101,6 +108,7 @@ def reader_vectors(
         content.hexdigest()[:16],
         note,
         unlike(PAPERS, path.name) if path else "random word vectors",
+        warnings,
     )
 
 

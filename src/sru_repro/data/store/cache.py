@@ -1,8 +1,9 @@
 """A folder of prepared data that is made once, and found again by what it was made from.
 
 It holds what its builder wrote, and `meta.json`: what it was made from, what the builder said, the sizes of its files.
-It is written under another name and renamed when it is whole, so a reader sees all of it or nothing, two runs that
-prepare the same data do no harm, and one that is cut is made again.
+It is written under another name and renamed when it is whole, so a reader sees all of it or nothing, and two runs that
+prepare the same data do no harm. Its fingerprint is taken again whenever it is used: one that is cut or changed is made
+again.
 """
 
 import hashlib
@@ -20,7 +21,9 @@ import numpy as np
 
 from ...core.errors import DataError
 from .fetch import fingerprint
-from .vectors import CACHE_VARIABLE
+
+CACHE_VARIABLE = "SRU_REPRO_CACHE"
+"""Environment variable with the folder for prepared data; the data folder itself may be read-only."""
 
 VERSION = 1
 """Part of every key: a change of the format, or of what is prepared, makes old folders strange."""
@@ -50,10 +53,11 @@ def kept_folder(
     without it, it depends on the contents of the files and on the facts, not on the key. Raises DataError when the
     cache cannot be written.
     """
+    marked = mark or _mark
     key = json.loads(json.dumps({"version": VERSION, **key}))
     cache = Path(os.environ.get(CACHE_VARIABLE, "runs/.cache"))
     kept = cache / f"{name}-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}"
-    if (found := _read(kept, key)) is not None:
+    if (found := _read(kept, key, marked)) is not None:
         return found
     made = [place for place in (cache, *cache.parents) if not place.exists()]
     try:
@@ -66,11 +70,11 @@ def kept_folder(
             meta = {
                 "key": key,
                 "facts": facts,
-                "fingerprint": mark(folder, facts) if mark else fingerprint(files, {"facts": facts}),
+                "fingerprint": marked(folder, facts),
                 "sizes": {path.name: path.stat().st_size for path in files},
             }
             (folder / "meta.json").write_text(json.dumps(meta))
-            if _read(kept, key) is None:
+            if _read(kept, key, marked) is None:
                 shutil.rmtree(kept, ignore_errors=True)
                 with suppress(OSError):  # another run may have been faster; whether it was is seen below
                     folder.rename(kept)
@@ -84,18 +88,28 @@ def kept_folder(
             f"{cache}: expected a folder with room for prepared data ({error.strerror or error}); "
             f"name another one by {CACHE_VARIABLE}"
         ) from error
-    if (found := _read(kept, key)) is None:
+    if (found := _read(kept, key, marked)) is None:
         raise DataError(f"{kept}: expected the data just prepared, found others; delete this folder")
     return found
 
 
-def _read(folder: Path, key: Mapping[str, object]) -> Kept | None:
-    """A folder of the cache; None when it is missing, cut, or another key's."""
+def _mark(folder: Path, facts: Facts) -> str:
+    """A fingerprint of all files and facts."""
+    files = sorted(path for path in folder.iterdir() if path.name != "meta.json")
+    return fingerprint(files, {"facts": facts})
+
+
+def _read(folder: Path, key: Mapping[str, object], mark: Callable[[Path, Facts], str]) -> Kept | None:
+    """A folder of the cache; None when it is missing, another key's, or a byte of it is not what was written."""
     try:
         meta = json.loads((folder / "meta.json").read_bytes())
         if meta["key"] != key:
             return None
         if any((folder / name).stat().st_size != size for name, size in meta["sizes"].items()):
+            return None
+        if {path.name for path in folder.iterdir()} != {*meta["sizes"], "meta.json"}:
+            return None
+        if mark(folder, meta["facts"]) != meta["fingerprint"]:
             return None
         return Kept(folder, meta["facts"], meta["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ...core.errors import DataError, data_key
+from .packing import no_file
 
 MIRROR_VARIABLE = "SRU_REPRO_MIRROR"
 """Environment variable with a base URL: files are then fetched as `<base>/<file name>` instead."""
@@ -71,6 +72,7 @@ def locate(
     path = find(data_dir, candidates)
     if path is None:
         target = data_dir / candidates[0]
+        _refuse_others(data_dir, candidates)
         if remote is None:
             raise DataError(missing(target, candidates, "it cannot be fetched"))
         _fetch(remote, target, candidates)
@@ -83,6 +85,14 @@ def locate(
             size = f"{path.stat().st_size:,} bytes"
             raise DataError(f"{path}: expected {algorithm} {expected}, found {found} ({size}): {mend}")
     return path
+
+
+def _refuse_others(data_dir: Path, candidates: Sequence[str]) -> None:
+    """Raises DataError where a candidate is there and no file; a folder may hold another candidate."""
+    for name in candidates:
+        found = no_file(data_dir / name)
+        if found != "none" and not any(other.startswith(f"{name}/") for other in candidates):
+            raise DataError(f"{data_dir / name}: expected a file, found {found}")
 
 
 def missing(target: Path, candidates: Sequence[str], reason: str) -> str:
@@ -136,11 +146,14 @@ def _unpack(archive: Path, remote: Remote, target: Path) -> None:
 def connection_problem(url: str) -> str | None:
     """Why no connection to the server of `url`, or to a proxy on the way, opens within CONNECT_SECONDS.
 
-    None when one opens. A thread asks, because neither a name look-up nor the walk over all addresses of a
+    None when one opens. Other addresses than those of the web (a local file's, data in the address itself) are none. A
+    thread asks, because neither a name look-up nor the walk over all addresses of a
     host obeys a time limit.
     """
     from requests.utils import get_environ_proxies, select_proxy
 
+    if (scheme := urlsplit(url).scheme) not in ("http", "https"):
+        return f"expected an address that begins with http:// or https://, found {scheme or 'none'}"
     way = urlsplit(select_proxy(url, get_environ_proxies(url)) or url)
     host, port = way.hostname or "", way.port or (80 if way.scheme == "http" else 443)
     answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()

@@ -3,14 +3,23 @@
 from collections.abc import Iterator
 
 from ...core.errors import DataError
+from .encoding import UTF8_MARK, refuse_wide
+from .packing import PROBE
 
 
 def decode_lines(raw: bytes, name: str, encoding: str = "utf-8") -> list[str]:
-    """The lines of `raw` without their ends.
+    """The lines of `raw` without their ends; a byte-order mark is none of the first.
 
     Only the newline character ends a line: `str.splitlines` would also cut at the control characters (NEL,
-    for one) that some of the corpora hold inside their sentences.
+    for one) that some of the corpora hold inside their sentences. Where there is none of it, carriage returns do.
+    Raises DataError, naming the line, for bytes that are not of the encoding, and for zero bytes.
     """
+    refuse_wide(name, raw[:PROBE])
+    raw = raw.removeprefix(UTF8_MARK)
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
+    if (place := raw.find(0)) >= 0:
+        raise DataError(f"{name}:{raw.count(10, 0, place) + 1}: expected {encoding} text, found a zero byte")
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
@@ -28,7 +37,7 @@ def labelled_lines(lines: list[str], name: str, n_classes: int) -> Iterator[tupl
     """Line number, label and text of lines in the form `label text`."""
     for number, line in enumerate(lines, 1):
         label, _, text = line.partition(" ")
-        if not (label.isdecimal() and int(label) < n_classes):
+        if not (label.isascii() and label.isdecimal() and int(label) < n_classes):
             expected = f"a label 0..{n_classes - 1}, a space and the text"
             raise DataError(f"{name}:{number}: expected {expected}, found {excerpt(line)}")
         yield number, int(label), text

@@ -6,12 +6,8 @@ As the SRU authors do (paper, section 4.1): rows that the file lacks, padding in
 
 import hashlib
 import json
-import os
-import pickle
-import tempfile
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +17,9 @@ from torch import Tensor
 from ...core.errors import ConfigError, DataError
 from .fetch import Remote, find, locate
 from .seeds import generator
-from .vector_files import CUT_SUFFIX, SUFFIXES, read_rows
+from .vector_cache import NOTHING, cached_rows, warnings_of
+from .vector_files import CUT_SUFFIX, holds_vectors
 from .vocabulary import PAD, UNKNOWN, Vocabulary, from_counts
-
-CACHE_VARIABLE = "SRU_REPRO_CACHE"
-"""Environment variable with the folder for reduced vectors; the data folder itself may be read-only."""
 
 _NAMED: dict[str, tuple[list[str], Remote]] = {
     "googlenews": (
@@ -65,7 +59,7 @@ class Vectors:
     `coverage` is the share of the distinct words found as they stand, `coverage_mapped` the share found
     either so or in their plain form; `token_coverage` and `token_coverage_mapped` count every occurrence.
     Padding and the unknown word do not count. `fingerprint` depends on the rows from the file and on the
-    options, not on the seed.
+    options, not on the seed. `warnings` are lines for the screen.
     """
 
     weight_VD: Tensor
@@ -76,6 +70,7 @@ class Vectors:
     token_coverage_mapped: float
     source: str
     fingerprint: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def why_not_the_papers(self) -> str:
@@ -106,15 +101,16 @@ def load_vectors(
     `source` is `random`; `googlenews` or `glove.840B`, found below `data_dir` or fetched; `auto`, Google News
     if it is there, else a cut of it, else the one file in `data_dir/vectors`, else Google News fetched; or the
     path of a file. `map_lookup` looks a word that the file lacks up in its plain form too ("-lrb-" as "("), which
-    the authors do not. Raises DataError for a missing or cut file, ConfigError when `auto` has to choose between
-    several.
+    the authors do not. Raises DataError for a missing or cut file, or one without any of the words, ConfigError when
+    `auto` has to choose between several.
     """
     counts = Counter(words)
     vocabulary = from_counts(counts)
     real = [word for word in vocabulary.words if word not in (PAD, UNKNOWN)]
     path = None if source == "random" else resolve(source, data_dir)
     plain = {word: plain_form(word) if map_lookup else word for word in real}
-    rows = cached_rows(path, {*plain, *plain.values()}, dim) if path else {}
+    found_rows = cached_rows(path, {*plain, *plain.values()}, dim) if path else NOTHING
+    rows = found_rows.rows
     exact = [word for word in real if word in rows]
     mapped = [word for word in real if word in rows or plain[word] in rows]
 
@@ -130,15 +126,17 @@ def load_vectors(
     if mapped:
         content.update(found.numpy().tobytes())
     total = max(1, sum(counts[word] for word in real))
+    shares = (len(mapped) / max(1, len(real)), sum(counts[word] for word in mapped) / total)
     return Vectors(
         weight_VD,
         vocabulary,
         len(exact) / max(1, len(real)),
-        len(mapped) / max(1, len(real)),
+        shares[0],
         sum(counts[word] for word in exact) / total,
-        sum(counts[word] for word in mapped) / total,
+        shares[1],
         path.name if path else "random",
         content.hexdigest()[:16],
+        warnings_of(path, found_rows, real, shares) if path else (),
     )
 
 
@@ -167,7 +165,7 @@ def resolve(source: str, data_dir: Path, prefer: str = "googlenews") -> Path:
     """
     if source == "auto":
         folder = data_dir / "vectors"
-        files = sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES) and path.is_file())
+        files = sorted(path for path in folder.glob("*") if holds_vectors(path) and path.is_file())
         named = _NAMED[prefer][0]
         if find(data_dir, named) is None and files:
             if cut := find(data_dir, [f"{name}{CUT_SUFFIX}" for name in named]):
@@ -191,24 +189,3 @@ def resolve(source: str, data_dir: Path, prefer: str = "googlenews") -> Path:
             f"found none at {', '.join(dict.fromkeys(map(str, tried)))}"
         )
     return path
-
-
-def cached_rows(path: Path, wanted: set[str], dim: int) -> dict[str, Tensor]:
-    """`read_rows`, remembered on disk for the same file (name, size, time stamp) and the same words."""
-    stat = path.stat()
-    key = json.dumps([path.name, stat.st_size, stat.st_mtime_ns, dim, sorted(wanted)])
-    cache = Path(os.environ.get(CACHE_VARIABLE, "runs/.cache"))
-    kept = cache / f"vectors-{hashlib.sha256(key.encode()).hexdigest()[:24]}.pt"
-    # A cache that is absent, cut or unreadable is only a cache: read the file itself.
-    with suppress(OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError):
-        stored = torch.load(kept, weights_only=True)
-        return dict(zip(stored["words"], stored["rows_VD"], strict=True))
-    rows = read_rows(path, wanted, dim)
-    words = sorted(rows)
-    rows_VD = torch.stack([torch.from_numpy(rows[word]) for word in words]) if words else torch.empty(0, dim)
-    with suppress(OSError, RuntimeError):
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as part:
-            torch.save({"words": words, "rows_VD": rows_VD}, Path(part, kept.name))
-            os.replace(Path(part, kept.name), kept)
-    return dict(zip(words, rows_VD, strict=True))

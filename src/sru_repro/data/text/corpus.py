@@ -19,7 +19,7 @@ class Text:
 
     `fingerprint` depends on the numbers, what they stand for and the options, not on how the files were
     packed. `share` is how much of the published data set this is, and `why_not` the reason why numbers measured on it
-    may not stand beside published ones; empty when they may.
+    may not stand beside published ones; empty when they may. `warnings` are lines for the screen.
     """
 
     train: Ids
@@ -32,6 +32,7 @@ class Text:
     share: float = 1.0
     why_not: str = ""
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -43,6 +44,7 @@ class Text:
         share: float = 1.0,
         why_not: str = "",
         notes: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
     ) -> "Text":
         """A prepared text with what is said of it."""
         train, val, test = found.splits
@@ -57,6 +59,7 @@ class Text:
             share=share,
             why_not=why_not,
             notes=notes,
+            warnings=warnings,
         )
 
     @property

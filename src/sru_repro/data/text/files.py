@@ -1,22 +1,19 @@
-"""Texts on disk, plain or compressed, read in blocks: no file is ever whole in memory."""
+"""Texts on disk, plain or compressed, read in blocks: no file is ever whole in memory. A byte-order mark is no text."""
 
-import bz2
-import gzip
-import lzma
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
 from ...core.errors import DataError
+from ..store import packing
+from ..store.encoding import MARK, UTF8_MARK, refuse_wide
+from ..store.packing import DAMAGED, PROBE, opened, plain_name
 
 BLOCK_BYTES = 1 << 20
 
 TEXT_SUFFIXES = (".txt", ".text", ".md", ".rst", ".tokens", ".tok", ".raw")
-PACKED_SUFFIXES = (".gz", ".xz", ".bz2", ".zip")
+PACKED_SUFFIXES = packing.SUFFIXES
 _UNREADABLE = (".7z", ".rar", ".zst", ".lz4", ".lzma", ".tar", ".tgz", ".txz", ".tbz2", ".parquet", ".pdf")
 
 Advance = Callable[[int], None]
@@ -51,7 +48,8 @@ class TextFile:
 
 def refuse_other_packing(path: Path) -> None:
     """Raises DataError for a file that is packed in a way that is not known: its bytes are no text."""
-    if "".join(path.suffixes[-2:-1]) == ".tar" or path.suffix in _UNREADABLE:
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if suffixes[:-1] == [".tar"] or (suffixes[-1:] and suffixes[-1] in _UNREADABLE):
         raise DataError(
             f"{path}: expected plain text or text in {', '.join(PACKED_SUFFIXES)}, "
             f"found {''.join(path.suffixes[-2:])}; unpack it"
@@ -59,60 +57,54 @@ def refuse_other_packing(path: Path) -> None:
 
 
 def blocks(file: TextFile, advance: Advance) -> Iterator[bytes]:
-    """The bytes of a file, unpacked, in blocks of at most BLOCK_BYTES.
+    """The bytes of a file, unpacked, in blocks of at most BLOCK_BYTES, without UTF-8's byte-order mark.
 
-    Raises DataError, naming the file, for one that is damaged, cut, or packed in a way that is not known.
+    Raises DataError, naming the file, for one that is damaged, cut, in UTF-16 or UTF-32, or packed in a way that is not
+    known or not as its name says.
     """
     refuse_other_packing(file.path)
+
+    def choose(archive: zipfile.ZipFile) -> str:
+        return file.member or _only_member(archive, file.path)
+
     try:
-        with file.path.open("rb") as raw, _unpacked(raw, file) as stream:
-            before = 0
+        first, packed = True, bool(packing.packing(file.path))
+        with opened(file.path, choose, advance) as stream:
             while block := stream.read(BLOCK_BYTES):
+                if first:
+                    refuse_wide(file.name, block[:PROBE])
+                    block, first = block.removeprefix(UTF8_MARK), False
                 yield block
-                position = raw.tell()
-                advance(position - before)
-                before = position
+                advance(0 if packed else len(block))
     except FileNotFoundError:
         raise DataError(f"{file.name}: file not found") from None
-    except (OSError, EOFError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         raise DataError(
             f"{file.name}: expected a whole text, found a cut or damaged file ({error})"
         ) from error
 
 
-@contextmanager
-def _unpacked(raw: IO[bytes], file: TextFile) -> Iterator[IO[bytes]]:
-    """The text inside an open file; `raw.tell()` goes on showing how far it was read."""
-    with ExitStack() as stack:
-        if file.path.suffix == ".gz":
-            yield cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=raw)))
-        elif file.path.suffix == ".xz":
-            yield stack.enter_context(lzma.LZMAFile(raw))
-        elif file.path.suffix == ".bz2":
-            yield stack.enter_context(bz2.BZ2File(raw))
-        elif file.path.suffix == ".zip":
-            archive = stack.enter_context(zipfile.ZipFile(raw))
-            yield stack.enter_context(archive.open(file.member or _only_member(archive, file.path)))
-        else:
-            yield raw
+def starts_with_mark(path: Path) -> bool:
+    """Whether a plain file begins with UTF-8's byte-order mark.
+
+    Raises DataError for one that is no text, as `blocks` does.
+    """
+    start = next(blocks(TextFile(path), lambda amount: None), b"")
+    with path.open("rb") as file:
+        return file.read(len(UTF8_MARK)) == UTF8_MARK != start[: len(UTF8_MARK)]
 
 
 def members(path: Path) -> list[str]:
     """The files in a zip archive, without folders and what macOS adds; DataError for a damaged archive."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _members(archive)
+            return packing.members(archive, path)
     except (OSError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: expected a zip archive, found a cut or damaged file ({error})") from error
 
 
-def _members(archive: zipfile.ZipFile) -> list[str]:
-    names = [name for name in archive.namelist() if not name.endswith("/")]
-    return [name for name in names if not name.startswith("__MACOSX/")]
-
-
 def _only_member(archive: zipfile.ZipFile, path: Path) -> str:
-    names = _members(archive)
+    names = packing.members(archive, path)
     if len(names) != 1:
         listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") or "none"
         raise DataError(f"{path}: expected one file in the archive, found {listed}; unpack it")
@@ -122,38 +114,57 @@ def _only_member(archive: zipfile.ZipFile, path: Path) -> str:
 def chunks(file: TextFile, advance: Advance) -> Iterator[str]:
     """The text of a UTF-8 file in chunks that end between words; a last line without an end gets one.
 
-    Raises DataError, naming file and line, where the bytes are not UTF-8.
+    Where the first block has carriage returns only, they end lines. Raises DataError, naming file and line, where the
+    bytes are not UTF-8 or hold a zero byte.
     """
-    rest, line, ended = b"", 1, True
+    rest, line, ended, end, first = b"", 1, True, b"\n", True
     for block in blocks(file, advance):
-        block = rest + block
+        if first:
+            end = b"\r" if b"\r" in block and b"\n" not in block else end
+        block = rest + (block if end == b"\n" else block.replace(end, b"\n"))
         cut = max(block.rfind(b"\n"), block.rfind(b" ")) + 1
         head, rest = block[:cut], block[cut:]
         if head:
-            yield _decoded(head, file, line)
+            yield _decoded(head, file, line, ended)
             line += head.count(b"\n")
             ended = head.endswith(b"\n")
     if rest or not ended:
-        yield _decoded(rest, file, line) + "\n"
+        yield _decoded(rest, file, line, ended) + "\n"
 
 
-def _decoded(raw: bytes, file: TextFile, line: int) -> str:
+def _decoded(raw: bytes, file: TextFile, line: int, at_start: bool) -> str:
+    """The text of a part; a mark at the start of a line, left where files were put together, is none of it."""
+    if (place := raw.find(0)) >= 0:
+        number = line + raw.count(b"\n", 0, place)
+        raise DataError(
+            f"{file.name}:{number}: expected text for words, found a zero byte (a damaged file? UTF-16?)"
+        )
     try:
-        return raw.decode("utf-8")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         number = line + raw.count(b"\n", 0, error.start)
         raise DataError(
             f"{file.name}:{number}: expected UTF-8 text for words, found byte 0x{raw[error.start]:02x}; "
             "convert the file, or use task.level=bytes"
         ) from error
+    if MARK not in text:
+        return text
+    return (text.lstrip(MARK) if at_start else text).replace(f"\n{MARK}", "\n")
 
 
-def text_files(folder: Path) -> list[Path]:
-    """All text files below a folder by their suffixes, packed ones too, in the order of their names."""
-    found = []
+def text_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """All text files below a folder by their suffixes, packed ones too, in the order of their names; and what else is
+    there. Names that begin with a dot, and what lies below such, are neither."""
+    found: list[Path] = []
+    others: list[Path] = []
     for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        plain = path.name.removesuffix(path.suffix) if path.suffix in PACKED_SUFFIXES else path.name
-        if not hidden and plain.endswith(TEXT_SUFFIXES) and path.is_file():
-            found.append(path)
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            continue
+        text = plain_name(path).endswith(TEXT_SUFFIXES) and path.is_file()
+        (found if text else others).append(path)
+    return (
+        sorted(found, key=lambda path: path.relative_to(folder).as_posix()),
+        sorted(others, key=lambda path: path.relative_to(folder).as_posix()),
+    )

@@ -6,9 +6,10 @@ The text's fingerprint depends on its numbers, its vocabulary and the options, n
 
 from pathlib import Path
 
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, DataError
 from . import corpora
 from .corpus import Text, TextOptions
+from .numbering import SLICE
 from .symbols import LEVELS
 
 
@@ -28,7 +29,7 @@ def load_corpus(
 
     Raises:
         ConfigError: there is no such corpus, or the options do not fit it.
-        DataError: the text is not to be had.
+        DataError: the text is not to be had, or one symbol over and over.
     """
     if corpus not in corpora.names():
         raise ConfigError(f"task.corpus={corpus}: expected {'|'.join(corpora.names())}")
@@ -37,7 +38,15 @@ def load_corpus(
     if problem := clash(corpus, level, path, vocabulary_size):
         raise ConfigError(f"task: {problem}")
     options = TextOptions(level=level, path=path, vocabulary_size=vocabulary_size, max_bytes=max_bytes)
-    return corpora.corpus_class(corpus).load(data_dir, options).first(limit)
+    text = corpora.corpus_class(corpus).load(data_dir, options).first(limit)
+    first = text.train[:1]
+    if all((text.train[start : start + SLICE] == first).all() for start in range(0, len(text.train), SLICE)):
+        only = text.symbols.decode(first.tolist())
+        raise DataError(
+            f"{text.source}: expected a text of several symbols, found {only!r} {len(text.train):,} times and no other "
+            "to train on"
+        )
+    return text
 
 
 def clash(corpus: str, level: str, path: str, vocabulary_size: int) -> str:

@@ -6,13 +6,17 @@ from itertools import chain
 from pathlib import Path
 
 from ...core.errors import DataError
-from .files import PACKED_SUFFIXES, TextFile, blocks, chunks, refuse_other_packing
+from ..store.packing import packing
+from .files import TextFile, blocks, chunks, starts_with_mark
 from .numbering import number_bytes, number_words, split_ends
 from .prepared import Meta, Prepared, open_ids, prepared, progress, text_fingerprint
 from .symbols import Level, Symbols
 
 Splits = Sequence[Sequence[TextFile]]
 """The files of train, validation and test; or of one text, which is cut 90/5/5."""
+
+_READ = 2
+"""Part of every key: a change of how files are read makes texts prepared before strange."""
 
 Check = Callable[[Iterable[bytes]], Iterator[bytes]]
 """Passes blocks on, and raises DataError at their end when they are not what was expected."""
@@ -24,9 +28,9 @@ def prepare_bytes(
     """Byte level: a single plain file is mapped as it is, anything else is unpacked and renumbered once."""
     options = {**options, "level": level}
     files = list(chain.from_iterable(splits))
-    if level == "bytes" and len(files) == 1 and files[0].path.suffix not in PACKED_SUFFIXES:
+    plain = level == "bytes" and len(files) == 1 and not packing(files[0].path)
+    if plain and not starts_with_mark(files[0].path):
         path = files[0].path
-        refuse_other_packing(path)
         meta = Meta(
             "uint8", split_ends([path.stat().st_size], "bytes", source), Symbols.all_bytes().items, {}
         )
@@ -62,4 +66,4 @@ def _size(files: Sequence[TextFile]) -> int:
 
 
 def _key(splits: Splits) -> Mapping[str, object]:
-    return {"files": [[file.identity() for file in split] for split in splits]}
+    return {"read": _READ, "files": [[file.identity() for file in split] for split in splits]}

@@ -1,11 +1,12 @@
 """A text of the user's own: a file, or all text files below a folder, plain or packed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from ....core.errors import ConfigError, DataError
+from ...store.packing import no_file, plain_name, require_file
 from ..corpus import ALL_BYTES, Corpus, Text, TextOptions, amount
 from ..files import PACKED_SUFFIXES, TEXT_SUFFIXES, TextFile, text_files
 from ..prepare import prepare_bytes, prepare_words
@@ -30,12 +31,17 @@ class OwnText(Corpus):
     @classmethod
     def load(cls, data_dir: Path, options: TextOptions) -> Text:
         place, by_words = _resolve(options.path, data_dir), options.level == "words"
-        files = [place] if place.is_file() else text_files(place)
+        if place.is_dir():
+            files, others = text_files(place)
+        else:
+            require_file(place)
+            files, others = [place], []
         if not files:
             raise DataError(
                 f"{place}: expected text files ({' '.join(TEXT_SUFFIXES)}, also with {' '.join(PACKED_SUFFIXES)}), "
-                "found none; name a file by task.path="
+                f"found {_listed(others) or 'none'}; name a file by task.path="
             )
+        _refuse_both(files)
         given = _given_splits(files)
         splits = [[TextFile(file) for file in part] for part in given or [files]]
         if by_words:
@@ -50,19 +56,41 @@ class OwnText(Corpus):
         if by_words and (unknown := found.counts["test_unknown"]):
             share = unknown / len(found.splits[2])
             notes.append(f"{share:.1%} of the test words are <unk>: not in the vocabulary")
+        warnings = []
+        if others:
+            warnings.append(
+                f"{place}: {len(files):,} text files are read, {len(others):,} others are not ({_listed(others)}); "
+                f"a text's name ends in {', '.join(TEXT_SUFFIXES)}, perhaps with {', '.join(PACKED_SUFFIXES)} behind"
+            )
         return Text.of(
             found,
             description=f"{place.name}, {size}",
             source=str(place.relative_to(data_dir)) if place.is_relative_to(data_dir) else str(place),
             why_not="not a data set of the papers",
             notes=tuple(notes),
+            warnings=tuple(warnings),
         )
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+
+
+def _refuse_both(files: Sequence[Path]) -> None:
+    """Raises DataError for a text that is there packed and unpacked: it would be trained on, and tested on, twice."""
+    seen: dict[Path, Path] = {}
+    for file in files:
+        other = seen.setdefault(file.with_name(plain_name(file)), file)
+        if other is not file:
+            raise DataError(
+                f"{file}: expected each text once, found {other.name} beside it; remove one of both"
+            )
 
 
 def _resolve(path: str, data_dir: Path) -> Path:
     if not path:
         folder = data_dir / DEFAULT_FOLDER
-        files = text_files(folder) if folder.is_dir() else []
+        files = text_files(folder)[0] if folder.is_dir() else []
         if len(files) == 1:
             return files[0]
         found = ", ".join(file.name for file in files) or "none"
@@ -71,7 +99,7 @@ def _resolve(path: str, data_dir: Path) -> Path:
             f"(found {found}); name one by task.path="
         )
     tried = list(dict.fromkeys([Path(path).expanduser(), data_dir / path]))
-    place = next((place for place in tried if place.exists()), None)
+    place = next((place for place in tried if no_file(place) != "none"), None)
     if place is None:
         raise DataError(
             f"task.path={path}: expected a file or a folder, found none at {', '.join(map(str, tried))}"
