@@ -4,15 +4,16 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from sru_repro.ops import build
+from sru_repro.ops import build, compiler
 
+WRITES_X = 'for last; do :; done; echo x > "$last"'
 CALL = """
 import sys, time, torch, warnings
 before = time.perf_counter()
@@ -44,6 +45,17 @@ def process(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
         )
 
     return start
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A cache of this test alone, in this process."""
+    folder = tmp_path / "kernels"
+    folder.mkdir()
+    monkeypatch.setattr(build, "cache_folder", lambda: folder)
+    compiler.compiler.cache_clear()
+    yield folder
+    compiler.compiler.cache_clear()
 
 
 def said(process: "subprocess.Popen[str]") -> dict[str, str]:
@@ -119,32 +131,37 @@ def test_a_library_that_does_not_load_is_a_failure_too(process: Any, tmp_path: P
 
 
 def test_another_flag_compiler_or_source_is_another_library(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "cache_folder", lambda: tmp_path)
-    monkeypatch.setenv("CXX", program(tmp_path, 'for last; do :; done; echo x > "$last"'))
-    build._compiler.cache_clear()
-    try:
-        first = build.shared_library("recurrence.cpp", (), {"CELL": "sru"}, ["-O2"])
-        assert build.shared_library("recurrence.cpp", (), {"CELL": "sru"}, ["-O2"]) == first
-        others = [
-            build.shared_library("recurrence.cpp", (), {"CELL": "sru"}, ["-O3"]),
-            build.shared_library("recurrence.cpp", ("cells/sru.h",), {"CELL": "sru"}, ["-O2"]),
-            build.shared_library("recurrence.cpp", (), {"CELL": "sru_v1"}, ["-O2"]),
-        ]
-        monkeypatch.setattr(build, "processor", lambda: "another")
-        others.append(build.shared_library("recurrence.cpp", (), {"CELL": "sru"}, ["-O2"]))
-        assert len({first, *others}) == 5
-    finally:
-        build._compiler.cache_clear()
+    monkeypatch.setattr(compiler, "_opened", lambda content: content)
+    monkeypatch.setenv("CXX", program(cache.parent, WRITES_X))
+
+    def names(*args: Any) -> set[str]:
+        compiler.shared_library(*args)
+        return {path.name for path in cache.iterdir()}
+
+    assert len(names("recurrence.cpp", (), {"CELL": "sru"}, ["-O2"])) == 1
+    assert len(names("recurrence.cpp", (), {"CELL": "sru"}, ["-O2"])) == 1
+    assert len(names("recurrence.cpp", (), {"CELL": "sru"}, ["-O3"])) == 2
+    assert len(names("recurrence.cpp", ("cells/sru.h",), {"CELL": "sru"}, ["-O2"])) == 3
+    assert len(names("recurrence.cpp", (), {"CELL": "sru_v1"}, ["-O2"])) == 4
+    monkeypatch.setattr(build, "processor", lambda: "another")
+    assert len(names("recurrence.cpp", (), {"CELL": "sru"}, ["-O2"])) == 5
+    monkeypatch.setattr(compiler.platform, "libc_ver", lambda: ("glibc", "2.5"))
+    assert len(names("recurrence.cpp", (), {"CELL": "sru"}, ["-O2"])) == 6
 
 
 def test_where_nothing_can_be_written_a_temporary_folder_serves(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("SRU_REPRO_KERNELS", str(tmp_path / "file/below"))
-    folder = build.cache_folder.__wrapped__()
+    monkeypatch.setenv(build.VARIABLE, str(tmp_path / "file/below"))
+    monkeypatch.setattr(build, "_told", False)
+    monkeypatch.setattr(build, "_read_only", [])
+    with pytest.warns(
+        UserWarning, match=r"^SRU_REPRO_KERNELS: .*/file/below: expected a folder, found a file; "
+    ):
+        folder = build.cache_folder.__wrapped__()
     assert folder.is_dir() and tmp_path not in folder.parents
 
 

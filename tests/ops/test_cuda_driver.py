@@ -69,7 +69,7 @@ except RuntimeError as error:
     print(error)
 kept = build.cache_folder().glob("*.cubin")
 for path in kept:
-    path.write_bytes(b"no machine code")
+    path.write_bytes(build.sealed(path.name, b"no machine code"))
 cuda_driver.load.cache_clear()
 try:
     both()

@@ -97,9 +97,12 @@ def test_machine_code_is_kept_and_an_error_is_one_line(
     variant = next(variants())[0]
     code = cuda_driver.cubin(variant, "sm_90")
     (kept,) = tmp_path.glob("forward-of-sru-sm_90-*.cubin")
-    assert kept.read_bytes() == code
-    kept.write_bytes(b"kept")
+    assert build.whole(kept) == code
+    kept.write_bytes(build.sealed(kept.name, b"kept"))
     assert cuda_driver.cubin(variant, "sm_90") == b"kept"
+    for damaged in (code, kept.read_bytes()[:-1], b""):  # not as it was kept
+        kept.write_bytes(damaged)
+        assert cuda_driver.cubin(variant, "sm_90") == code == build.whole(kept)
     with pytest.raises(build.BuildError, match=r"^NVRTC failed on forward of sru: .*error: .*arch.*$"):
         cuda_driver.cubin(variant, "sm_12")
     with pytest.raises(build.BuildError, match=r"^NVRTC failed on forward of sru: .*error: .*$"):

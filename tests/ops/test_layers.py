@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
 
 from sru_repro import ops
 from sru_repro.models import QRNN, SRU, MinGRU
@@ -114,6 +115,21 @@ def test_what_needs_no_gradient_gets_none(cell: str, skip: str, frozen: str) -> 
     leaves, rest = given(cell, skip)
     if frozen in leaves:
         assert_same(cell, leaves, rest, frozen)
+
+
+@pytest.mark.parametrize("backend", ["cpp", "eager"])
+def test_a_stack_without_a_first_state_has_gradients_however_they_are_asked_for(backend: str) -> None:
+    model, x = SRU(6, 6, 2), torch.randn(4, 3, 6, requires_grad=True)
+    weights = [x, *model.parameters()]
+    with ops.use(backend):
+        plain = torch.autograd.grad(model(x)[0].sum(), weights)
+        recorded = torch.autograd.grad(model(x)[0].sum(), weights, create_graph=True)
+        h, _ = model(x)
+        with FlopCounterMode(display=False):  # sees operators
+            seen = torch.autograd.grad(h.sum(), weights)
+    for found in (recorded, seen):
+        for one, other in zip(plain, found, strict=True):
+            torch.testing.assert_close(other.detach(), one)
 
 
 @pytest.mark.parametrize("backend", ["cpp", "eager"])

@@ -1,7 +1,7 @@
 """sru-repro backends        which back ends of the recurrences there are, which one runs on which device, and why
 
 Builds the fused ones where that can be done. SRU_REPRO_BACKEND=NAME chooses one; SRU_REPRO_KERNELS=folder keeps the
-built kernels elsewhere.
+built kernels elsewhere; CXX="g++ ..." names the compiler, with arguments if need be; CXXFLAGS is not read.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """The one kind of error that a user of the suite is meant to read: a single line that says what to do."""
 
 import os
+import warnings
 
 DATA_KEY = "SRU_REPRO_DATA_KEY"
 """The variable in which make says what the folder of data is called there."""
@@ -9,6 +10,11 @@ DATA_KEY = "SRU_REPRO_DATA_KEY"
 def data_key() -> str:
     """What a user names the folder of data by: `data_dir=`, or `DATA=` under make."""
     return os.environ.get(DATA_KEY) or "data_dir="
+
+
+def warn(text: str) -> None:
+    """One line on the screen, as a warning of Python's, which can be filtered; the place in the source says nothing."""
+    warnings.warn_explicit(text, UserWarning, "sru-repro", 1)
 
 
 class SuiteError(Exception):

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
-from . import build, fused
+from . import fused
+from .build import BuildError
+from .compiler import shared_library
 from .fused import NAMES, Arrays
 
 CALL = struct.Struct("8qd")
@@ -46,7 +48,7 @@ def _flags() -> list[str]:
 def _library(cell: str, u: torch.dtype, x: torch.dtype) -> ctypes.CDLL:
     defines = {"CELL": cell, "U_TYPE": NAMES[u], "X_TYPE": NAMES[x]}
     headers = ("step.h", f"cells/{cell}.h")
-    return ctypes.CDLL(str(build.shared_library("recurrence.cpp", headers, defines, _flags())))
+    return shared_library("recurrence.cpp", headers, defines, _flags())
 
 
 @functools.cache
@@ -55,7 +57,7 @@ def available() -> tuple[bool, str]:
     started = time.perf_counter()
     try:
         _library("sru", torch.float32, torch.float32)
-    except (build.BuildError, OSError) as error:
+    except BuildError as error:
         return False, str(error)
     return True, f"built or found in {time.perf_counter() - started:.1f} s"
 

@@ -8,7 +8,6 @@ which cost a microsecond a launch, let other threads run while they compile, and
 import ctypes
 import functools
 import re
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -126,27 +125,29 @@ def cubin(kernel: Kernel, architecture: str, log: Any = None) -> bytes:
         from cuda.bindings import nvrtc
     except ImportError as error:
         raise build.BuildError(f"{error}: install cuda-bindings and nvidia-cuda-nvrtc of 13.x") from None
-    code = kernel.code
-    sources = build.sources(code.source, *code.headers)
-    try:
-        key = build.fingerprint(sources, repr(code.defines), repr(nvrtc.nvrtcVersion()), architecture)
-        path = build.cache_folder() / f"{code.what.replace(' ', '-')}-{architecture}-{key}.cubin"
-        if log is None and path.exists():
-            return path.read_bytes()
+    code, reports = kernel.code, list[str]()
+
+    def make() -> bytes:
         # Left alone, the compiler may keep values in memory to make room for more threads. Then it hears for how many
         # blocks to make room: for 3 (170 registers a thread), or for one.
         for bounds in (f"{code.threads}{blocks}" for blocks in ("", ", 3", ", 1")):
             machine_code, report = _compile(code, architecture, bounds)
             if not re.search(r"[1-9]\d* bytes spill", report):
                 break
-        with suppress(OSError):  # what was compiled serves without a cache, too
-            build.place(path, machine_code)
+        reports.append(report)
+        return machine_code
+
+    try:
+        sources = build.sources(code.source, *code.headers)
+        key = build.fingerprint(sources, repr(code.defines), repr(nvrtc.nvrtcVersion()), architecture)
+        if log is None:
+            return build.kept(f"{code.what.replace(' ', '-')}-{architecture}-{key}.cubin", make, bytes)
+        machine_code = make()
     except Exception as error:  # of three packages, which share no class of errors
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
         told = next((line for line in lines if "error:" in line), lines[0])
         raise build.BuildError(f"NVRTC failed on {code.what}: {told}") from error
-    if log is not None:
-        log.write(report)
+    log.write(reports[0])
     return machine_code
 
 

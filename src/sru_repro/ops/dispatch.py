@@ -9,11 +9,12 @@ import functools
 import importlib
 import os
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from ..core.errors import warn
 
 BACKENDS: dict[str, str] = {
     "cpp": "fused C++ on the CPU, built by g++ on first use",
@@ -107,7 +108,7 @@ def _best(device: str) -> Choice:
 
 def _loop(device: str, why: str) -> Choice:
     # Once, as the choice is kept: from here on the slow loop runs, and somebody should know.
-    warnings.warn(f"recurrences on {device} fall back to the slow loop in PyTorch: {why}", stacklevel=3)
+    warn(f"recurrences on {device} fall back to the slow loop in PyTorch: {why}")
     return Choice("eager", why)
 
 

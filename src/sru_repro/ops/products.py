@@ -124,12 +124,12 @@ def _fastest(threads: int) -> tuple[str, ...]:
 
 def _kept(path: Path) -> tuple[str, ...] | None:
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    if isinstance(found, list) and len(found) == len(KINDS) and set(found) <= set(LIBRARIES):
+        found = json.loads(build.content_of(path) or b"")
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, list) and len(found) == len(KINDS) and all(i in LIBRARIES for i in found):
         return tuple(found)
-    path.unlink(missing_ok=True)  # not what this code writes
+    build.discard(path)  # not what this code writes
     return None
 
 

@@ -88,7 +88,10 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
             module.zero_grad(set_to_none=True)
             if device.type == "cuda":
                 torch.cuda.empty_cache()
-        content.backend = ops.choose(device.type).label if task.encoder.uses_ops else "torch.nn"
+        choice = ops.choose(device.type) if task.encoder.uses_ops else None
+        content.backend = "torch.nn" if choice is None else choice.label
+        if choice is not None and choice.name not in ops.dispatch.FUSED:
+            content.notes.append(f"recurrences ran in the slow loop: {choice.why}")
         if task.encoder.uses_ops and device.type == "cpu":
             content.products = ops.products.chosen()  # sums in another order have other last digits
         speed = content.throughput = recorder.throughput(
