@@ -130,6 +130,7 @@ def runs_made(sru_repro: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) ->
             yield job, int(sru_repro("train", *words, cwd=Path.cwd()).status)
 
     monkeypatch.setattr(campaign, "_finished", run)
+    monkeypatch.setattr(campaign, "_in_turns", lambda jobs, bar, caught: run(jobs, 1, bar, caught))
     return made
 
 

@@ -1,12 +1,15 @@
-"""Carries out many runs, one after the other or side by side: the plan with its expected time, a process for each run.
+"""Carries out many runs, one after the other, in turns or side by side: the plan with its expected time, a process for
+each run.
 
 A process of its own for every run keeps memory figures honest and a crash from taking the others along. The parent
-learns how far a run is from its run.json. Side by side every run has its share of the cores, which small models use
+learns how far a run is from its run.json. In turns each trains for a second and then lets the next one go on, so that
+whatever else the machine does meets all of them alike. Side by side every run has its share of the cores, which small models use
 better than all of them together; the records say so, as their times compare with nobody else's.
 """
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from pathlib import Path
 from ..core.errors import DataError
 from ..core.interrupt import Signals
 from ..core.process import Training, last_line, stop
+from ..core.turns import Turns
 from ..records.run import RunRecord, read_record
 from ..reporting.runs.line import Row
 from ..reporting.runs.publish import publish
@@ -22,11 +26,12 @@ from ..reporting.runs.records import load_records
 from ..reporting.runs.table import write_table
 from ..tasks import TaskData, task_class
 from ..training.config import RunConfig
-from ..training.run_folder import is_done
+from ..training.run_folder import is_done, now
 from .bar import Bar, duration, makespan
 
 STARTUP_S = 12.0
 """What a run costs besides training, when nothing better is known: start, data, test set."""
+_HEAR_S, _SHOW_S = 0.2, 2.0
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,12 @@ def carry_out(
     rows: Sequence[Row],
     side_by_side: int,
     caught: Signals,
+    in_turns: bool = False,
 ) -> Outcome:
     """Runs what is not done yet; after each run the record is published and table and figure are written again.
 
-    `results` is the folder of the table, `side_by_side` the number of runs at a time; records go to `results/runs`
+    `results` is the folder of the table, `side_by_side` the number of runs at a time, `in_turns` lets single ones take
+    turns; records go to `results/runs`
     unless that is the runs' own folder. An exception such as `Interrupted` stops the runs in progress first.
     """
     data = _load(jobs[0])  # in any case and first, so that a missing file shows before the plan does
@@ -71,7 +78,9 @@ def carry_out(
             _publish(job, results)
     with Bar(f"{table} ({len(open_jobs)} runs)", expected, side_by_side) as bar:
         caught.deferred = True  # a run that has just been started must not be forgotten
-        with closing(_finished(open_jobs, side_by_side, bar, caught)) as finished:
+        turns = in_turns and side_by_side == 1 and len(open_jobs) > 1
+        made = _in_turns(open_jobs, bar, caught) if turns else _finished(open_jobs, side_by_side, bar, caught)
+        with closing(made) as finished:
             for job, status in finished:
                 if status == 0:
                     _publish(job, results)
@@ -160,12 +169,16 @@ def _plan(
     print(f"expected {time_left}{beside}" if open_jobs else "expected nothing to run", flush=True)
 
 
+_Started = tuple[Job, Training, float]
+"""A job, its process, and when that began."""
+
+
 def _finished(
     jobs: Sequence[Job], side_by_side: int, bar: Bar, caught: Signals
 ) -> Generator[tuple[Job, int]]:
     """Runs the jobs, so many at a time; yields each with its exit status when it is through."""
     waiting = list(jobs)
-    active: list[tuple[Job, Training, float]] = []
+    active: list[_Started] = []
     try:
         while waiting or active:
             while waiting and len(active) < side_by_side:
@@ -184,6 +197,48 @@ def _finished(
                     yield job, status
     finally:  # of an interruption: the runs in progress keep their checkpoints
         stop(run for _, run, _ in active)
+
+
+def _in_turns(jobs: Sequence[Job], bar: Bar, caught: Signals) -> Generator[tuple[Job, int]]:
+    """Runs the jobs in turns; yields each with its exit status when it is through.
+
+    A job has the turn from the start of its process until it hands it on, a step of its training, or ends.
+    """
+    waiting, queue = list(jobs), deque[_Started]()
+    current: _Started | None = None
+    shown = time.time()
+    with closing(Turns(now())) as turns:
+        try:
+            while waiting or queue or current:
+                if current is None and waiting:
+                    job = waiting.pop(0)
+                    run = Training((*job.overrides, "resume=true"), job.folder, 1, turns.environment)
+                    current = (job, run, time.time())
+                elif current is None:
+                    current = queue.popleft()
+                    turns.give(current[1].pid)
+                if turns.heard(current[1].pid, _HEAR_S):
+                    queue.append(current)
+                    current = None
+                caught.raise_if_any()
+                due = time.time() - shown > _SHOW_S
+                shown = time.time() if due else shown
+                if current is None and not due:
+                    continue  # without delay
+                for entry in [*queue, *([current] if current else [])]:
+                    job, run, since = entry
+                    status = run.poll()
+                    if status is None:
+                        if due:
+                            bar.at(job.folder, job.config.top.row, *_progress(job, since))
+                        continue
+                    if entry is current:
+                        current = None
+                    else:
+                        queue.remove(entry)
+                    yield job, status
+        finally:  # of an interruption: all keep their checkpoints
+            stop(run for _, run, _ in (*queue, *([current] if current else [])))
 
 
 def _progress(job: Job, since: float) -> tuple[float, float | None]:

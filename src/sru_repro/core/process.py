@@ -87,13 +87,19 @@ class Training(Process):
     Of several side by side each is told so, and has its share of the cores.
     """
 
-    def __init__(self, overrides: Sequence[str], folder: Path, side_by_side: int = 1) -> None:
+    def __init__(
+        self,
+        overrides: Sequence[str],
+        folder: Path,
+        side_by_side: int = 1,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        environment = {}
+        environment = dict(environment or {})
         if side_by_side > 1:
             share = max(1, machine.cores() // side_by_side)
-            environment = {"OMP_NUM_THREADS": str(share), machine.SIDE_BY_SIDE: str(side_by_side)}
+            environment |= {"OMP_NUM_THREADS": str(share), machine.SIDE_BY_SIDE: str(side_by_side)}
         args = [sys.executable, "-m", "sru_repro", "train", *overrides, f"hydra.run.dir={folder}"]
         super().__init__(args, folder / "log.txt", environment)
 

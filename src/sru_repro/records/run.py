@@ -44,6 +44,15 @@ class Data(Part):
         return float(self.share or 1.0)
 
 
+class Turns(Part):
+    """Paces of a training that took turns with those of other rows, a second or a step each, so that whatever slows the
+    machine slows all of them: the n-th turns of all rows stand side by side."""
+
+    session: str
+    """The campaign that handed on the turns: when it began."""
+    tokens_per_s: list[Number]
+
+
 class Throughput(Part):
     """What training reached; `encoder` is the encoder alone, forwards and backwards, where the task tells it apart."""
 
@@ -53,6 +62,10 @@ class Throughput(Part):
     encoder_seconds_per_epoch: Number | None = None
     flop_per_step: Number | None = None
     """Operations of a step of the optimiser, counted on a few batches."""
+    processor: Number | None = None
+    """The part of the training time in which the process had the processor that it asked for, where the system tells."""
+    turns: Turns | None = None
+    """Where rows trained in turns."""
 
 
 class Graphs(Part):
@@ -205,7 +218,8 @@ class RunRecord(Record):
     metrics: dict[str, Number] = Field(default_factory=dict)
     """All figures, unrounded; of SQuAD `test/` is the complete dev set, `val/` the part that chose the best weights."""
     throughput: Throughput = Field(default_factory=Throughput)
-    """Tokens a second, milliseconds a step, seconds an epoch (also of the encoder alone), operations a step."""
+    """Tokens a second, milliseconds a step, seconds an epoch (also of the encoder alone), operations a step; the part of
+    the processor that training had, and its paces turn by turn where rows trained in turns."""
     graphs: Graphs | None = None
     """Training steps replayed as CUDA graphs; null where none was to be."""
     peak_bytes: int | None = None

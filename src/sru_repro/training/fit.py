@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from .. import ops
 from ..core import machine
 from ..core.interrupt import Signals
+from ..core.turns import Turn
 from ..data.batches import BatchOrder
 from ..records.run import Graphs, Progress, RunRecord
 from ..tasks import Batches, Task, TaskData, task_class
@@ -33,6 +34,7 @@ from .resume import ExactResume
 from .run_folder import RunFolder, now, write_predictions
 from .schedule import Schedule
 from .stepping import ValidateEvery, steps_per_epoch
+from .turns import InTurns
 from .weights import best_weights, take_weights
 
 
@@ -51,6 +53,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
         order = BatchOrder(len(data.train), config.top.seed, reshuffle=data.reshuffle)
         recorder = Recorder(record, config.trainer, console, dashboard)
         every = config.trainer.validate_every
+        turn = Turn.asked_for()
         trainer = build_trainer(
             config,
             max_epochs=-1,  # the recorder ends the training, whichever limit is reached first
@@ -63,6 +66,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
                 ExactResume(order),
                 Checkpoints(record, caught, every),
                 ValidateEvery(every),
+                *([InTurns(turn, recorder, record, caught)] if turn else []),
             ],
         )
         train, val, test, graphed = data.train, data.val, data.test, None

@@ -11,7 +11,8 @@ from pytorch_lightning.callbacks import Callback
 
 from ..core import machine
 from ..core.errors import RunError
-from ..records.run import Progress, Throughput, Validation
+from ..core.processor import Processor
+from ..records.run import Progress, Throughput, Turns, Validation
 from .config import TrainerConfig
 from .console import Console
 from .dashboard import Dashboard
@@ -38,7 +39,8 @@ class Recorder(Callback):
     """One clock for all: seconds of training alone, validation left out.
 
     The clock starts with the first step. It waits for the device only where a figure is read anyway, so that
-    measuring costs nothing on CUDA.
+    measuring costs nothing on CUDA. `processor` counts beside it whether the process had the processor meanwhile, `turns`
+    the paces of its turns where rows train in turns (turns.py).
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Recorder(Callback):
     ) -> None:
         self.record, self.config, self.console, self.dashboard = record, config, console, dashboard
         self.train_s = 0.0
+        self.processor = Processor()
+        self.turns: Turns | None = None
         self.tokens = 0
         self.rate = math.nan  # the learning rate of the last step, which the schedule sets
         self.points: list[Point] = []
@@ -64,6 +68,7 @@ class Recorder(Callback):
     def state_dict(self) -> dict[str, Any]:
         return {
             "train_s": self.seconds(),
+            "processor": self.processor.counted,
             "tokens": self.tokens,
             "points": self.points,
             "epochs": [entry.plain() for entry in self.record.content.epochs],
@@ -73,6 +78,7 @@ class Recorder(Callback):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         self.train_s, self.tokens = state_dict["train_s"], state_dict["tokens"]
+        self.processor = Processor(*state_dict.get("processor", ()))
         self.points = state_dict["points"]
         self.record.content.epochs = [Validation.model_validate(entry) for entry in state_dict["epochs"]]
         self._sums, self._finished = state_dict["sums"], state_dict["finished"]
@@ -84,16 +90,19 @@ class Recorder(Callback):
         """Of training so far."""
         return self.train_s + (time.perf_counter() - self._started if self._started is not None else 0.0)
 
-    def _pause(self, module: pl.LightningModule) -> None:
+    def pause(self, module: pl.LightningModule) -> None:
+        """Stops the clock until the next batch."""
         if module.device.type == "cuda":
             torch.cuda.synchronize(module.device)
         self.train_s, self._started = self.seconds(), None
+        self.processor.stop()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if self._started is None:
             self._started = time.perf_counter()
+            self.processor.start()
             self._window = (self.seconds(), self.tokens, trainer.global_step)
 
     def on_train_batch_end(
@@ -104,6 +113,7 @@ class Recorder(Callback):
         if not steps_now(trainer, batch_idx):
             return
         seconds = self.seconds()
+        self.processor.look()
         if trainer.global_step % self.config.log_every == 0:
             self._point(trainer, module)
         if self.fraction(trainer, seconds) == 1.0:
@@ -159,7 +169,7 @@ class Recorder(Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if not trainer.sanity_checking and self._started is not None:
-            self._pause(module)
+            self.pause(module)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, TaskModule)
@@ -183,4 +193,6 @@ class Recorder(Callback):
             tokens_per_s=self.tokens / self.train_s,
             step_ms=1e3 * self.train_s / steps,
             seconds_per_epoch=self.train_s / steps * steps_per_epoch,
+            **({} if self.processor.share is None else {"processor": self.processor.share}),
+            **({} if self.turns is None else {"turns": self.turns}),
         )

@@ -31,6 +31,10 @@ class RunFolder:
         )  # a run in parts meets some of them again
         write(self.content, self.folder / RunRecord.FILE)
 
+    def leave_out(self, seconds: float) -> None:
+        """Seconds in which the run waited for its turn."""
+        self._started += seconds
+
     def curve(self, points: Sequence[Mapping[str, object]]) -> None:
         """Writes metrics.csv: one line a point."""
         write_csv(self.folder / "metrics.csv", points)
