@@ -126,7 +126,7 @@ def runs_made(sru_repro: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) ->
         for job in jobs:
             made.append(str(job.folder))
             bar.at(job.folder, job.config.top.row, 0.5, 1.0)
-            words = (*job.overrides, f"hydra.run.dir={job.folder}", "resume=true")
+            words = (*job.overrides, f"hydra.run.dir={job.folder}")
             yield job, int(sru_repro("train", *words, cwd=Path.cwd()).status)
 
     monkeypatch.setattr(campaign, "_finished", run)

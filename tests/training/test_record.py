@@ -18,7 +18,7 @@ from sru_repro.training.config import RunConfig
 from sru_repro.training.load import evaluate, run_config, trained_task
 from sru_repro.training.run import train
 from sru_repro.training.run_folder import RunFolder, is_done
-from sru_repro.training.weights import BEST, LAST
+from sru_repro.training.weights import BEST, LAST, PREVIOUS
 
 Configured = Callable[..., RunConfig]
 Happening = Callable[..., AbstractContextManager[None]]
@@ -115,7 +115,8 @@ def test_checkpoints_hold_plain_types(finished: Path) -> None:
     last["state_dict"], last["loops"] = dict(last["state_dict"]), dict(last["loops"])
     assert plain(last)
     assert best["state_dict"].keys() == last["state_dict"].keys() and "optimizer_states" not in best
-    assert {path.name for path in (finished / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    names = {Path(name).name for name in (BEST, LAST, PREVIOUS)}
+    assert {path.name for path in (finished / "checkpoints").iterdir()} == names
 
 
 def test_log_holds_a_line_a_validation_and_the_result(finished: Path) -> None:

@@ -3,9 +3,7 @@
 import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -14,6 +12,7 @@ import torch
 from sru_repro.core.errors import RunError
 from sru_repro.core.interrupt import Interrupted
 from sru_repro.records.run import read_record
+from sru_repro.torture._ended import Ended, assert_same, ended
 from sru_repro.training import checkpoints
 from sru_repro.training.config import RunConfig
 from sru_repro.training.module import TaskModule
@@ -24,7 +23,6 @@ Configured = Callable[..., RunConfig]
 Happening = Callable[..., AbstractContextManager[None]]
 
 TRAIN, VAL, TEST = "training_step", "validation_step", "test_step"
-CLOCK = {"wall_s", "throughput/tokens_per_s", "throughput/step_ms"}
 
 RUNS = {
     "sst, dropout": ("sst",),
@@ -71,57 +69,6 @@ CASES = [
     for i, run in enumerate(RUNS)
     for stop in ("middle of an epoch", *ELSEWHERE[i % 3 :: 3])
 ]
-
-
-@dataclass
-class Ended:
-    """What a run leaves, without what a clock had to do with."""
-
-    last: dict[str, Any]
-    best: dict[str, Any]
-    epochs: list[dict[str, Any]]
-    metrics: dict[str, float]
-    curve: list[dict[str, float]]
-
-
-def timeless(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in CLOCK}
-
-
-def ended(folder: Path) -> Ended:
-    record = read_record(folder).plain()
-    assert record["state"] == "finished"
-    clock = [entry["wall_s"] for entry in record["epochs"]]
-    assert clock == sorted(clock) and clock[0] > 0
-    last, best = (torch.load(folder / name, weights_only=True) for name in (LAST, BEST))
-    curve = last["callbacks"]["Recorder"]["points"]
-    assert [point["wall_s"] for point in curve] == sorted(point["wall_s"] for point in curve)
-    return Ended(
-        {key: last[key] for key in ("state_dict", "optimizer_states", "epoch", "global_step")},
-        best["state_dict"],
-        [timeless(entry) for entry in record["epochs"]],
-        timeless(record["metrics"]),
-        [timeless(point) for point in curve],
-    )
-
-
-def same(a: Any, b: Any) -> bool:
-    """Equal to the last bit, tensors included."""
-    if isinstance(a, torch.Tensor):
-        return a.dtype == b.dtype and torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return bool(a == b)
-
-
-def assert_same(found: Ended, expected: Ended) -> None:
-    assert found.epochs == expected.epochs
-    assert found.metrics == expected.metrics
-    assert found.curve == expected.curve
-    assert same(found.last, expected.last), "weights, optimiser or counters differ"
-    assert same(found.best, expected.best), "the best weights differ"
 
 
 @pytest.fixture(scope="module")
@@ -225,26 +172,12 @@ def test_a_worse_epoch_after_a_resume_does_not_replace_the_best_weights(
     assert torch.load(tmp_path / BEST, weights_only=True)["epoch"] == 1
 
 
-def test_a_finished_run_is_left_alone_and_another_configuration_starts_afresh(
-    configured: Configured, tmp_path: Path, happening: Happening
-) -> None:
+def test_a_finished_run_is_left_alone(configured: Configured, tmp_path: Path) -> None:
     config = configured("sst", "trainer.max_epochs=1")
     first = train(config, tmp_path, [])
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert train(config, tmp_path, [], resume=True) == first
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-
-    changed = configured("sst", "trainer.max_epochs=1", "seed=2")
-
-    def crash() -> None:
-        raise OSError("before anything of this configuration was saved")
-
-    with happening(TRAIN, 1, crash), pytest.raises(RunError):
-        train(changed, tmp_path, [], resume=True)
-    assert not (tmp_path / LAST).exists() and not (tmp_path / BEST).exists()
-    train(changed, tmp_path, [], resume=True)
-    train(changed, tmp_path / "straight", [])
-    assert_same(ended(tmp_path), ended(tmp_path / "straight"))
 
 
 @pytest.mark.parametrize(("often", "saved"), [(1e9, [5, 15]), (0.0, [5, 10, 15])])

@@ -12,11 +12,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..core.errors import DataError
 from ..core.interrupt import Signals
+from ..core.lock import holder
 from ..core.process import Training, last_line, stop
 from ..core.turns import Turns
 from ..records.run import RunRecord, read_record
@@ -26,6 +27,7 @@ from ..reporting.runs.records import load_records
 from ..reporting.runs.table import write_table
 from ..tasks import TaskData, task_class
 from ..training.config import RunConfig
+from ..training.going_on import goes_on
 from ..training.run_folder import is_done, now
 from .bar import Bar, duration, makespan
 
@@ -78,8 +80,9 @@ def carry_out(
             _publish(job, results)
     with Bar(f"{table} ({len(open_jobs)} runs)", expected, side_by_side) as bar:
         caught.deferred = True  # a run that has just been started must not be forgotten
-        turns = in_turns and side_by_side == 1 and len(open_jobs) > 1
-        made = _in_turns(open_jobs, bar, caught) if turns else _finished(open_jobs, side_by_side, bar, caught)
+        begun = [_begun(job, unchanged) for job in open_jobs]
+        turns = in_turns and side_by_side == 1 and len(begun) > 1
+        made = _in_turns(begun, bar, caught) if turns else _finished(begun, side_by_side, bar, caught)
         with closing(made) as finished:
             for job, status in finished:
                 if status == 0:
@@ -111,6 +114,12 @@ def _same_data(first: Job, data: TaskData) -> Callable[[Job], bool]:
         return known[key] == read_record(job.folder).data.fingerprint
 
     return unchanged
+
+
+def _begun(job: Job, unchanged: Callable[[Job], bool]) -> Job:
+    """The job as it is started: it goes on from what is there of it, and takes the place of any other run."""
+    ours = goes_on(job.folder, job.config.plain) and unchanged(job)
+    return replace(job, overrides=(*job.overrides, f"resume={str(ours).lower()}"))
 
 
 def _history(results: Path) -> list[RunRecord]:
@@ -183,7 +192,7 @@ def _finished(
         while waiting or active:
             while waiting and len(active) < side_by_side:
                 job = waiting.pop(0)
-                run = Training((*job.overrides, "resume=true"), job.folder, side_by_side)
+                run = Training(job.overrides, job.folder, side_by_side)
                 active.append((job, run, time.time()))
             time.sleep(0.5)
             caught.raise_if_any()
@@ -212,7 +221,7 @@ def _in_turns(jobs: Sequence[Job], bar: Bar, caught: Signals) -> Generator[tuple
             while waiting or queue or current:
                 if current is None and waiting:
                     job = waiting.pop(0)
-                    run = Training((*job.overrides, "resume=true"), job.folder, 1, turns.environment)
+                    run = Training(job.overrides, job.folder, 1, turns.environment)
                     current = (job, run, time.time())
                 elif current is None:
                     current = queue.popleft()
@@ -271,6 +280,8 @@ def _write(table: str, results: Path, rows: Sequence[Row], jobs: Sequence[Job]) 
 
 
 def _error(job: Job) -> str:
+    if who := holder(job.folder):
+        return f"{job.folder}: in use by {who}"
     try:
         error = read_record(job.folder).error
     except DataError:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, RunError
 from ..core.interrupt import signals
+from ..core.lock import holder, in_use
+from ..records.run import read_record
 from .compose import one_line
 from .options import Options
 
@@ -44,6 +46,10 @@ def run(args: Sequence[str]) -> int:
             raise ConfigError(f"{arg}: expected one of {', '.join(f'{key}...' for key in CHANGEABLE)}")
     with one_line():
         config, record = run_config(folder, rest)
+    if record.state == "running":
+        raise ConfigError(
+            f"run={folder}: expected a run that has ended, found it under way ({holder(folder)})"
+        )
     with signals():
         now, fingerprint, predictions = evaluate(config, folder)
     recorded = record.data.fingerprint
@@ -59,7 +65,10 @@ def run(args: Sequence[str]) -> int:
         )
         print(f"{name:<16} {value!r:<24} {verdict}")
     if predictions:
-        print(write_predictions(folder, predictions))
+        with in_use(folder, "sru-repro evaluate"):
+            if read_record(folder).started != record.started:
+                raise RunError(f"{folder}: another run has taken its place meanwhile; evaluate again")
+            print(write_predictions(folder, predictions))
     measured_otherwise = any(arg.startswith("task.eval_") for arg in rest)
     return int(
         not measured_otherwise and any(record.metrics.get(name) != value for name, value in now.items())

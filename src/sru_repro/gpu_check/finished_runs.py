@@ -52,7 +52,8 @@ class TableRuns(Settings):
         for seed in self.seeds:
             for one in self.rows:
                 place = Path(self.folder, one.row, one.config["profile"], f"seed{seed}")
-                yield Run(one.row, seed, (*one.overrides, f"seed={seed}"), place), one.config | {"seed": seed}
+                config = one.config | {"seed": seed}
+                yield Run(one.row, seed, (*one.overrides, f"seed={seed}"), place, config), config
 
 
 def finished_before(

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from ..core.errors import DataError
 from ..core.process import Training, stop
 from ..records.run import RunRecord, read_record
+from ..training.going_on import goes_on
 from ..training.weights import LAST
 
 STOP_S = 8.0
@@ -30,12 +32,14 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is to be made: `overrides` are those of `sru-repro train`, but for its folder."""
+    """A run that is to be made: `overrides` are those of `sru-repro train`, but for its folder; `config` is what they
+    make, where that is known: another run that lies there is replaced then."""
 
     row: str
     seed: int
     overrides: tuple[str, ...]
     folder: Path
+    config: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -90,7 +94,8 @@ class Active:
         self.run, self.predicted_s = run, predicted_s
         self.started, self._since = time.monotonic(), time.time()
         self.resumed = (run.folder / LAST).is_file()
-        self.process = Training((*run.overrides, "resume=true"), run.folder, side_by_side)
+        ours = run.config is None or goes_on(run.folder, run.config)
+        self.process = Training((*run.overrides, f"resume={str(ours).lower()}"), run.folder, side_by_side)
         self._seen: list[tuple[float, float]] = []  # (time, part that is done)
 
     @property

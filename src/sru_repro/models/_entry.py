@@ -17,8 +17,8 @@ from torch.utils import _pytree
 from . import _packed
 
 F = TypeVar("F", bound=Callable[..., Any])
-FAILURES = (RuntimeError, ValueError, TypeError, AttributeError, IndexError)
-"""What a call ends with whose arguments do not fit."""
+FAILURES = (RuntimeError, TypeError, AttributeError, IndexError)
+"""What a call ends with whose arguments do not fit, but for ValueError, with which encoders say so themselves."""
 
 
 def entry(forward: F) -> F:

@@ -61,7 +61,8 @@ class Checkpoints(Callback):
 
     def _take_up(self, checkpoint: dict[str, Any]) -> None:
         """Makes of a checkpoint what it would be if the run had had its new budget from the start."""
-        if limits(checkpoint.get(OF, {}).get("config", {})) == limits(self.record.content.config):
+        same = limits(checkpoint.get(OF, {}).get("config", {})) == limits(self.record.content.config)
+        if same or not checkpoint["callbacks"]["Recorder"]["finished"]:
             self._onward = checkpoint.get("onward")
             return
         onward = checkpoint.pop("onward", {})

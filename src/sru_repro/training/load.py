@@ -1,5 +1,6 @@
 """A finished run brought back: its configuration, its task with the best weights, its figures measured again."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,10 @@ def evaluate(config: RunConfig, folder: Path) -> tuple[dict[str, float], str, di
 
 def trained_task(config: RunConfig, folder: Path) -> Task:
     """The task of a run with its best weights, built from the checkpoint alone."""
+    record = read_record(folder)
+    if record.state != "finished":
+        note = f"run={folder}: {record.state}, the weights are those of its best validation until now"
+        print(note, file=sys.stderr)
     weights = best_weights(folder)
     task_type, extra = task_class(config.task.kind), weights.get("_extra_state")
     task = task_type.create(config.task, config.model, **(task_type.rebuild(extra) if extra else {}))

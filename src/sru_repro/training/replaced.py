@@ -24,8 +24,8 @@ def set_aside(folder: Path) -> None:
     half = (aside / RunRecord.FILE).exists() and not (folder / RunRecord.FILE).exists()
     if not half:
         if not _worth_keeping(folder):
-            for name in _MOVED:
-                _remove(folder / name)
+            for name in _MOVED[:-1]:
+                (folder / name).unlink(missing_ok=True)
             return
         _remove(aside)
     aside.mkdir(exist_ok=True)
