@@ -4,8 +4,10 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from ..core.alone import require_alone
 from ..core.errors import ConfigError, SuiteError
-from ..core.interrupt import Interrupted
+from ..core.interrupt import Interrupted, signals
+from ..core.streams import steady_streams
 
 VERBS = {
     "train": "train one model on one task, or sweep with -m",
@@ -23,26 +25,46 @@ VERBS = {
 }
 
 
+ANSWERS = ("list", "predict", "compare", "backends")
+"""Verbs of which the output is all that they are asked for; the others have work to do, whoever listens."""
+TRAINS = ("train", "reproduce", "gpu-check")
+"""Verbs that refuse to be one of several processes."""
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs a verb and exits: 0 done, 1 a run failed, 2 the call cannot be carried out, 130 Ctrl-C, 143 SIGTERM."""
+    """Runs a verb and exits: 0 done, 1 a run failed, 2 the call cannot be carried out, 128 and its number after a
+    signal (130 Ctrl-C, 143 SIGTERM). A reader that goes away is no failure."""
     args = [*(sys.argv[1:] if argv is None else argv)]  # `list` is a verb in this folder
+    answers = not args or args[0] in ANSWERS
+    try:
+        with steady_streams(matters=answers):
+            status = _status(args)
+    except SuiteError as error:
+        print(f"sru-repro: {error}", file=sys.stderr)
+        status = error.status
+    sys.exit(status)
+
+
+def _status(args: list[str]) -> int:
+    """The exit status of a call, and a line that says why it is not 0."""
     if not args or args[0] in ("-h", "--help", "help"):
         print("usage: sru-repro VERB [key=value ...]      sru-repro VERB --help tells more\n")
         print("\n".join(f"  {name:<10} {text}" for name, text in VERBS.items()))
-        sys.exit(0)
+        return 0
     try:
-        sys.exit(_run(args[0], args[1:]))
+        with signals():
+            return _run(args[0], args[1:])
     except SuiteError as error:
         print(f"sru-repro: {error}", file=sys.stderr)
-        sys.exit(error.status)
+        return error.status
     except Interrupted as stop:
         print(f"sru-repro: {stop}", file=sys.stderr)
-        sys.exit(stop.status)
+        return stop.status
     except KeyboardInterrupt:
         print("sru-repro: interrupted", file=sys.stderr)
-        sys.exit(130)
+        return 130
     except BrokenPipeError:
-        sys.exit(1)
+        return 0
 
 
 def _run(verb: str, args: list[str]) -> int:
@@ -53,4 +75,6 @@ def _run(verb: str, args: list[str]) -> int:
         print((module.__doc__ or "").strip())
         if verb != "train":  # whose help Hydra completes: groups and keys
             return 0
+    elif verb in TRAINS:
+        require_alone()
     return int(module.run(args))

@@ -32,7 +32,6 @@ Status: 0 all done; 1 a piece failed (the others ran all the same); 3 none faile
 call cannot be carried out; 130, 143 interrupted.
 """
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -104,8 +103,6 @@ def run(args: Sequence[str]) -> int:
     print(f"sections  {', '.join(names)}{' (a rehearsal)' if rehearse else ''}")
     print(f"pages     {out}")
     print(f"expected  {budget_s:.0f} s at most, and some for what is under way then", flush=True)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a line that drops; not under nohup
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with signals() as caught:
         caught.deferred = True  # the section in progress is ended first
         outcomes = carry_out(names, options, budget_s, caught, given.fresh, tables)

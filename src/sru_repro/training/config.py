@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .. import ops
 from ..core.errors import ConfigError
@@ -82,12 +82,21 @@ class TrainerConfig(Settings):
 
 
 class WandbConfig(Settings):
-    """Weights & Biases; `auto` is online when the user is logged in, else offline."""
+    """Weights & Biases; `auto` is online when the user is logged in, else offline. Names are as wandb takes them."""
 
     name: Literal["wandb"]
-    project: str = Field(min_length=1)
+    project: str = Field(min_length=1, max_length=128)
     mode: Literal["auto", "online", "offline"]
-    tags: list[str]
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]]
+
+    @field_validator("project")
+    @classmethod
+    def _as_wandb_has_it(cls, project: str) -> str:
+        if set(project) & set("/\\#?%:"):
+            raise ValueError(
+                f"expected a name without / \\ # ? % and :, found {project!r}; WANDB_ENTITY names a team"
+            )
+        return project
 
 
 class CSVConfig(Settings):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,7 +18,7 @@ class Console:
         self._bar: Any = None
 
     def __enter__(self) -> "Console":
-        if sys.stderr.isatty():
+        if sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console as Terminal
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -46,11 +47,12 @@ class Console:
         self._keep(text)
         if self._bar is not None:
             self._bar.console.print(text, highlight=False)
-        else:
-            print(text, file=sys.stderr, flush=True)
+        elif sys.stderr is not None:  # closed, under some daemons
+            with suppress(OSError):  # who read it has gone; log.txt has it
+                print(text, file=sys.stderr, flush=True)
 
     def _keep(self, text: str) -> None:
-        with self.log.open("a") as file:
+        with suppress(OSError), self.log.open("a", encoding="utf-8") as file:
             if not _is_standard_error(file.fileno()):  # as it is when `sru-repro reproduce` started the run
                 print(text, file=file)
 
@@ -78,5 +80,5 @@ class Console:
 def _is_standard_error(file: int) -> bool:
     try:
         return os.path.sameopenfile(file, sys.stderr.fileno())
-    except (OSError, ValueError):  # standard error is no file, in a notebook for one
+    except (OSError, ValueError, AttributeError):  # standard error is no file, in a notebook, or closed
         return False

@@ -1,22 +1,40 @@
-"""The dashboard: a wandb run, offline unless the user is logged in, never asking anything."""
+"""The dashboard: a wandb run, offline unless the user is logged in, never asking anything.
+
+It may fail at any time, and a run may not: wandb is called in a thread of its own, which nobody waits for longer than
+`LOST_S` in all. What fails is said once, and stands in the record's notes.
+"""
 
 import os
-from collections.abc import Mapping
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..records.run import RunRecord
-from .config import CSVConfig, RunConfig, WandbConfig
+from .bounded import Bounded
+from .config import CSVConfig, RunConfig
+from .wandb_words import QUIET, wanted_mode, words
+
+LOST_S = 14.0
+"""Seconds that wandb may cost a run in all, opening and closing together."""
+ONLINE_S = 6.0
+"""After so many a server that is not reached is given up; wandb itself would try for 90."""
 
 
 class Dashboard:
     """A wandb run, or nothing when `logger=csv`. Points carry their own x axes: step, tokens, wall_s.
 
-    Use as a context manager: a run that fails is closed as failed, and the next one of a sweep gets its own.
+    Use as a context manager: a run that fails is closed as failed, and the next one of a sweep gets its own. `say`
+    shows a line.
     """
 
-    def __init__(self, config: RunConfig, folder: Path, content: RunRecord) -> None:
+    def __init__(
+        self, config: RunConfig, folder: Path, content: RunRecord, say: Callable[[str], None] | None = None
+    ) -> None:
         self._run: Any = None
+        self._content, self._say = content, say or (lambda line: print(line, file=sys.stderr))
         if isinstance(config.logger, CSVConfig):
             return
         try:
@@ -24,20 +42,26 @@ class Dashboard:
         except ImportError:
             content.notes.append("wandb is not installed: no dashboard, curves are in metrics.csv")
             return
-        if os.environ.get("WANDB_MODE") == "disabled" and config.logger.mode == "auto":
+        mode = wanted_mode(config.logger, os.environ)
+        if mode is None:
             return
-        offline = _offline(config.logger)
+        self._ours = getattr(wandb, "run", None) is None and not os.environ.get("WANDB_SERVICE")
+        self._calls = Bounded(LOST_S)
         try:
-            self._run = _open(config, folder, content, offline)
-        except wandb.errors.Error as error:
-            if offline:
-                raise
-            # Logged in, but without a network: the run matters more than where it is watched.
-            content.notes.append(f"wandb could not be reached, the dashboard is offline ({error})")
-            self._run = _open(config, folder, content, offline=True)
-        for axis in ("step", "tokens", "wall_s"):
-            self._run.define_metric(axis, hidden=True)
-        self._run.define_metric("*", step_metric="step")
+            try:
+                self._open(config, folder, mode)
+            except Exception as error:
+                if mode == "offline":
+                    raise
+                # Logged in, but without a network: the run matters more than where it is watched.
+                self._reset()
+                self._open(config, folder, "offline")
+                later = f"`wandb sync {os.path.relpath(folder)}/wandb/offline-run-*` sends it later"
+                self._note(
+                    f"wandb could not be reached, the dashboard is offline ({_reason(error)}); {later}"
+                )
+        except Exception as error:
+            self._give_up(error)
 
     def __enter__(self) -> "Dashboard":
         return self
@@ -47,51 +71,101 @@ class Dashboard:
 
     def log(self, point: Mapping[str, float]) -> None:
         """Adds a point to the curves."""
-        if self._run is not None:
-            self._run.log(point)
+        run = self._run
+        if run is not None:
+            self._calls.later(lambda: run.log(point))
+            if self._calls.failure is not None:
+                self._give_up(self._calls.failure)
 
     def finish(self, summary: Mapping[str, float], failed: bool) -> None:
         """Writes the final figures and closes the run."""
-        if self._run is not None:
-            self._run.summary.update(summary)
-            self._run.finish(exit_code=int(failed))
-            self._run = None
+        run, self._run = self._run, None
+        if run is None:
+            return
+
+        def close() -> None:
+            run.summary.update(summary)
+            run.finish(exit_code=int(failed))
+
+        try:
+            self._calls.now(close, LOST_S)
+        except Exception as error:
+            self._give_up(error)
+        self._calls.close()
+
+    def _open(self, config: RunConfig, folder: Path, mode: str) -> None:
+        import wandb
+
+        options = words(config, folder, self._content, mode)
+        if "dir" in options:  # else wandb takes a temporary folder without a word
+            (folder / "wandb").mkdir(parents=True, exist_ok=True)
+            (folder / "wandb/.try").write_bytes(bytes(4096))
+            (folder / "wandb/.try").unlink()
+        known = getattr(wandb.Settings, "model_fields", QUIET)
+        quiet: dict[str, Any] = {key: value for key, value in QUIET.items() if key in known}
+        if mode != "offline" and "init_timeout" in known:
+            quiet["init_timeout"] = ONLINE_S
+
+        def opened() -> Any:
+            with _silently():
+                run = wandb.init(**options, settings=wandb.Settings(**quiet))
+            for axis in ("step", "tokens", "wall_s"):
+                run.define_metric(axis, hidden=True)
+            run.define_metric("*", step_metric="step")
+            return run
+
+        self._run = self._calls.now(opened, LOST_S if mode == "offline" else ONLINE_S + 2)
+        self._content.wandb_id = getattr(self._run, "id", options["id"])
+
+    def _give_up(self, error: BaseException) -> None:
+        self._run = None
+        self._reset()
+        self._note(f"wandb stopped ({_reason(error)}): no dashboard from here on, curves are in metrics.csv")
+
+    def _note(self, line: str) -> None:
+        self._content.notes.append(line)
+        self._say(line)
+
+    def _reset(self) -> None:
+        """Ends wandb's service and forgets it, as it knows a run that failed for ever, and waits for it at exit."""
+        left_s = self._calls.left_s
+        self._calls.close()
+        self._calls = Bounded(left_s)
+        if not self._ours:
+            return
+        for pid in _services():
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        import wandb
+
+        with suppress(BaseException):  # it finds its service gone
+            self._calls.now(wandb.teardown, 1.0)
 
 
-def _open(config: RunConfig, folder: Path, content: RunRecord, offline: bool) -> Any:
-    import wandb
-
-    assert isinstance(config.logger, WandbConfig)
-    name = f"{config.top.row} {config.top.profile} seed {config.top.seed}"
-    fold = content.fold
-    if content.wandb_id is None:
-        content.wandb_id = os.urandom(4).hex()
-    return wandb.init(
-        project=config.logger.project,
-        name=name if fold is None else f"{name} fold {fold}",
-        dir=folder,
-        mode="offline" if offline else "online",
-        group=config.task.name,
-        job_type="train",
-        tags=[config.model.name, config.top.profile, *config.logger.tags],
-        id=content.wandb_id,
-        resume=None if offline else "allow",
-        config={**config.plain, "data_fingerprint": content.data.fingerprint},
-        settings=wandb.Settings(silent=True, console="off"),
-    )
-
-
-def _offline(config: WandbConfig) -> bool:
-    if config.mode != "auto":
-        return config.mode == "offline"
-    asked = os.environ.get("WANDB_MODE", "")
-    if asked:
-        return asked != "online"
-    if os.environ.get("WANDB_API_KEY"):
-        return False
-    from netrc import NetrcParseError, netrc
-
+@contextmanager
+def _silently() -> Iterator[None]:
+    """wandb says what it found of logins, and its service what it could not report, whatever the settings are."""
+    told = {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
+    added = {name: value for name, value in told.items() if name not in os.environ}
+    os.environ.update(added)
     try:
-        return not any("wandb" in host for host in netrc().hosts)
-    except (OSError, NetrcParseError):
-        return True
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def _services() -> list[int]:
+    """Processes of wandb's that this one has started, where the system tells (Linux)."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            name, _, rest = place.read_text().partition("(")[2].rpartition(")")
+            if name.startswith("wandb") and int(rest.split()[1]) == os.getpid():
+                found.append(int(place.parent.name))
+    return found
+
+
+def _reason(error: BaseException) -> str:
+    line = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__

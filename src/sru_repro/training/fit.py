@@ -10,10 +10,12 @@ from typing import Any, Literal
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
 
 from .. import ops
 from ..core import machine
+from ..core.alone import alone
 from ..core.interrupt import Signals
 from ..core.turns import Turn
 from ..data.batches import BatchOrder
@@ -47,8 +49,8 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
     title = f"{config.task.name}/{config.top.row} seed {config.top.seed}"
     headline = task_class(config.task.kind).headline_of(config.task)
     with (
-        Dashboard(config, folder, content) as dashboard,
         Console(title, headline, folder / "log.txt") as console,
+        Dashboard(config, folder, content, console.say) as dashboard,
     ):
         order = BatchOrder(len(data.train), config.top.seed, reshuffle=data.reshuffle)
         recorder = Recorder(record, config.trainer, console, dashboard)
@@ -78,7 +80,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
         device = torch.device(config.trainer.accelerator)
         machine.reset_peak_memory(device)
         caught.deferred = True
-        with explained(config.trainer.compile), ops.keep_casts():
+        with alone(), explained(config.trainer.compile), ops.keep_casts():
             trainer.fit(
                 module,
                 loader(train, order),
@@ -108,9 +110,9 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
         best = content.best = best_entry(content)
         caught.deferred = False  # nothing to save any more: a signal ends what follows at once
         caught.raise_if_any()
-        alone = encoder_seconds(trainer, task, data.train, device)
-        if alone is not None:
-            content.throughput.encoder_seconds_per_epoch = alone
+        encoder_s = encoder_seconds(trainer, task, data.train, device)
+        if encoder_s is not None:
+            content.throughput.encoder_seconds_per_epoch = encoder_s
         content.throughput.flop_per_step = _operations(config, content, trainer, task, data)
         take_weights(task, best_weights(folder), folder)
         figures = measure(build_trainer(config), module, "test", test)
@@ -127,6 +129,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
         record.save()
         summary = {**content.metrics, **peak, "parameters": content.parameters}
         dashboard.finish(summary, failed=False)
+        record.save()  # with what there is to note of that
         test = f"{content.headline} {figures[content.headline]:.4f}"
         console.say(f"{title}: {test}  {content.wall_s:.0f} s  {os.path.relpath(folder)}")
 
@@ -152,13 +155,14 @@ def measure(
     """The figures on a split, by their names in records."""
     run = trainer.validate if split == "val" else trainer.test
     compiled = any(isinstance(callback, CompiledEncoder) for callback in trainer.callbacks)  # type: ignore[attr-defined]
-    with explained(compiled), ops.keep_casts():
+    with alone(), explained(compiled), ops.keep_casts():
         run(module, loader(batches), verbose=False)
     return {f"{split}/{name}": value for name, value in module.results[split].items()}
 
 
 def build_trainer(config: RunConfig, callbacks: Sequence[Callback] = (), **options: Any) -> pl.Trainer:
-    """A Lightning trainer with nothing of its own on the screen or on disk."""
+    """A Lightning trainer with nothing of its own on the screen or on disk, which runs in this process and nowhere
+    else, whatever scheduler or launcher started that."""
     compiled = [CompiledEncoder()] if config.trainer.compile else []
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     # Every batch is ready in memory: workers would only copy it between processes.
@@ -169,19 +173,21 @@ def build_trainer(config: RunConfig, callbacks: Sequence[Callback] = (), **optio
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     # Resuming in the middle of an epoch is exact here, see resume.py.
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
-    return pl.Trainer(
-        accelerator=config.trainer.accelerator,
-        devices=1,
-        precision=config.trainer.precision,  # type: ignore[arg-type]  # "auto" was decided by config.check
-        accumulate_grad_batches=config.trainer.accumulate,
-        callbacks=[*compiled, *callbacks],
-        logger=False,
-        enable_checkpointing=False,  # see checkpoints.py
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **options,
-    )
+    with alone():
+        return pl.Trainer(
+            accelerator=config.trainer.accelerator,
+            devices=1,
+            plugins=[LightningEnvironment()],  # or Lightning asks the environment which it is in
+            precision=config.trainer.precision,  # type: ignore[arg-type]  # "auto" was decided by config.check
+            accumulate_grad_batches=config.trainer.accumulate,
+            callbacks=[*compiled, *callbacks],
+            logger=False,
+            enable_checkpointing=False,  # see checkpoints.py
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            **options,
+        )
 
 
 def loader(batches: Batches, order: BatchOrder | None = None) -> DataLoader[Any]:

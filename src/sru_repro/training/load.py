@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from ..core.alone import alone
 from ..records.run import RunRecord, read_record
 from ..tasks import Task, task_class
 from .config import RunConfig, check
@@ -27,7 +28,8 @@ def evaluate(config: RunConfig, folder: Path) -> tuple[dict[str, float], str, di
     set_threads(config)
     weights = best_weights(folder)
     data = load_data(config)
-    from .fit import TaskModule, build_trainer, measure  # imports Lightning
+    with alone():
+        from .fit import TaskModule, build_trainer, measure  # imports Lightning
 
     module = TaskModule(build_task(config, data), config.optim)
     take_weights(module.task, weights, folder)

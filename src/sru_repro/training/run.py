@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..core import machine
+from ..core.alone import alone, require_alone
 from ..core.errors import ConfigError, RunError, SuiteError
 from ..core.files import remove_parts
 from ..core.interrupt import Interrupted, signals
@@ -20,6 +21,7 @@ from .config import RunConfig, changes, require_both_ways
 from .going_on import checkpoint_to_go_on_from
 from .prepare import load_data, set_threads
 from .run_folder import RunFolder, is_done, now
+from .wandb_words import require_wandb
 from .weights import FOLDER
 
 
@@ -33,15 +35,18 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
     Raises:
         SuiteError: what the user can mend, or a failure of the run. Interrupted: a signal came; it can be resumed.
     """
+    require_alone()
+    require_wandb(config)
     require_both_ways(config)
     set_threads(config)
-    with signals() as caught, _alone(config, folder):
+    with signals() as caught, _held(config, folder):
         data = load_data(config)
         if resume and is_done(folder, config.plain, data.fingerprint):
             print(f"{folder}: finished before, left as it is", file=sys.stderr)
             return read_record(folder)
-        from .fit import fit  # imports Lightning: only now that configuration and data are sound
-        from .stepping import steps_per_epoch
+        with alone():
+            from .fit import fit  # imports Lightning: only now that configuration and data are sound
+            from .stepping import steps_per_epoch
 
         content = _content(config, data, config.trainer.accelerator, overrides)
         start = None
@@ -65,7 +70,7 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
 
 
 @contextmanager
-def _alone(config: RunConfig, folder: Path) -> Iterator[None]:
+def _held(config: RunConfig, folder: Path) -> Iterator[None]:
     """Holds the folder; a finished run that nobody can write to is only looked at."""
     with ExitStack() as stack:
         try:
