@@ -83,7 +83,9 @@ def _waited() -> dict[str, float]:
 def _stolen() -> dict[str, float]:
     with suppress(OSError):
         lines = [line.split() for line in (_PROC / "stat").read_text().splitlines() if line[:3] == "cpu"]
-        return {name: int(fields[7]) * _TICK_S for name, *fields in lines if name != "cpu" and len(fields) > 7}
+        return {
+            name: int(fields[7]) * _TICK_S for name, *fields in lines if name != "cpu" and len(fields) > 7
+        }
     return {}
 
 

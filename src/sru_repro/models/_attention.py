@@ -3,13 +3,16 @@
 Shapes: L steps that ask, T steps that are seen (the last L of them are those that ask), B batch, P features.
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.bias import causal_lower_right
 
+from ..ops import dispatch
 from . import _blocks
 from ._rows import by_head
 from ._sight import Sight
@@ -58,7 +61,10 @@ def fused(q_LBP: Tensor, keys_values_TBP: Tensor, heads: int, **options: Any) ->
     """`attend` by PyTorch's function, whose other options these are."""
     length, batch, features = q_LBP.shape
     q, k, v = (by_head(t, heads) for t in (q_LBP, *keys_values_TBP.chunk(2, -1)))
-    out_BhLp = F.scaled_dot_product_attention(q, k, v, **options)
+    # Of its kernels this one has derivatives of every order, forwards too.
+    wanted = dispatch.asked_for() == "reference" or torch.autograd.forward_ad._current_level >= 0
+    with sdpa_kernel(SDPBackend.MATH) if wanted else nullcontext():
+        out_BhLp = F.scaled_dot_product_attention(q, k, v, **options)
     return out_BhLp.permute(2, 0, 1, 3).reshape(length, batch, features)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree
 
 from ..core.settings import Settings
-from ._entry import refuse_script
+from ._tracing import refuse_script
 
 State = Any
 """What an encoder hands from one segment to the next: opaque, a tree of tensors, detachable by `detach`."""

@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..ops import dispatch, passes
+from . import _plain_attention
 from ._block_gradients import Gradients, KeyGradients
 from ._block_scores import Positions, Scores
 from ._rows import by_head, product, put, rows
@@ -69,6 +71,8 @@ def attend(
         sizes: of what is computed at once; those of the device where not given.
     """
     q_position, relative = positions or (None, None)
+    if not possible(q_LBP):
+        return _plain_attention.attend(q_LBP, k_TBP, v_TBP, heads, sight, padding_LB, dropout, positions)
     sizes = sizes or (ON_CPU if q_LBP.device.type == "cpu" else ON_GPU)
     return _Blocks.apply(
         q_LBP, k_TBP, v_TBP, q_position, relative, padding_LB, heads, tuple(sight), dropout, *sizes
@@ -76,9 +80,11 @@ def attend(
 
 
 def possible(q_LBP: Tensor) -> bool:
-    """Whether a call may be put in blocks: not inside transforms, which want to see operators."""
+    """Whether a call may be put in blocks: not where somebody wants to see operators."""
     return not (
-        torch._C._are_functorch_transforms_active()
+        dispatch.asked_for() == "reference"
+        or passes.exporting()
+        or torch._C._are_functorch_transforms_active()
         or torch.autograd.forward_ad._current_level >= 0
         or torch.jit.is_tracing()
         or type(q_LBP) is not Tensor
@@ -105,6 +111,11 @@ class _Blocks(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            raise RuntimeError(
+                "second derivatives are not implemented by attention in blocks: run the model inside "
+                "`with sru_repro.ops.use('reference'):`"
+            )
         tensors, masks = ctx.saved_tensors[:6], iter(ctx.saved_tensors[6:])
         heads, sight, dropout, queries, scores = ctx.settings
         job = Scores(tensors, heads, Sight(*sight), queries, scores)

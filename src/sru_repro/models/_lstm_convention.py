@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 from torch.nn.utils.rnn import PackedSequence
 
 from . import _packed
 from ._base import require
-from ._entry import FAILURES, misfit, misfit_state, refuse_script, tracing
+from ._misfit import FAILURES, misfit, misfit_state
+from ._tracing import left_whole, refuse_script, traced
 
 
 class LSTMConvention(nn.Module):
@@ -29,6 +31,7 @@ class LSTMConvention(nn.Module):
 
     bias = True
     proj_size = 0
+    traces = True
 
     def __init__(self, sru: Any) -> None:
         super().__init__()
@@ -44,10 +47,11 @@ class LSTMConvention(nn.Module):
         Raises:
             ValueError: an input or a state that does not fit, with what was expected and found.
         """
+        if isinstance(input, Proxy):
+            return left_whole(self, input, hx)
         try:
             if torch.jit.is_tracing():
-                with tracing(self.sru):
-                    return self._run(input, hx)
+                return traced(self, lambda: self._run(input, hx))
             return self._run(input, hx)
         except FAILURES as error:
             refused = misfit(self, input, None, None)

@@ -70,7 +70,7 @@ class RelativeLayer(nn.Module):
             (q_LBhd + vector_hd.to(q_LBhd.dtype)).flatten(-2) for vector_hd in (content_hd, position_hd)
         )
         relative_NH = relative_NH.to(q_LBhd.dtype)
-        if len(x_LBH) == 1:
+        if x_LBH.size(0) == 1:
             attended_LBH = self._one_step(q_content, q_position, keys_TBH, values_TBH, relative_NH, place)
         else:
             attended_LBH = _blocks.attend(

@@ -19,12 +19,14 @@ class Block(NamedTuple):
     @property
     def size(self) -> int:
         """c."""
-        return int(self.queries.stop - self.queries.start)
+        found: int = self.queries.stop - self.queries.start
+        return found
 
     @property
     def width(self) -> int:
         """W."""
-        return int(self.keys.stop - self.keys.start)
+        found: int = self.keys.stop - self.keys.start  # under torch.export a symbol
+        return found
 
 
 class Sight(NamedTuple):

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..ops import passes
 from ._base import Encoder, ModelSettings, State, require
 from ._entry import entry
 from ._padding import cleared
@@ -61,7 +62,7 @@ class CNN(Encoder):
             f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
         )
         widest, lengths_B1 = max(self.widths), None
-        recorded = torch.jit.is_tracing() or torch.compiler.is_exporting()
+        recorded = torch.jit.is_tracing() or passes.exporting()
         if recorded and padding_LB is None:
             # Whether a sentence is filled up must not be taken from the example.
             padding_LB = torch.zeros_like(x_LBD[..., 0], dtype=torch.bool)

@@ -169,7 +169,7 @@ class TransformerXL(Encoder):
                 an encoder that keeps another number of steps; padding where there is a memory; a state where not.
         """
         require(
-            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size and len(x_LBD) > 0,
+            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size and x_LBD.size(0) > 0,
             f"input: expected (L, B, {self.input_size}) with L >= 1, found {tuple(x_LBD.shape)}",
         )
         if self.attention_context is not None:
@@ -220,8 +220,10 @@ class TransformerXL(Encoder):
 
     def _whole(self, x_LBD: Tensor, padding_LB: Tensor | None) -> Tensor:
         """Every step sees every step, but for those of padding."""
-        h_LBH, length = self._input(x_LBD), len(x_LBD)
-        relative = self._relative(self._distances(length - 1, min(-1, 1 - length), x_LBD.device))
+        h_LBH, length = self._input(x_LBD), x_LBD.size(0)
+        relative = self._relative(
+            self._distances(length - 1, -1 if length == 1 else 1 - length, x_LBD.device)
+        )
         sight = Sight(length, length, causal=False)
         for layer, r in zip(self.layers, relative, strict=True):
             keys_values = layer.keys_values(h_LBH)

@@ -53,6 +53,12 @@ def watched(value: Tensor) -> bool:
     )
 
 
+def exporting() -> bool:
+    """Whether torch.export is recording; older releases of PyTorch do not tell."""
+    told = getattr(torch.compiler, "is_exporting", None)
+    return told is not None and told()
+
+
 INSIDE = "run the recurrence inside `with sru_repro.ops.use('reference'):`"
 
 

@@ -40,6 +40,7 @@ def linear(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None = None) -> Tensor
     plain = (
         weight_HD.device.type != "cpu"
         or not x.dtype == weight_HD.dtype == torch.float32
+        or torch.compiler.is_compiling()  # before sizes, which would become a condition of the graph
         or x.numel() * weight_HD.size(0) < SMALL
         or torch.is_autocast_enabled("cpu")
         or watched(x)
