@@ -35,7 +35,7 @@ def _slow_parts_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def data(treebank: Path, squad_folder: Path) -> Path:
-    """A data folder with the treebank, a word vector file of three words, a SQuAD of a few questions, and beginnings
+    """A data folder with the treebank, a word vector file of few words, a SQuAD of a few questions, and beginnings
     of the long texts."""
     if not (treebank / "enwik8").is_dir():
         beginning_of_texts(treebank)
@@ -89,7 +89,7 @@ def squad_run(squad_folder: Path, sru_repro: Callable[..., Any], tmp_path_factor
     return folder / "run"
 
 
-WORDS = ("awful", "superb", "plain")
+WORDS = ("awful", "superb", "plain", "bridge")
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "rescale": (ALIKE | {"rescale": True, "highway_bias": -1.0}, {"causal": True}),
     "norm-after": (ALIKE | {"layer_norm": "post"}, {"causal": True, "memory": True}),
     "norm-before": (UNLIKE | {"layer_norm": "pre"}, {"causal": True}),
+    "norm-before-memory": (ALIKE | {"layer_norm": "pre"}, {"causal": True, "memory": True}),
     "dropout": (ALIKE | {"dropout": 0.4}, {"causal": True, "memory": True}),
     "whole": (UNLIKE, {}),
     "padding": (UNLIKE, {"padding": PADDING}),
@@ -42,7 +43,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 # Theirs ran in training mode, with dropout where there is some, and without the norm on what they remember.
 EVALUATED = [
-    name for name, (_, more) in CASES.items() if "causal" in more and name not in ("dropout", "norm-before")
+    name
+    for name, (options, more) in CASES.items()
+    if "causal" in more and name != "dropout" and options.get("layer_norm") != "pre"
 ]
 
 
@@ -81,7 +84,13 @@ def ours(name: str, weights: dict[str, Tensor], memory: int = L) -> SRUpp:
     options, more = CASES[name]
     attention_context = AttentionContext(memory, memory) if "causal" in more else None
     model = SRUpp(**options, attention_context=attention_context).double()
-    model.load_authors_state_dict(weights)
+    if attention_context and options.get("layer_norm") == "pre":
+        with pytest.warns(
+            UserWarning, match=r'^layer_norm="pre": .* keeps inputs that their norm has not seen'
+        ):
+            model.load_authors_state_dict(weights)
+    else:
+        model.load_authors_state_dict(weights)
     for i, layer in enumerate(model.layers):  # they round it to float32
         layer.alpha = weights[f"rnn_lst.{i}.scale_x"].item() if layer.matrices == 3 else 1.0
     return model
@@ -132,6 +141,18 @@ def test_evaluation_from_a_training_memory_equals_theirs(answers: Any, name: str
         and not state[1]
         and all(len(k) == L + (M if "memory" in given else 0) for k in state[2].values())
     )
+
+
+@pytest.mark.slow
+def test_a_norm_before_the_layer_remembers_something_else_than_theirs(answers: Any) -> None:
+    """Given their memory a segment comes out as theirs; what ours would have kept of the same inputs is normalised."""
+    given, theirs = case(*CASES["norm-before-memory"]), answers["norm-before-memory"]
+    model = ours("norm-before-memory", theirs["weights"]).train()
+    inputs = dict(enumerate(given["memory"]))
+    kept = {i: model.layers[i].layer_norm(memory).detach() for i, memory in inputs.items()}
+    found, of_ours = (model(given["x"], (given["c0"], memory, {}))[0] for memory in (inputs, kept))
+    assert_close(found, theirs["h"])
+    assert (of_ours - theirs["h"]).abs().max() > 1e-3
 
 
 @pytest.mark.slow

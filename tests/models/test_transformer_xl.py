@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils import _pytree
 
 from sru_repro.models import AttentionContext, TransformerXL
+from sru_repro.models._sight import Sight
 
 from ..pairwise import pairwise
 
@@ -250,11 +251,42 @@ def test_dropout_is_for_training_only(options: dict[str, Any]) -> None:
     assert torch.equal(model.eval()(x)[0], without.eval()(x)[0])
 
 
+def authors_keys(memory: int, segment: int, segments: int, same_length: bool) -> list[int]:
+    """How many keys each step sees by the masks of the authors' code (`mem_len`, `tgt_len`; its own key is one)."""
+    found, kept = [], 0
+    for _ in range(segments):
+        keys = kept + segment
+        ahead = torch.ones(segment, keys, dtype=torch.bool).triu(1 + kept)
+        overhang = keys - memory
+        shift = segment - overhang if overhang > 0 else segment
+        behind = torch.ones(segment, keys, dtype=torch.bool).tril(-shift) & same_length
+        found += (~(ahead | behind)).sum(1).tolist()
+        kept = min(memory, keys)
+    return found
+
+
+@pytest.mark.parametrize(("memory", "segment"), [(12, 4), (12, 5), (7, 10), (3, 1)])
+def test_a_step_sees_as_many_keys_as_in_the_authors_code(memory: int, segment: int) -> None:
+    """In evaluation `mem_len` counts the step's own key, so that the window is one less; in training it does not."""
+    for training in (False, True):
+        kept, ours = 0, list[int]()
+        for _ in range(6):
+            most = memory if training else memory - 1
+            sight = Sight(segment, kept + segment, True, None if training else most)
+            mask = sight.mask(None, torch.device("cpu"))
+            ours += (
+                [kept + 1] if mask is None else mask.sum(1).tolist()
+            )  # None: a single step, which sees all
+            kept = min(most, kept + segment)
+        assert ours == authors_keys(memory, segment, 6, same_length=not training)
+    assert max(authors_keys(2100, 80, 30, same_length=True)) == 2100 == 2099 + 1
+
+
 def test_parameters_of_the_papers_enwik8_base() -> None:
     """12 layers, 512, 8 heads, 2048 inside: 41 M with 204 tied embeddings and their biases."""
     with torch.device("meta"):
         model = TransformerXL(
-            512, 512, 12, num_heads=8, inner_size=2048, attention_context=AttentionContext(512, 2100)
+            512, 512, 12, num_heads=8, inner_size=2048, attention_context=AttentionContext(512, 2099)
         )
     layer = 5 * 512**2 + 2 * 2 * 512 + (2 * 512 * 2048 + 2048 + 512)
     count = sum(p.numel() for p in model.parameters())

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from sru_repro.core.errors import ConfigError
+from sru_repro.models import TransformerXL
 from sru_repro.tasks._adaptive import AdaptiveEmbedding, AdaptiveSoftmax, clusters
 
 V, E, H, CUTOFFS, DIV = 23, 8, 6, [5, 9, 16], 2
@@ -86,6 +87,47 @@ def test_no_projection_where_all_vectors_have_the_models_width() -> None:
     logits = h_NH @ torch.cat([embedding.vectors[0], softmax.tail_vectors]).t()
     logits += torch.cat([softmax.biases[0], softmax.tail_biases])
     torch.testing.assert_close(softmax.log_probabilities(h_NH)[:, :5], logits.log_softmax(1)[:, :5])
+
+
+@pytest.mark.parametrize("tie_projections", [True, False])
+def test_vectors_of_one_size_share_one_projection_of_the_input(tie_projections: bool) -> None:
+    embedding, softmax = pair(div_value=1, tie_projections=tie_projections)
+    (projection,) = embedding.projections
+    vectors_VE = torch.cat(list(embedding.vectors))
+    torch.testing.assert_close(embedding(torch.arange(V)), vectors_VE @ projection.t())
+    h_NH, targets_N = inputs()
+    if tie_projections:
+        assert len(softmax.projections) == 1 and softmax.projections[0] is projection
+        logs_NV = softmax.log_probabilities(h_NH)
+        tail = ((h_NH @ projection) @ softmax.vectors[2].t() + softmax.biases[2]).log_softmax(-1)
+        torch.testing.assert_close(logs_NV[:, 9:16].log_softmax(-1), tail)
+    else:
+        assert len(softmax.projections) == len(softmax.clusters) == 4
+    loss = softmax.nats(embedding(targets_N.roll(1)) + h_NH, targets_N).sum()
+    assert all(grad.any() for grad in torch.autograd.grad(loss, [projection, *softmax.projections]))
+
+
+def test_the_size_of_the_authors_model_with_vectors_of_one_size() -> None:
+    """Transformer-XL's own code at 50 words, H 32, E 16, cutoffs 10 and 25, three layers of 48 inside: 28,196."""
+    sizes: dict[str, Any] = {"vocabulary": 50, "embedding_size": 16, "cutoffs": [10, 25], "div_value": 1}
+    embedding = AdaptiveEmbedding(output_size=32, **sizes)
+    softmax = AdaptiveSoftmax(32, tied_to=embedding, tie_projections=False, **sizes)
+    encoder = TransformerXL(32, 32, 3, num_heads=4, inner_size=48)
+    both = nn.ModuleList([embedding, encoder, softmax])
+    assert sum(p.numel() for p in both.parameters()) == 28_196
+
+
+def test_weights_with_more_projections_than_one_are_refused_in_words() -> None:
+    embedding, _ = pair(div_value=1)
+    weights = embedding.state_dict()
+    embedding.load_state_dict(weights)
+    weights |= {f"projections.{i}": weights["projections.0"] for i in range(1, 4)}
+    with pytest.raises(
+        RuntimeError, match=r"projections: expected one, .*task\.div_value=1, found 4: .*again"
+    ):
+        embedding.load_state_dict(weights)
+    apart, _ = pair()
+    apart.load_state_dict(apart.state_dict())
 
 
 @pytest.mark.parametrize("tied", [True, False])

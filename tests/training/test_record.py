@@ -175,14 +175,16 @@ def test_a_step_that_fails_ends_in_one_line_and_a_traceback_in_the_log(
 @pytest.mark.parametrize(
     ("words", "where"),
     [
-        (("optim.lr=1e30", "optim.name=sgd", "task.normalize_vectors=false"), "step [36]: train/loss is"),
-        (("optim.lr=1e30", "optim.name=sgd", "trainer.log_every=50"), "step 5: train/loss is"),
+        (("optim.lr=1e30", "optim.name=sgd", "task.normalize_vectors=false"), "step 2: the loss is"),
+        (("optim.lr=1e30", "optim.name=sgd", "trainer.log_every=50"), "step 2: the loss is"),
     ],
 )
 def test_a_loss_that_is_no_number_ends_the_run(
     configured: Configured, tmp_path: Path, words: tuple[str, ...], where: str
 ) -> None:
-    with pytest.raises(RunError, match=f"^{where} (nan|inf), expected a finite number; lower optim.lr"):
+    with pytest.raises(
+        RunError, match=f"^{where} (nan|inf), expected a finite number; first .*; lower optim.lr"
+    ):
         train(configured("sst", *words), tmp_path, [])
     record = read_record(tmp_path).plain()
     assert record["state"] == "failed" and record["epochs"] == []

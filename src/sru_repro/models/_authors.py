@@ -14,6 +14,14 @@ from ._sru_layer import ElementwiseLayer
 KNOWN = r"weight(_proj|_c)?|bias|scale_x|layer_norm\.(weight|bias)|transform_module\..*"
 """What a layer of theirs may hold; weight normalisation and modules of the user's own are not among it."""
 
+OTHER_MEMORY = (
+    'layer_norm="pre": the memory of attention keeps what the norm gives, the authors\' keeps inputs that their norm '
+    "has not seen: the first segment comes out as theirs, later ones do not (of random weights, outputs of up to 3 "
+    "differed by up to 0.2)"
+)
+"""What whoever loads a pre-norm SRU++ with a memory is told. Theirs has no counterpart here: with it, what a step sees
+in evaluation would depend on where the text was cut."""
+
 
 def convert(state_dict: dict[str, Tensor], sru: nn.Module) -> dict[str, Tensor]:
     """A state dict for `sru`, an `SRU`, from one of the authors' module.

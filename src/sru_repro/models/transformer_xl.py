@@ -85,8 +85,9 @@ class TransformerXL(Encoder):
     With an `attention_context` it is causal and carries a state. In training that is the input of every layer at the
     last `memory` steps, {"inputs": [(M, B, H), ...]}: no gradient flows into it, and keys and values are computed from
     it with the weights of the moment, as in the paper. In evaluation every position sees the `window` steps before its
-    own, and the state is {"keys": [...], "values": [...]} of those, so that a step of generation computes its own
-    only. Without one every step sees all steps that are not padded, and there is no state.
+    own (the authors' `mem_len` counts its own too: 2100 of theirs is a window of 2099), and the state is
+    {"keys": [...], "values": [...]} of those, so that a step of generation computes its own only. Without one every
+    step sees all steps that are not padded, and there is no state.
 
     Args:
         input_size: D; an input of another size than H goes through a matrix first.

@@ -2,7 +2,8 @@
 (Grave et al., ICML 2017), in the form that Transformer-XL and SRU++ tie them in.
 
     cluster i holds the words cutoffs[i-1] <= v < cutoffs[i], by falling frequency, with vectors of E / div_value^i
-    embedding   x = P_i a_v                                    P_i (H, E_i) projects a_v, the vector of v, to the model
+    embedding   x = P_i a_v                                    P_i (H, E_i) projects a_v, the vector of v, to the model;
+                                                               one P for all where all vectors are of one size
     head        softmax over cluster 0 and one entry per tail cluster: a_v . P_0^T h + b_v,  t_i . P_0^T h + s_i
     tail        p(v) = p(cluster i) softmax over cluster i of a_v . P_i^T h + b_v
 
@@ -13,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +81,8 @@ def _projections(parts: Sequence[Cluster], width: int) -> nn.ParameterList:
 class AdaptiveEmbedding(nn.Module):
     """Word vectors by cluster, projected to the width of the model.
 
+    With `div_value` 1 all clusters share one projection, as in the authors' code: there is one table of vectors then.
+
     Args:
         vocabulary: V, words sorted by falling frequency.
         embedding_size: E, features of the vectors of cluster 0.
@@ -106,7 +109,8 @@ class AdaptiveEmbedding(nn.Module):
         self.clusters = clusters(vocabulary, embedding_size, cutoffs, div_value)
         self.output_size = output_size
         self.vectors = _vectors(self.clusters, output_size)
-        self.projections = _projections(self.clusters, output_size)
+        shared = all(part.size == embedding_size for part in self.clusters)
+        self.projections = _projections(self.clusters[:1] if shared else self.clusters, output_size)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -120,9 +124,23 @@ class AdaptiveEmbedding(nn.Module):
             rows = F.embedding(ids.clamp(start, stop - 1) - start, vector)
             strange = (ids < start) | (ids >= stop)
             found.append(self.dropout(rows).masked_fill(strange.unsqueeze(-1), 0.0))
-        if not len(self.projections):
-            return torch.stack(found).sum(0)
-        return F.linear(torch.cat(found, -1), torch.cat(list(self.projections), 1))
+        if len(self.projections) > 1:
+            return F.linear(torch.cat(found, -1), torch.cat(list(self.projections), 1))
+        vectors = torch.stack(found).sum(0)
+        return F.linear(vectors, self.projections[0]) if len(self.projections) else vectors
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """As every module's; of weights with a projection for each cluster where here is one for all, it says so."""
+        *_, errors = rest
+        found = [key for key in state_dict if key.startswith(f"{prefix}projections.")]
+        if len(self.projections) == 1 and len(found) > 1:
+            errors.append(
+                f"{prefix}projections: expected one, which all clusters share with task.div_value=1, found "
+                f"{len(found)}: these weights are of an earlier revision; train the run again"
+            )
+            for key in found[1:]:
+                del state_dict[key]
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class AdaptiveSoftmax(nn.Module):
@@ -237,8 +255,8 @@ class AdaptiveSoftmax(nn.Module):
         return full_precision(F.linear(self._projected(i, h_NH), self.vectors[i], self.biases[i]))
 
     def _projected(self, i: int, h_NH: Tensor) -> Tensor:
-        if len(self.projections):
-            h_NH = F.linear(h_NH, self.projections[i].t())
+        if len(self.projections):  # of a tied embedding all may share one
+            h_NH = F.linear(h_NH, self.projections[min(i, len(self.projections) - 1)].t())
         return self.dropout(h_NH)
 
 

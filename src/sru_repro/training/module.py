@@ -10,7 +10,8 @@ from torch import Tensor
 from ..models import State, detach
 from ..tasks import Step, Task
 from .config import OptimConfig
-from .optimizer import clip, make_optimizer
+from .faults import Watch
+from .optimizer import clip, gradient_norm, make_optimizer
 from .stepping import mean_over_step
 
 
@@ -74,6 +75,7 @@ class TaskModule(pl.LightningModule):
         self._split_sums = Totals()
         self._split_carry: State = None
         self._compiled = False
+        self.watch: Watch | None = None
         self.weights = [weight for weight in self.parameters() if weight.requires_grad]
 
     def compile_encoder(self) -> None:
@@ -91,12 +93,21 @@ class TaskModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        if gradient_clip_val and self.device.type == "cuda":
-            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        watch = (
+            None if scaler is not None else self.watch
+        )  # it leaves out such steps itself, and lowers the scale
+        if watch is None and not gradient_clip_val:
+            return
+        norm = gradient_norm(optimizer)
+        if watch is not None:
+            watch.gradients(norm)
+        if gradient_clip_val:
             fused = getattr(optimizer, "_step_supports_amp_scaling", False)
-            clip(optimizer, gradient_clip_val, scaler._scale if scaler is not None and fused else None)
-        else:
-            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            scale = scaler._scale if scaler is not None and fused else None
+            clip(optimizer, gradient_clip_val, scale, norm)
+        if watch is not None:
+            watch.before_step(optimizer)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
         """Gradients that are added up over batches stay where they are, as recorded batches add to them."""
@@ -110,9 +121,13 @@ class TaskModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self.train_tokens += self.task.tokens(batch)
+        if self.watch is not None:
+            self.watch.starts(batch, self.carry, batch_idx)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         step: Step = self.task.step(batch, self.carry)
+        if self.watch is not None:
+            self.watch.loss(step.loss)
         self.carry = detach(step.carry)
         self.train_sums.add(step.totals)
         return mean_over_step(step.loss, self.trainer, batch_idx)

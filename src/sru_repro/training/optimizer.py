@@ -69,12 +69,24 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
             group["lr"] = rate
 
 
-def clip(optimizer: torch.optim.Optimizer, most: float, scale: Tensor | None) -> None:
-    """Shrinks all gradients together to a norm of at most `most`, without a wait.
+def _with_gradients(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+
+
+def gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor:
+    """That of all gradients together."""
+    grads = [weight.grad for weight in _with_gradients(optimizer) if weight.grad is not None]
+    return torch.nn.utils.get_total_norm(grads)
+
+
+def clip(
+    optimizer: torch.optim.Optimizer, most: float, scale: Tensor | None, norm: Tensor | None = None
+) -> None:
+    """Shrinks all gradients together to a norm of at most `most`, without a wait; `norm` is what they have.
 
     `scale`: what the gradients have been multiplied by against underflow, where they have, and still are: a fused step
     divides them itself. Gradients that are not finite stay so, and their step is left out.
     """
-    weights = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
+    weights = _with_gradients(optimizer)
+    norm = gradient_norm(optimizer) if norm is None else norm
     torch.nn.utils.clip_grads_with_norm_(weights, most, norm if scale is None else norm / scale)

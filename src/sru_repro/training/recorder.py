@@ -16,6 +16,7 @@ from ..records.run import Progress, Throughput, Turns, Validation
 from .config import TrainerConfig
 from .console import Console
 from .dashboard import Dashboard
+from .faults import ADVICE, Watch
 from .module import TaskModule
 from .run_folder import RunFolder
 from .stepping import steps_now, steps_per_epoch
@@ -31,8 +32,7 @@ def require_finite(where: str, figures: Mapping[str, float]) -> None:
     """Raises RunError when a figure is infinite or not a number: what follows would be wasted time."""
     for name, value in figures.items():
         if not math.isfinite(value):
-            advice = "lower optim.lr or set optim.clip_norm"
-            raise RunError(f"{where}: {name} is {value}, expected a finite number; {advice}")
+            raise RunError(f"{where}: {name} is {value}, expected a finite number; {ADVICE}")
 
 
 class Recorder(Callback):
@@ -63,9 +63,12 @@ class Recorder(Callback):
         self._window: tuple[float, int, int] = (0.0, 0, 0)
         self._saved = 0.0
         self._trimmed = time.perf_counter()
+        self._watch: Watch | None = None
 
     # What a resumed run needs to go on counting.
     def state_dict(self) -> dict[str, Any]:
+        if self._watch is not None:
+            self._watch.ask()  # no checkpoint is written of a training that has gone wrong
         return {
             "train_s": self.seconds(),
             "processor": self.processor.counted,
@@ -84,6 +87,8 @@ class Recorder(Callback):
         self._sums, self._finished = state_dict["sums"], state_dict["finished"]
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        assert isinstance(module, TaskModule)
+        self._watch = module.watch = Watch(self.record.folder, trainer, module.task, module.device)
         trainer.should_stop = self._finished  # a run that was stopped in its test has no step left to do
 
     def seconds(self) -> float:
@@ -143,6 +148,8 @@ class Recorder(Callback):
     def _point(self, trainer: pl.Trainer, module: TaskModule) -> None:
         """A point of the training curve since the last one."""
         sums = module.train_sums.values()  # waits for the device
+        if self._watch is not None:
+            self._watch.ask()
         module.train_sums.clear()
         for name, value in sums.items():
             self._sums[name] = self._sums.get(name, 0.0) + value

@@ -60,6 +60,7 @@ class StepState:
     def __init__(self, trainer: pl.Trainer, module: TaskModule) -> None:
         self.device = module.device
         optimizer = trainer.optimizers[0]
+        # The buffers of the watch are among the module's.
         self.tensors: list[Tensor] = [*module.parameters(), *module.buffers()]
         for weight in optimizer.state.values():
             self.tensors += [value for value in weight.values() if isinstance(value, Tensor)]

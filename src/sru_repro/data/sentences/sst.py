@@ -60,6 +60,7 @@ def load_sst(
         fingerprint(raw.paths, {"data": "sst", "labels": labels, "train_on": train_on}),
         source,
         _notes(labels, train_on, len(raw.examples[0])),
+        raw.warnings,
     ).first(limit)
 
 

@@ -1,6 +1,8 @@
 """The two forms in which the Stanford Sentiment Treebank comes: bracketed trees, and `label text` lines."""
 
+import hashlib
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,6 +17,12 @@ Labels = Literal["binary", "fine"]
 TrainOn = Literal["phrases", "paper_phrases", "sentences"]
 
 TREES = {"train": 8544, "dev": 1101, "test": 2210}
+TREES_SHA256 = {
+    "train": "e2f3f41b0b1e6d4dddc0effe3bfc2d27ed8928079aa9a03d652311614fc5feb7",
+    "dev": "0e9336aed6e4730e19f58d00a77b3f0297efdb755f7b5e598c98a05e3f97ea40",
+    "test": "6e54806dee95cf80cd918e7dfb3f6770f6df24bf826f289a4d1f709e1c8f6761",
+}
+"""Of the files by whose words and labels the numbers of sentences and phrases were checked; lines end in line feeds."""
 CLASS_OF_VALUE: dict[Labels, tuple[int | None, ...]] = {"binary": (0, 0, None, 1, 1), "fine": (0, 1, 2, 3, 4)}
 """The class for each of the five values of the treebank; None (neutral) belongs to no class."""
 
@@ -35,11 +43,13 @@ STSA_SHA256 = {
 
 
 class RawSplits(NamedTuple):
-    """Training, development and test examples before they are counted, and the files that they came from."""
+    """Training, development and test examples before they are counted, and the files that they came from; `warnings`
+    say which of these are not the ones that were checked."""
 
     examples: tuple[list[Example], list[Example], list[Example]]
     paths: list[Path]
     from_lines: bool
+    warnings: tuple[str, ...] = ()
 
 
 def from_trees(data_dir: Path, labels: Labels, train_on: TrainOn, *, fetch: bool = False) -> RawSplits | None:
@@ -66,11 +76,23 @@ def from_trees(data_dir: Path, labels: Labels, train_on: TrainOn, *, fetch: bool
         training = _sentences(train, value_class)
     else:
         training = _phrases(train, value_class, neutral_counts=train_on == "paper_phrases")
-    return RawSplits((training, _sentences(dev, value_class), _sentences(test, value_class)), paths, False)
+    examples = (training, _sentences(dev, value_class), _sentences(test, value_class))
+    return RawSplits(examples, paths, False, tuple(_not_checked(contents)) if len(paths) > 1 else ())
 
 
 def _parse(name: str, raw: bytes) -> list[Tree]:
     return [parse_tree(line, f"{name}:{number}") for number, line in enumerate(decode_lines(raw, name), 1)]
+
+
+def _not_checked(contents: Mapping[str, bytes]) -> Iterator[str]:
+    """A line for each file of trees with other contents than the one that was checked."""
+    for (name, raw), expected in zip(contents.items(), TREES_SHA256.values(), strict=True):
+        lines = "".join(f"{line}\n" for line in decode_lines(raw, name))
+        if (found := hashlib.sha256(lines.encode()).hexdigest()) != expected:
+            yield (
+                f"{name}: expected the trees that were checked (sha256 {expected}), found others (sha256 {found}): "
+                "damaged, or another version"
+            )
 
 
 def _sentences(trees: list[Tree], value_class: tuple[int | None, ...]) -> list[Example]:

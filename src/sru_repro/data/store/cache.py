@@ -112,7 +112,7 @@ def _read(folder: Path, key: Mapping[str, object], mark: Callable[[Path, Facts],
         if mark(folder, meta["facts"]) != meta["fingerprint"]:
             return None
         return Kept(folder, meta["facts"], meta["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (DataError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -57,7 +57,7 @@ def sent_conv(name: str, sha256: str) -> Remote:
 
 def find(data_dir: Path, candidates: Sequence[str]) -> Path | None:
     """The first of the candidate names that is a file below `data_dir`."""
-    return next((data_dir / name for name in candidates if (data_dir / name).is_file()), None)
+    return next((data_dir / name for name in candidates if not no_file(data_dir / name)), None)
 
 
 def locate(
@@ -155,7 +155,10 @@ def connection_problem(url: str) -> str | None:
     if (scheme := urlsplit(url).scheme) not in ("http", "https"):
         return f"expected an address that begins with http:// or https://, found {scheme or 'none'}"
     way = urlsplit(select_proxy(url, get_environ_proxies(url)) or url)
-    host, port = way.hostname or "", way.port or (80 if way.scheme == "http" else 443)
+    try:
+        host, port = way.hostname or "", way.port or (80 if way.scheme == "http" else 443)
+    except ValueError as error:
+        return f"{way.geturl()}: {error}"
     answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def connect() -> None:
@@ -173,9 +176,15 @@ def connection_problem(url: str) -> str | None:
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
-    """Hexadecimal checksum of a file, hashed once per process as long as its size and time stamp stay."""
-    stat = path.stat()
-    return _digest(str(path.resolve()), stat.st_size, stat.st_mtime_ns, algorithm)
+    """Hexadecimal checksum of a file, hashed once per process as long as its size and time stamp stay.
+
+    Raises DataError for one that cannot be read.
+    """
+    try:
+        stat = path.stat()
+        return _digest(str(path.resolve()), stat.st_size, stat.st_mtime_ns, algorithm)
+    except OSError as error:
+        raise DataError(f"{path}: expected a file to read, found: {error.strerror or error}") from error
 
 
 @functools.cache

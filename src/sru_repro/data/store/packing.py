@@ -122,7 +122,10 @@ def opened(
     """
     require_file(path)
     with ExitStack() as stack:
-        raw = stack.enter_context(path.open("rb"))
+        try:
+            raw = stack.enter_context(path.open("rb"))
+        except OSError as error:
+            raise DataError(f"{path}: expected a file to read, found: {error.strerror or error}") from error
         kind = packing(path)
         if not kind:
             refuse_packed(str(path), raw.read(PROBE))

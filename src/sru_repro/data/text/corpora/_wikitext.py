@@ -33,6 +33,8 @@ class WikiText(Corpus):
     title: ClassVar[str]
     folder: ClassVar[str]
     tokens: ClassVar[tuple[int, int, int]]
+    mark: ClassVar[str] = ""
+    """The fingerprint of the published files; where none is known, counts alone are compared."""
 
     @classmethod
     def load(cls, data_dir: Path, options: TextOptions) -> Text:
@@ -47,13 +49,22 @@ class WikiText(Corpus):
             found = _from_hub(data_dir, cls, size, named)
             source = f"{HUB}, {cls.folder}-v1"
         sizes = tuple(map(len, found.splits))
+        why_not = _why_not(cls, sizes, len(found.symbols), size)
+        found_other = why_not
+        if cls.mark and not why_not and found.fingerprint != cls.mark:
+            found_other = (
+                f"other words than {cls.title}'s (fingerprint {found.fingerprint} instead of {cls.mark})"
+            )
         return Text.of(
             found,
             description=f"{cls.title}, {amount(sum(sizes), 'words')}",
             source=source,
             share=min(1.0, sum(sizes) / sum(cls.tokens)),
-            why_not=_why_not(cls, sizes, len(found.symbols), size),
+            why_not=why_not,
             notes=(f"{_listed(sizes)} words with <eos>, {len(found.symbols):,} distinct",),
+            warnings=(f"{data_dir / source}: {found_other}: cut, damaged or another version",)
+            if files and found_other and not size
+            else (),
         )
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from ....core.errors import DataError
-from ...store.fetch import Remote, find, locate
+from ...store.fetch import Remote, digest, find, locate
+from ...store.packing import packing
 from ..corpus import ALL_BYTES, Corpus, Text, TextOptions, amount
 from ..files import TextFile
 from ..prepare import Check, prepare_bytes
@@ -23,6 +24,8 @@ URL = "http://mattmahoney.net/dc/enwik8.zip"
 
 _RAW = ["enwik8/enwik8", "enwik8"]
 _ZIPPED = ["enwik8/enwik8.zip", "enwik8.zip"]
+_CHECKED = {4_154_399: "d502ac7ecb9dd47a062e7d19b8dcd3c753b07c142e48b13dcd521cb747116bdd"}
+"""SHA-256 of beginnings by their size."""
 _BEGINNING = re.compile(r"enwik8\.first(\d+)")
 
 
@@ -36,7 +39,7 @@ class Enwik8(Corpus):
     @classmethod
     def load(cls, data_dir: Path, options: TextOptions) -> Text:
         path = (None if find(data_dir, _RAW) else find(data_dir, _ZIPPED)) or _raw(data_dir)
-        check = _whole(path) if path.suffix == ".zip" else None
+        check = _whole(path) if packing(path) == ".zip" else None
         found = prepare_bytes([[TextFile(path)]], options.level, {"data": "enwik8"}, str(path), check)
         size = sum(map(len, found.splits))
         share = size / SIZE
@@ -48,6 +51,7 @@ class Enwik8(Corpus):
             share=share,
             why_not=part,
             notes=(f"{amount(size, 'bytes')}, {len(found.symbols)} symbols, split 90/5/5 by bytes",),
+            warnings=tuple(_not_checked(path)),
         )
 
 
@@ -63,6 +67,16 @@ def _raw(data_dir: Path) -> Path:
         return path
     also = [*_ZIPPED, "enwik8/enwik8.first<bytes>"]
     return locate(data_dir, [*_RAW, *also], Remote(URL, f"md5:{MD5}", "enwik8"))
+
+
+def _not_checked(path: Path) -> Iterator[str]:
+    """A line for a beginning with other bytes than the one of its size that was checked."""
+    expected = _CHECKED.get(path.stat().st_size)
+    if expected and (found := digest(path)) != expected:
+        yield (
+            f"{path}: expected the beginning of enwik8 (sha256 {expected}), found other bytes (sha256 {found}): "
+            "damaged; numbers measured on it are not enwik8's"
+        )
 
 
 def _beginnings(data_dir: Path) -> Iterator[tuple[int, Path]]:

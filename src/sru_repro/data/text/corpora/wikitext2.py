@@ -12,5 +12,6 @@ class WikiText2(WikiText):
 
     title, folder = "WikiText-2", "wikitext-2"
     tokens = (2_088_628, 217_646, 245_569)
+    mark = "a8b792fe4e9034e3"
     published: ClassVar[Mapping[Level, int]] = {"words": 33_278}
     instead = "for its bytes use task.corpus=text task.path=wikitext-2"
