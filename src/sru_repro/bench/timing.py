@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 
+from ..core.processor import Processor
 from ..records.bench import Timing
 
 Key = TypeVar("Key", bound=Hashable)
@@ -56,7 +57,9 @@ def interleaved(
             ahead_s[key] = _AHEAD * once * count if queued else 0.0
         except Exception as error:
             found[key] = Timing(error=failure(error))
+    clock = Processor()
     with _without_collection():
+        clock.start()
         for done in range(repeats):
             if done >= FEWEST_ROUNDS and time.perf_counter() - started > budget_s:
                 break
@@ -66,7 +69,9 @@ def interleaved(
                 except Exception as error:
                     found[key] = Timing(error=failure(error))
                     del times[key]
-    return found | {key: _summary(samples) for key, (_, samples) in times.items()}
+            clock.look()
+        clock.stop()
+    return found | {key: _summary(samples, clock.share) for key, (_, samples) in times.items()}
 
 
 def failure(error: BaseException) -> str:
@@ -108,8 +113,11 @@ def _without_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _summary(samples: list[float]) -> Timing:
+def _summary(samples: list[float], processor: float | None) -> Timing:
     low, high = min(samples), max(samples)
     if len(samples) > 1:
         low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return Timing(median_s=statistics.median(samples), q1_s=low, q3_s=high, repeats=len(samples))
+    found = Timing(median_s=statistics.median(samples), q1_s=low, q3_s=high, repeats=len(samples))
+    if processor is not None:
+        found.processor = processor
+    return found

@@ -3,8 +3,8 @@ each run.
 
 A process of its own for every run keeps memory figures honest and a crash from taking the others along. The parent
 learns how far a run is from its run.json. In turns each trains for a second and then lets the next one go on, so that
-whatever else the machine does meets all of them alike. Side by side every run has its share of the cores, which small models use
-better than all of them together; the records say so, as their times compare with nobody else's.
+whatever else the machine does meets all of them alike. Side by side every run has its share of the cores, which small
+models use better than all of them together; the records say so, as their times compare with nobody else's.
 """
 
 import os

@@ -58,6 +58,8 @@ def run(args: Sequence[str]) -> int:
             f"the data are not those of the run: fingerprint {fingerprint}, recorded {recorded}",
             file=sys.stderr,
         )
+    if record.caveat:
+        print(record.caveat)
     for name, value in now.items():
         before = record.metrics.get(name)
         verdict = (

@@ -21,7 +21,7 @@ class Table(Settings):
     """One file of conf/table. `folds` and `seeds` are by profile; with `open` other tasks that name this table are
     columns of it, too, behind its own.
 
-    With `in_turns` the rows train in turns of a second, so that their speeds compare on a machine that is busy otherwise.
+    With `in_turns` rows train in turns of a second, so that their speeds compare on a machine that is busy otherwise.
     `rows` is a folder of conf/experiment, or one for each profile: what the papers ran for days on eight GPUs has
     smaller relatives that run in minutes.
     """

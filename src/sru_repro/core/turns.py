@@ -10,6 +10,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 VARIABLE = "SRU_REPRO_TURNS"
@@ -49,10 +50,8 @@ class Turns:
 
     def give(self, who: int) -> None:
         """It is the turn of a process that has handed it on."""
-        try:
+        with suppress(KeyError, OSError):  # it has ended meanwhile, which whoever started it sees
             self._lines[who].send(_GO)
-        except (KeyError, OSError):
-            pass  # it has ended meanwhile, which whoever started it sees
 
 
 class Turn:
@@ -70,6 +69,10 @@ class Turn:
         """As the environment says."""
         told = os.environ.get(VARIABLE)
         return cls(*told.split(" ", 1)) if told else None
+
+    def close(self) -> None:
+        """No turns any more: whoever started this process learns that it ends."""
+        self._line.close()
 
     def hand_on(self) -> None:
         """Lets the next one go on."""

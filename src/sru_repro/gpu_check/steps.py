@@ -138,6 +138,7 @@ def _row(options: SectionOptions, name: str, graph: Path, plain: Path, bare: boo
     losses = [record.epochs[-1].figures["train/loss"] for record in records]
     if not abs(losses[0] - losses[1]) <= NEAR_LOSS * losses[1]:  # also where one is no number
         wrong = f"the loss is {losses[0]:.4g} as graphs and {losses[1]:.4g} step by step"
+    shares = [share for record in records if (share := record.throughput.processor) is not None]
     return Steps(
         row=name,
         label=(records[0].paper and records[0].paper.label) or name,
@@ -149,6 +150,7 @@ def _row(options: SectionOptions, name: str, graph: Path, plain: Path, bare: boo
         notes=list(told.notes) if told else [],
         apart=apart,
         wrong=wrong,
+        processor=min(shares, default=None),
     )
 
 

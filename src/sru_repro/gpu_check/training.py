@@ -181,6 +181,7 @@ def finished_run(record: RunRecord) -> FinishedRun:
         precision=record.config["trainer"]["precision"],
         flop_per_step=flop,
         flop_per_s=1e3 * flop / step_ms if flop and step_ms else None,
+        processor=record.throughput.processor,
         notes=record.notes,
         data=RunData(
             description=record.data.description,

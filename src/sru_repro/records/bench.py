@@ -21,6 +21,8 @@ class Timing(Part):
     q3_s: float | None = None
     repeats: int = 0
     """Rounds."""
+    processor: float | None = None
+    """The part of the time in which the process had the processor that it asked for, where the system tells."""
     error: str | None = None
     """Kind and first line."""
 

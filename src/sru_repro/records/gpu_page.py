@@ -111,6 +111,8 @@ class FinishedRun(Part):
     precision: str
     flop_per_step: float | None = None
     flop_per_s: float | None = None
+    processor: float | None = None
+    """The part of the training time in which the host had the processor that it asked for, where it is known."""
     notes: list[str] = Field(default_factory=list)
     data: RunData
     seed: int | None = None
@@ -210,6 +212,8 @@ class Steps(Part):
     apart: float | None = None
     """How far apart the weights of both runs end, as a part of their size; None where they draw other numbers."""
     wrong: str = ""
+    processor: float | None = None
+    """The part of the training time in which the host had the processor that it asked for, the less of both runs'."""
 
     @property
     def busy(self) -> float | None:

@@ -19,6 +19,8 @@ PROFILES = ("paper", "short", "smoke")
 """From the paper's budget to one that only shows that the parts fit together."""
 PUBLISHED = PROFILES[:2]
 """What may be quoted."""
+NO_RESULT = "smoke: not a result"
+"""What stands beside the figures of every other profile, which shows only that the parts fit together."""
 
 
 class Data(Part):
@@ -63,7 +65,7 @@ class Throughput(Part):
     flop_per_step: Number | None = None
     """Operations of a step of the optimiser, counted on a few batches."""
     processor: Number | None = None
-    """The part of the training time in which the process had the processor that it asked for, where the system tells."""
+    """The part of the training time in which the run had the processor that it asked for, where the system tells."""
     turns: Turns | None = None
     """Where rows trained in turns."""
 
@@ -218,8 +220,8 @@ class RunRecord(Record):
     metrics: dict[str, Number] = Field(default_factory=dict)
     """All figures, unrounded; of SQuAD `test/` is the complete dev set, `val/` the part that chose the best weights."""
     throughput: Throughput = Field(default_factory=Throughput)
-    """Tokens a second, milliseconds a step, seconds an epoch (also of the encoder alone), operations a step; the part of
-    the processor that training had, and its paces turn by turn where rows trained in turns."""
+    """Tokens a second, milliseconds a step, seconds an epoch (also of the encoder alone), operations a step; the part
+    of the processor that training had, and its paces turn by turn where rows trained in turns."""
     graphs: Graphs | None = None
     """Training steps replayed as CUDA graphs; null where none was to be."""
     peak_bytes: int | None = None
@@ -245,6 +247,11 @@ class RunRecord(Record):
     def finished(self) -> bool:
         """Whether it has come to its end, with figures."""
         return self.state == "finished"
+
+    @property
+    def caveat(self) -> str:
+        """What has to stand beside its figures; "" where they may be quoted."""
+        return "" if self.profile in PUBLISHED else NO_RESULT
 
     @property
     def score(self) -> float:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.files import write_text
+from .marks import DAGGER, LEGEND
+from .marks import NONE as NONE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-NONE = "—"
-"""What stands in an empty cell."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,9 @@ def write_document(place: Path, blocks: Iterable[Block]) -> Path:
 
 
 def markdown(blocks: Iterable[Block]) -> str:
-    """The text of a Markdown file. Bullets without lines leave nothing behind."""
-    return "\n\n".join(text for block in blocks if (text := _markdown(block))) + "\n"
+    """The text of a Markdown file. Bullets without lines leave nothing behind; where a mark stands, it is explained."""
+    text = "\n\n".join(text for block in blocks if (text := _markdown(block)))
+    return text + (f"\n\n{LEGEND}." if DAGGER in text else "") + "\n"
 
 
 def _markdown(block: Block) -> str:
@@ -128,6 +128,9 @@ def terminal(blocks: Iterable[Block]) -> list["RenderableType"]:
     from rich.text import Text as Words
 
     shown: list[RenderableType] = []
+    blocks = list(blocks)
+    if DAGGER in markdown(blocks):
+        blocks.append(Text(f"{LEGEND}."))
     for block in blocks:
         match block:
             case Heading() | Text():

@@ -11,6 +11,16 @@ def ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above is not None and below else None
 
 
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Where the median of what was drawn from lies, with 95 % at least: two of the sorted values, as many from each end
+    (of fewer than six the smallest and the largest, which say less)."""
+    ordered, n = sorted(values), len(values)
+    outside, place = 2 * 0.5**n, 0  # both tails
+    while place < (n - 1) // 2 and (outside := outside + 2 * math.comb(n, place + 1) * 0.5**n) <= 0.05:
+        place += 1
+    return ordered[place], ordered[n - 1 - place]
+
+
 def shown(value: float | None, form: str = "{:,.0f}") -> str:
     """The number in that form, by default whole, with thousands commas."""
     return NONE if value is None else form.format(value)

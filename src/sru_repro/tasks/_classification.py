@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ..core.errors import DataError
 from ..data.sentences.batches import ClassificationBatches, TextBatch, make_batch
-from ..data.sentences.examples import Example, Splits
+from ..data.sentences.examples import Example, Splits, part_of
 from ..data.sentences.words import clean
 from ..data.store.vectors import load_vectors, plain_form
 from ..data.store.vocabulary import Vocabulary
@@ -108,7 +108,7 @@ class Classification(Task):
             )
             for part, order in ((splits.train, config.shuffle_seed), (splits.val, None), (splits.test, None))
         )
-        part = f"only the first {config.limit} examples of each split" if config.limit else ""
+        part = f"only {part_of(config.limit)}" if config.limit else ""
         why_not = part or vectors.why_not_the_papers
         return TaskData(
             train=train,

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from ..core.errors import ConfigError, DataError
 from ..data.squad.batches import FEATURES, ReaderBatch, ReaderBatches, make_reader_batch
-from ..data.squad.dataset import Split, Squad, load_squad, single_example
+from ..data.squad.dataset import Squad, load_squad, single_example
 from ..data.squad.tokens import Tokenizer
 from ..data.squad.words import reader_vectors, word_numbers
 from ..data.store.vocabulary import PAD_ID
@@ -131,7 +131,7 @@ class SQuAD(Task):
         number_of = word_numbers(squad.forms, vectors.words, map_lookup=config.map_lookup)
         # Vectors that say nothing yet are all trained.
         tuned = len(vectors.words) if vectors.source == "random" else config.tuned_words + 2
-        val = _evenly(squad.dev, config.val_limit)
+        val = squad.dev.evenly(config.val_limit)
         why_not = "; ".join(filter(None, [squad.why_not, _untagged(squad), vectors.why_not]))
         return TaskData(
             train=ReaderBatches(squad.train, number_of, config.batch_size, shuffle_seed=TIES, training=True),
@@ -308,13 +308,6 @@ class SQuAD(Task):
                     f"checkpoint: expected the {len(here):,} {key} of the data at hand, found {len(there):,} with "
                     "others among them; name the data, vectors and tagger that the run was trained with"
                 )
-
-
-def _evenly(split: Split, limit: int) -> Split:
-    """`limit` questions evenly spread over a split; 0: all."""
-    if not 0 < limit < len(split):
-        return split
-    return Split(split.store, split.rows[np.arange(limit) * len(split) // limit])
 
 
 def _untagged(squad: Squad) -> str:

@@ -17,6 +17,7 @@ from .. import ops
 from ..core import machine
 from ..core.alone import alone
 from ..core.interrupt import Signals
+from ..core.processor import Processor
 from ..core.turns import Turn
 from ..data.batches import BatchOrder
 from ..records.run import Graphs, Progress, RunRecord
@@ -110,9 +111,14 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
         best = content.best = best_entry(content)
         caught.deferred = False  # nothing to save any more: a signal ends what follows at once
         caught.raise_if_any()
+        clock = Processor()
+        clock.start()
         encoder_s = encoder_seconds(trainer, task, data.train, device)
+        clock.stop()
         if encoder_s is not None:
-            content.throughput.encoder_seconds_per_epoch = encoder_s
+            speed.encoder_seconds_per_epoch = encoder_s
+            if speed.processor is not None and clock.share is not None:
+                speed.processor = min(speed.processor, clock.share)
         content.throughput.flop_per_step = _operations(config, content, trainer, task, data)
         take_weights(task, best_weights(folder), folder)
         figures = measure(build_trainer(config), module, "test", test)
@@ -130,7 +136,8 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
         summary = {**content.metrics, **peak, "parameters": content.parameters}
         dashboard.finish(summary, failed=False)
         record.save()  # with what there is to note of that
-        test = f"{content.headline} {figures[content.headline]:.4f}"
+        caveat = f" ({content.caveat})" if content.caveat else ""
+        test = f"{content.headline} {figures[content.headline]:.4f}{caveat}"
         console.say(f"{title}: {test}  {content.wall_s:.0f} s  {os.path.relpath(folder)}")
 
 

@@ -39,8 +39,8 @@ class Recorder(Callback):
     """One clock for all: seconds of training alone, validation left out.
 
     The clock starts with the first step. It waits for the device only where a figure is read anyway, so that
-    measuring costs nothing on CUDA. `processor` counts beside it whether the process had the processor meanwhile, `turns`
-    the paces of its turns where rows train in turns (turns.py).
+    measuring costs nothing on CUDA. `processor` counts beside it whether the process had the processor meanwhile,
+    `turns` holds the paces of its turns where rows train in turns (turns.py).
     """
 
     def __init__(
@@ -196,10 +196,13 @@ class Recorder(Callback):
 
     def throughput(self, steps: int, steps_per_epoch: int) -> Throughput:
         """Over all training so far: tokens a second, milliseconds a step of the optimiser, seconds an epoch."""
-        return Throughput(
+        found = Throughput(
             tokens_per_s=self.tokens / self.train_s,
             step_ms=1e3 * self.train_s / steps,
             seconds_per_epoch=self.train_s / steps * steps_per_epoch,
-            **({} if self.processor.share is None else {"processor": self.processor.share}),
-            **({} if self.turns is None else {"turns": self.turns}),
         )
+        if (share := self.processor.share) is not None:
+            found.processor = share
+        if self.turns is not None:
+            found.turns = self.turns
+        return found

@@ -55,3 +55,6 @@ class InTurns(Callback):
         while not self.turn.mine(_LOOK_S) and self.signals.received is None:
             pass
         self.record.leave_out(time.perf_counter() - handed_on)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self.turn.close()

@@ -1,6 +1,7 @@
 """The five cross-validated sets: the authors' splits, and the checks of their files."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,8 +71,11 @@ def test_trec_has_a_test_set_of_its_own(made_up: Path) -> None:
 
 
 def test_limit(made_up: Path) -> None:
-    splits = load_sentences("cr", made_up, limit=4)
-    assert [len(splits.train), len(splits.val), len(splits.test)] == [4, 4, 4]
+    whole, part = load_sentences("cr", made_up), load_sentences("cr", made_up, limit=4)
+    assert Counter(example.label for example in part.train) == {0: 2, 1: 2}
+    for few, every in ((part.train, whole.train), (part.val, whole.val), (part.test, whole.test)):
+        rarest = min(sum(example.label == label for example in every) for label in (0, 1))
+        assert len(few) == 4 and min(Counter(example.label for example in few).values()) == min(2, rarest)
 
 
 @pytest.mark.parametrize("name", COUNTS)

@@ -3,6 +3,7 @@
 import shutil
 import time
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,11 @@ def test_complete_treebank_passes_every_count_in_time(treebank: Path) -> None:
 
 def test_limit_comes_after_the_counts_and_is_told(treebank: Path) -> None:
     whole, part = load_sst(treebank, train_on="sentences"), load_sst(treebank, train_on="sentences", limit=7)
-    assert part.train == whole.train[:7] and part.test == whole.test[:7]
-    assert "first 7 examples" in part.notes[-1]
+    for few, all_of_them in ((part.train, whole.train), (part.val, whole.val), (part.test, whole.test)):
+        assert sorted(Counter(example.label for example in few).values()) == [3, 4]
+        places = [all_of_them.index(example) for example in few]
+        assert places == sorted(places), "in the order of the split"
+    assert "only 7 examples of each split, as many of each class" in part.notes[-1]
     assert part.fingerprint != whole.fingerprint
 
 

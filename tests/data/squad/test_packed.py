@@ -62,13 +62,15 @@ def test_the_same_as_from_the_files(
 
 
 @pytest.mark.parametrize("first", [1, 2, 4])
-def test_a_part_is_what_limit_makes(packed: Callable[..., Path], squad_dir: Write, first: int) -> None:
+def test_a_packed_part_is_the_first_questions(
+    packed: Callable[..., Path], squad_dir: Write, first: int
+) -> None:
     folder = packed(first)
-    part = load_squad(squad_dir(), tagger="none", limit=first)
+    part = load_squad(squad_dir(), tagger="none").first(first)
     assert "only the first" in part.why_not
     check_same(load_squad(folder), part)
     check_same(load_squad(folder, limit=100), part)
-    check_same(load_squad(folder, limit=1), load_squad(squad_dir(), tagger="none", limit=1))
+    check_same(load_squad(folder, limit=1), part.part(1))
     assert len(load_squad(folder).train.store.questions) == first + min(first, 3)
 
 

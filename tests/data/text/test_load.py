@@ -7,6 +7,7 @@ import pytest
 
 from sru_repro.core.errors import ConfigError
 from sru_repro.data.text import corpora
+from sru_repro.data.text.corpus import PIECE
 from sru_repro.data.text.load import load_corpus
 from sru_repro.data.text.streams import StreamBatches
 
@@ -38,11 +39,20 @@ def test_limit(folder: Path) -> None:
     some = load_corpus("text", folder, "bytes", path="a.txt", limit=99)
     assert [len(part) for part in (some.train, some.val, some.test)] == [99, len(whole.val), len(whole.test)]
     assert (some.train == whole.train[:99]).all()
-    assert some.fingerprint == f"{whole.fingerprint}-first99"
+    assert some.fingerprint == f"{whole.fingerprint}-part99"
     assert some.share == pytest.approx(len(some) / len(whole))
-    assert some.why_not == "not a data set of the papers; only the first 99 symbols of each split"
-    assert some.notes[-1] == "only the first 99 symbols of each split"
+    assert some.why_not == "not a data set of the papers; only 99 symbols of each split"
+    assert some.notes[-1] == "only 99 symbols of each split"
     assert load_corpus("text", folder, "bytes", path="a.txt", limit=10**6).fingerprint == whole.fingerprint
+
+
+def test_a_part_is_spread_over_the_text(folder: Path) -> None:
+    whole = load_corpus("text", folder, "bytes", path="a.txt").train
+    some = load_corpus("text", folder, "bytes", path="a.txt", limit=3 * PIECE).train
+    assert len(some) == 3 * PIECE < len(whole)
+    for place, piece in enumerate(some.reshape(3, PIECE)):
+        start = len(whole) * place // 3
+        assert (piece == whole[start : start + PIECE]).all()
 
 
 def test_batches_are_slices_of_the_map(folder: Path) -> None:

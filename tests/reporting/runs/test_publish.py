@@ -12,7 +12,7 @@ from sru_repro.records.published import without_paths
 from sru_repro.records.run import RunRecord, read_record
 from sru_repro.reporting.report import report
 from sru_repro.reporting.runs.line import Row
-from sru_repro.reporting.runs.publish import publish
+from sru_repro.reporting.runs.publish import public_record, publish
 
 Factory = Callable[..., RunRecord]
 
@@ -83,10 +83,13 @@ def test_report_from_published_records(tmp_path: Path, record: Factory, rows: li
     for made in (
         record("lstm"),
         record("sru2"),
-        record("sru2", 5, profile="smoke"),
         record("cnn", task="mr", fold=1),
     ):
         publish(run_folder(tmp_path / "run", made), tmp_path)
+    smoke = record("sru2", 5, profile="smoke")
+    with pytest.raises(DataError, match="expected profile paper or short, found smoke: not a result"):
+        publish(run_folder(tmp_path / "run", smoke), tmp_path)
+    write(public_record(smoke), tmp_path / "runs/sst/sru2/smoke/seed5.json")  # put there by hand
     written = report(tmp_path, {"sst": rows, "sentences": rows})
     names = ["sentences.md", "sentences.png", "sst.md", "sst.png"]
     assert [path.name for path in written] == names

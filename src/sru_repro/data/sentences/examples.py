@@ -1,5 +1,6 @@
 """What a data set of sentences hands to a task: labelled token sequences in three splits."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -30,17 +31,18 @@ class Splits:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    def first(self, limit: int) -> "Splits":
-        """The first `limit` examples of each split, for smoke runs; 0 leaves the splits whole."""
+    def part(self, limit: int) -> "Splits":
+        """`limit` examples of each split, as many of each class as can be, for smoke runs; 0: all."""
         if limit <= 0:
             return self
+        train, val, test = (_balanced(split, limit) for split in (self.train, self.val, self.test))
         return replace(
             self,
-            train=self.train[:limit],
-            val=self.val[:limit],
-            test=self.test[:limit],
-            fingerprint=f"{self.fingerprint}-first{limit}",
-            notes=(*self.notes, f"only the first {limit} examples of each split"),
+            train=train,
+            val=val,
+            test=test,
+            fingerprint=f"{self.fingerprint}-part{limit}",
+            notes=(*self.notes, f"only {part_of(limit)}"),
         )
 
     def tokens(self, *names: str) -> Iterator[str]:
@@ -48,3 +50,18 @@ class Splits:
         for name in names or ("train", "val", "test"):
             for example in getattr(self, name):
                 yield from example.tokens
+
+
+def part_of(limit: int) -> str:
+    """What a part of each split is called."""
+    return f"{limit:,} examples of each split, as many of each class"
+
+
+def _balanced(split: list[Example], limit: int) -> list[Example]:
+    """The classes take turns, each with its next example, until there are enough; these in the order of the split."""
+    seen: Counter[int] = Counter()
+    turns = []
+    for place, example in enumerate(split):
+        turns.append((seen[example.label], place))
+        seen[example.label] += 1
+    return [split[place] for place in sorted(place for _, place in sorted(turns)[:limit])]

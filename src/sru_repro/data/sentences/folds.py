@@ -19,7 +19,7 @@ SHUFFLE_SEED = 1234
 
 
 def load_sentences(name: str, data_dir: Path, fold: int = 0, limit: int = 0) -> Splits:
-    """One fold of a data set, from `data_dir` or fetched; `limit` > 0 keeps the first examples of each split.
+    """One fold of a data set, from `data_dir` or fetched; `limit` > 0 keeps so many examples of each split, balanced.
 
     A few lines of CR and MPQA hold no word once they are cleaned. They stay, as in the paper, as examples
     without tokens, which batching fills with padding. Raises DataError for a missing, cut or malformed file.
@@ -51,4 +51,4 @@ def load_sentences(name: str, data_dir: Path, fold: int = 0, limit: int = 0) -> 
         fingerprint(paths, {"data": name, "fold": fold}),
         ", ".join(str(path.relative_to(data_dir)) for path in paths),
         (f"fold {fold} of {FOLDS}", *([f"{empty} examples hold no word after cleaning"] if empty else [])),
-    ).first(limit)
+    ).part(limit)

@@ -39,7 +39,7 @@ def load_sst(
 ) -> Splits:
     """The treebank from what lies below `data_dir`: trees, their archive or `stsa.*` files; else fetched.
 
-    Development and test sets are whole sentences always. `limit` > 0 keeps the first examples of each split,
+    Development and test sets are whole sentences always. `limit` > 0 keeps so many examples of each split, balanced,
     after the counts were checked. Raises DataError for a missing, cut or malformed file.
     """
     if labels not in CLASSES:
@@ -61,7 +61,7 @@ def load_sst(
         source,
         _notes(labels, train_on, len(raw.examples[0])),
         raw.warnings,
-    ).first(limit)
+    ).part(limit)
 
 
 def _check_counts(raw: RawSplits, labels: Labels, train_on: TrainOn, source: str) -> None:

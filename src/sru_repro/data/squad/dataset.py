@@ -50,16 +50,27 @@ class Squad:
     warnings: tuple[str, ...] = ()
 
     def first(self, limit: int) -> "Squad":
-        """The first `limit` questions of each split, for smoke runs; 0 leaves the splits whole."""
+        """The first `limit` questions of each split, as they are packed to travel; 0 leaves the splits whole."""
+        train, dev = (Split(split.store, split.rows[:limit]) for split in (self.train, self.dev))
+        return self._cut(
+            limit, train, dev, f"first{limit}", f"only the first {limit:,} questions of each split"
+        )
+
+    def part(self, limit: int) -> "Squad":
+        """`limit` questions of each split, evenly spread over its articles, for smoke runs; 0 leaves them whole."""
+        train, dev = self.train.evenly(limit), self.dev.evenly(limit)
+        return self._cut(
+            limit, train, dev, f"part{limit}", f"only {limit:,} questions of each split, evenly spread"
+        )
+
+    def _cut(self, limit: int, train: Split, dev: Split, name: str, note: str) -> "Squad":
         if limit <= 0 or limit >= max(len(self.train), len(self.dev)):
             return self
-        train, dev = (Split(split.store, split.rows[:limit]) for split in (self.train, self.dev))
-        note = f"only the first {limit:,} questions of each split"
         return replace(
             self,
             train=train,
             dev=dev,
-            fingerprint=f"{self.fingerprint}-first{limit}",
+            fingerprint=f"{self.fingerprint}-{name}",
             description=f"{self.description}, {note}",
             comparable=False,
             why_not=f"{self.why_not}; {note}" if self.why_not else note,
@@ -72,12 +83,12 @@ def load_squad(data_dir: Path, *, tagger: str = "auto", limit: int = 0) -> "Squa
     """Both splits: their files below `data_dir`, else what `pack_squad` put there, else from the Hub.
 
     Files, and the Hub's rows, are prepared once, and mapped from the cache after.
-    `tagger` is as in `Tokenizer`; `limit` > 0 keeps the first questions of each split. Raises ConfigError for a tagger
+    `tagger` is as in `Tokenizer`; `limit` > 0 keeps so many questions of each split. Raises ConfigError for a tagger
     that is not installed, DataError for data that are neither there nor to be had, or wrong anywhere.
     """
     files = squad_files(data_dir)
     if files is None and (packed := open_packed(data_dir, tagger)):
-        return _unpacked(packed).first(min(limit or packed.first, packed.first or limit))
+        return _unpacked(packed).first(packed.first).part(limit)
     tokenizer = Tokenizer(tagger)
     digests = [digest(path) for path in files or ()]
 
@@ -119,7 +130,7 @@ def load_squad(data_dir: Path, *, tagger: str = "auto", limit: int = 0) -> "Squa
         share=min(1.0, (n_train + n_dev) / sum(split.questions for split in PUBLISHED)),
         notes=tuple(notes),
         warnings=_not_published(files, digests),
-    ).first(limit)
+    ).part(limit)
 
 
 def pack_squad(squad: Squad, folder: Path, first: int = 0) -> None:

@@ -104,6 +104,12 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def evenly(self, limit: int) -> "Split":
+        """`limit` questions evenly spread over the split; 0: all."""
+        if not 0 < limit < len(self):
+            return self
+        return Split(self.store, self.rows[np.arange(limit) * len(self) // limit])
+
     def question(self, index: int) -> Example:
         """A question with all that belongs to it; arrays are views of the memory map, or made from such."""
         store, row = self.store, int(self.rows[index])

@@ -4,13 +4,18 @@ read, its levels, its published numbers of symbols and its options.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
+
+import numpy as np
 
 from .prepared import Ids, Prepared
 from .symbols import Level, Symbols
 
 ALL_BYTES = 256
+PIECES, PIECE = 8, 250
+"""Of a part of a split: so many pieces at most, of so many symbols at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,23 +75,36 @@ class Text:
     def __len__(self) -> int:
         return len(self.train) + len(self.val) + len(self.test)
 
-    def first(self, limit: int) -> "Text":
-        """The first `limit` symbols of each split, for smoke runs; 0 leaves the splits whole."""
+    def part(self, limit: int) -> "Text":
+        """`limit` symbols of each split, in a few pieces evenly spread over it, for smoke runs; 0 leaves them whole."""
         if limit <= 0 or limit >= max(len(self.train), len(self.val), len(self.test)):
             return self
-        train, val, test = self.train[:limit], self.val[:limit], self.test[:limit]
-        note = f"only the first {limit:,} symbols of each split"
+        train, val, test = (_spread(split, limit) for split in (self.train, self.val, self.test))
+        note = f"only {limit:,} symbols of each split"
         return replace(
             self,
             train=train,
             val=val,
             test=test,
-            fingerprint=f"{self.fingerprint}-first{limit}",
+            fingerprint=f"{self.fingerprint}-part{limit}",
             description=f"{self.description}, {note}",
             share=self.share * (len(train) + len(val) + len(test)) / len(self),
             why_not=f"{self.why_not}; {note}" if self.why_not else note,
             notes=(*self.notes, note),
         )
+
+
+def _spread(split: Ids, limit: int) -> Ids:
+    """As pieces of `PIECE` symbols at least, up to `PIECES`: a text may begin with what is not like the rest of it."""
+    if limit >= len(split):
+        return split
+    pieces = min(PIECES, max(1, limit // PIECE))
+    ends = [limit * place // pieces for place in range(pieces + 1)]
+    starts = [len(split) * place // pieces for place in range(pieces)]
+    lengths = [end - start for start, end in pairwise(ends)]
+    return np.concatenate(
+        [split[start : start + length] for start, length in zip(starts, lengths, strict=True)]
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

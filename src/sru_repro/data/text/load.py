@@ -38,7 +38,7 @@ def load_corpus(
     if problem := clash(corpus, level, path, vocabulary_size):
         raise ConfigError(f"task: {problem}")
     options = TextOptions(level=level, path=path, vocabulary_size=vocabulary_size, max_bytes=max_bytes)
-    text = corpora.corpus_class(corpus).load(data_dir, options).first(limit)
+    text = corpora.corpus_class(corpus).load(data_dir, options).part(limit)
     first = text.train[:1]
     if all((text.train[start : start + SLICE] == first).all() for start in range(0, len(text.train), SLICE)):
         only = text.symbols.decode(first.tolist())

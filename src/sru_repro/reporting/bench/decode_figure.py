@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...records.decode import Comparison, DecodeRecord
 from ..canvas import canvas, save
+from ..marks import LEGEND, marked
 from ..palette import Dashes, styles
 from .decode_tables import streams
 
@@ -30,7 +31,12 @@ def draw_decode_figure(record: DecodeRecord) -> "Figure":
     names = dict.fromkeys(name for group in record.groups for name in group.contenders())
     looks = dict(zip(names, styles([(name, "") for name in names]), strict=True))
     title = f"Generation, token by token: {record.hardware.name}, float32"
-    with canvas(1600, 1000, title) as figure:
+    timings = [
+        timing for group in record.groups for row in group.rows for timing in (row, row.graph) if timing
+    ]
+    disturbed = marked("", *(timing.processor for timing in timings))
+    notes = [f"{LEGEND}; at the least{disturbed}."] if disturbed else []
+    with canvas(1600, 1000, title, notes) as figure:
         panels = figure.subplots(len(record.groups), len(record.batches) + 1, squeeze=False)
         for group, (*speeds, memory) in zip(record.groups, panels, strict=True):
             for axes, batch in zip(speeds, record.batches, strict=True):

@@ -5,6 +5,7 @@ from statistics import median
 
 from ...records.decode import Comparison, Generated, Generation
 from ..document import NONE, Table
+from ..marks import marked
 from ..numbers import listed, ratio, significant, size, times
 
 AHEAD = 1.05
@@ -33,12 +34,18 @@ def answers(record: Generation) -> list[str]:
     """What the numbers alone say of every comparison and batch: a sentence on stacking, another where graphs were
     measured, one on contexts."""
     return [
-        f"{group.label}, {streams(batch)}: {text}."
+        f"{group.label}, {streams(batch)}: {marked(text, *_shares(group, batch))}."
         for group in record.groups
         for batch in record.batches
         for text in (_depth(group, batch), _depth(group, batch, graph=True), _length(group, batch))
         if text
     ]
+
+
+def _shares(group: Comparison, batch: int) -> list[float | None]:
+    """Of the processor, of everything behind a sentence."""
+    timings = [timing for row in group.rows if row.batch == batch for timing in (row, row.graph) if timing]
+    return [timing.processor for timing in timings]
 
 
 def streams(batch: int) -> str:
@@ -105,12 +112,17 @@ def _table(group: Comparison, batch: int, contexts: Sequence[int]) -> Table:
             continue
         cells = [one.label, str(one.layers), f"{one.width:,}", f"{one.parameters:,}"]
         cells += [
-            significant(rows[context].tokens_per_s) if context in rows else NONE for context in contexts
+            marked(significant(rows[context].tokens_per_s), rows[context].processor)
+            if context in rows
+            else NONE
+            for context in contexts
         ]
-        cells += [times(against_lstm(group, name, batch)), _spread(rows.get(last))]
+        shares = [row.processor for row in rows.values()]
+        cells += [marked(times(against_lstm(group, name, batch)), *shares), _spread(rows.get(last))]
         if group.graphs:
             cells += [_as_graph(rows.get(context)) for context in contexts]
-            cells += [times(against_lstm(group, name, batch, graph=True))]
+            graphs = [row.graph.processor for row in rows.values() if row.graph]
+            cells.append(marked(times(against_lstm(group, name, batch, graph=True)), *graphs))
         cells += [
             size(rows[context].state_bytes) if context in rows else NONE
             for context in dict.fromkeys((first, last))
@@ -123,7 +135,7 @@ def _as_graph(row: Generated | None) -> str:
     """Tokens/s, or why there is no graph."""
     if row is None or row.graph is None:
         return NONE
-    return row.graph.error or significant(row.pace(graph=True))
+    return row.graph.error or marked(significant(row.pace(graph=True)), row.graph.processor)
 
 
 def _spread(row: Generated | None) -> str:
@@ -133,4 +145,4 @@ def _spread(row: Generated | None) -> str:
     middle, low, high = (
         significant(None if value is None else 1e3 * value) for value in (row.median_s, row.q1_s, row.q3_s)
     )
-    return f"{middle} ({low}–{high})"
+    return marked(f"{middle} ({low}–{high})", row.processor)

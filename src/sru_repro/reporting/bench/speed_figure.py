@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...records.bench import Entry, SpeedRecord, Timed
 from ..canvas import canvas, save
+from ..marks import LEGEND, marked
 from ..numbers import significant
 from ..palette import GREY, colour
 from .speed_tables import MODES, against_lstm, several_types
@@ -74,11 +75,19 @@ def _notes(record: SpeedRecord, shapes: Sequence[Entry]) -> list[str]:
         peers = "of nn.LSTM and nn.GRU, padded, the fastest type, which is named"
     if any("(probes)" in row.label for entry in shapes for row in entry.rows):
         peers += " (float16 and TF32 by probes)"
+    timings = [
+        row.timing(mode)
+        for entry in (*shapes, *_shown(record.growth, record))
+        for row in entry.rows
+        for mode in (*MODES, "graph_training")
+    ]
+    disturbed = marked("", *(timing.processor for timing in timings))
     return [
         f"Bars: {bars}; in brackets, times as fast as nn.LSTM; hair lines: quartiles. "
         f"Medians of interleaved rounds in one process; {peers}; convolutions are causal, "
         f"without anything between layers. Recurrences on back end {backends}, torch {stamps[0].torch}.",
         *(f"Not measured: {label} ({error})." for label, error in errors.items()),
+        *([f"{LEGEND}; at the least{disturbed}."] if disturbed else []),
     ]
 
 
@@ -111,7 +120,7 @@ def _times(axes: "Axes", entry: Entry) -> None:
             middle, low, high = (1e3 * seconds for seconds in known)
             shade, spread = colour(row.contender or ""), [[middle - low], [high - middle]]
             axes.barh(place + offset, middle, 0.36, color=shade, alpha=alpha, xerr=spread, ecolor=GREY)
-            text = significant(middle) + (f" {row.dtype}" if row.dtype else "")
+            text = marked(significant(middle) + (f" {row.dtype}" if row.dtype else ""), timing.processor)
             faster = against_lstm(entry, row, mode)
             if faster and row is not entry.baseline(mode):
                 text += f"  ({faster:.1f}×)"

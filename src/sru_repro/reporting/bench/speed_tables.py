@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from ...records.bench import Entry, SpeedRecord, Timed, Timing
 from ..document import NONE, Table
+from ..marks import marked
 from ..numbers import ratio, shown, significant, times
 
 MODES = ("inference", "training")
@@ -52,7 +53,7 @@ def overview(entries: Sequence[Entry], mode: str = "training", source: str = "")
     body = []
     for entry in whole:
         cells = [entry.title, *[fastest_lstm(entry, mode)] * several]
-        body.append([*cells, *(times(against_lstm(entry, _own(entry, name, mode), mode)) for name in models)])
+        body.append([*cells, *(faster(entry, _own(entry, name, mode), mode) for name in models)])
     way = "as CUDA graphs, " if mode.startswith("graph_") else ""
     than = "the fastest nn.LSTM" if several else "nn.LSTM"
     title = f"Forward and backward: {way}times as fast as {than}"
@@ -68,6 +69,13 @@ def against_lstm(entry: Entry, row: Timed | None, mode: str) -> float | None:
     """How many times as fast as the LSTM of that shape; None where one of them was not timed."""
     base = entry.baseline(mode)
     return ratio(base.seconds(mode), row.seconds(mode)) if base and row else None
+
+
+def faster(entry: Entry, row: Timed | None, mode: str) -> str:
+    """The same as text, marked where one of them had too little of the processor."""
+    base = entry.baseline(mode)
+    shares = [one.timing(mode).processor for one in (row, base) if one]
+    return marked(times(against_lstm(entry, row, mode)), *shares)
 
 
 def several_types(entry: Entry) -> bool:
@@ -101,7 +109,8 @@ def spread_of(timing: Timing, scale: float = 1e3) -> str:
         significant(None if value is None else scale * value)
         for value in (timing.median_s, timing.q1_s, timing.q3_s)
     )
-    return f"{median} ({low}–{high})" if timing.repeats > 1 else median
+    told = f"{median} ({low}–{high})" if timing.repeats > 1 else median
+    return marked(told, timing.processor)
 
 
 def _shape(entry: Entry, record: SpeedRecord) -> Table:
@@ -122,11 +131,13 @@ def _shape(entry: Entry, record: SpeedRecord) -> Table:
     for row in rows:
         cells = [row.label]
         for mode in modes:
-            over = ratio(row.seconds(mode), row.seconds(f"floor_{mode}"))
-            cells += [spread(row, mode), times(against_lstm(entry, row, mode)), times(over)]
+            over = times(ratio(row.seconds(mode), row.seconds(f"floor_{mode}")))
+            cells += [spread(row, mode), faster(entry, row, mode)]
+            cells.append(marked(over, *(row.timing(way).processor for way in (mode, f"floor_{mode}"))))
         for mode in graphs:
-            cells += [spread(row, mode), times(against_lstm(entry, row, mode))]
-        cells.append(shown(ratio(entry.tokens, row.seconds(modes[-1]))))
+            cells += [spread(row, mode), faster(entry, row, mode)]
+        pace = shown(ratio(entry.tokens, row.seconds(modes[-1])))
+        cells.append(marked(pace, row.timing(modes[-1]).processor))
         if "training" in modes:
             cells.append(significant(ratio(row.peak_training_bytes, 1e6)))
         cells += [spread(row, mode) for mode in ragged]
@@ -210,7 +221,7 @@ def _growth(entries: Sequence[Entry], dtype: str) -> Table:
                 for row in (entry.row("sru"), entry.baseline(mode) or entry.row("lstm"))
             ]
             cells += [fastest_lstm(entry, mode)] * several
-            cells.append(times(against_lstm(entry, entry.row("sru"), mode)))
+            cells.append(faster(entry, entry.row("sru"), mode))
         body.append(cells)
     heads = ["shape, one layer"]
     for mode in ("inference", "forward+backward"):

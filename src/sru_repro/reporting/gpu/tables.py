@@ -7,6 +7,7 @@ from ...records.gpu_page import STATES, FoundLaunch, FoundRuns, FoundSteps, GPUP
 from .. import facts
 from ..bench.speed_tables import MODES, spread
 from ..document import NONE, Table
+from ..marks import marked
 from ..numbers import ratio, shown, significant, times
 from ..runs.cells import count, number
 from ..runs.records import metric_head, metric_of
@@ -158,8 +159,13 @@ def steps(check: GPUCheck) -> Table | None:
     for piece in check.pieces("steps"):
         for step in piece.values.steps if isinstance(piece.values, FoundSteps) else ():
             paces = (step.plain_ms, step.graph_ms, step.gpu_ms)
-            cells = [step.label, piece.name, *map(significant, paces), shown(step.busy, "{:.0%}")]
-            cells += [times(ratio(step.plain_ms, step.graph_ms)), str(step.shapes), f"{step.replayed:,}"]
+            told = [marked(significant(pace), step.processor) for pace in paces]
+            cells = [step.label, piece.name, *told, shown(step.busy, "{:.0%}")]
+            cells += [
+                marked(times(ratio(step.plain_ms, step.graph_ms)), step.processor),
+                str(step.shapes),
+                f"{step.replayed:,}",
+            ]
             body.append(
                 [
                     *cells,
@@ -193,8 +199,11 @@ def training(section: str, check: GPUCheck) -> Table | None:
         seed = "" if run.seed is None else f", seed {run.seed}"
         cells = [f"{run.label}{seed}", count(run.parameters)]
         cells += [_metric(metrics.get(key), key) for key in figures]
-        cells += [count(metrics.get("throughput/tokens_per_s"))]
-        cells += [significant(metrics.get("throughput/step_ms")), shown(share, "{:.1%}")]
+        paces = (
+            count(metrics.get("throughput/tokens_per_s")),
+            significant(metrics.get("throughput/step_ms")),
+        )
+        cells += [*(marked(pace, run.processor) for pace in paces), shown(share, "{:.1%}")]
         cells += [shown(peak, "{:,.0f} MiB"), run.precision]
         seconds = [run.predicted_s, run.took_s] if timed else [group.seconds_each]
         body.append([*cells, str(group.side_by_side), *map(shown, seconds)])

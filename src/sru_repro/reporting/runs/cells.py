@@ -18,7 +18,8 @@ def measured(line: Line) -> str:
     if line.mixed:
         return f"{NONE} (runs on different states of the data)"
     complete = f"{len(line.seeds)} × {FOLDS} folds" if line.folded else f"n={len(line.runs)}"
-    return f"{number(line.mean, line.deviation, line.metric)} ({line.missing_folds or complete})"
+    told = "; ".join(filter(None, (line.missing_folds or complete, line.runs[0].caveat)))
+    return f"{number(line.mean, line.deviation, line.metric)} ({told})"
 
 
 def paper(line: Line, metric: Metric) -> str:

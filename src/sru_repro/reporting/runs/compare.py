@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...records.run import RunRecord, read_record
 from ..document import NONE as _ABSENT
+from ..marks import marked
 from .records import flatten, metric_of
 
 
@@ -36,7 +37,8 @@ def differences(a: Mapping[str, object], b: Mapping[str, object]) -> Iterable[tu
 def _name(run: RunRecord) -> str:
     fold = "" if run.fold is None else f", fold {run.fold}"
     error = f": {run.error}" if run.error else ""
-    return f"{run.task}, {run.row}, profile {run.profile}, seed {run.seed}{fold}, {run.state}{error}"
+    profile = run.caveat or run.profile
+    return f"{run.task}, {run.row}, profile {profile}, seed {run.seed}{fold}, {run.state}{error}"
 
 
 def _metrics(a: RunRecord, b: RunRecord) -> list[tuple[str, ...]]:
@@ -46,8 +48,20 @@ def _metrics(a: RunRecord, b: RunRecord) -> list[tuple[str, ...]]:
     for key in dict.fromkeys((*sorted(left), *sorted(right))):
         old, new = left.get(key), right.get(key)
         change = _ABSENT if old is None or new is None else f"{new - old:+.6g}".replace("-", "−")
-        rows.append((key, _text(old), _text(new), change))
+        texts = [
+            marked(_text(value), run.throughput.processor)
+            if _is_speed(key) and value is not None
+            else _text(value)
+            for run, value in ((a, old), (b, new))
+        ]
+        rows.append((key, *texts, change))
     return rows
+
+
+def _is_speed(key: str) -> bool:
+    return key == "wall_s" or (
+        key.startswith("throughput/") and not key.endswith(("processor", "flop_per_step"))
+    )
 
 
 def _text(value: float | None) -> str:
@@ -60,7 +74,7 @@ def _cost(run: RunRecord) -> dict[str, float]:
     known = run.plain()
     cost = {key: known.get(key) for key in ("parameters", "peak_bytes", "wall_s")}
     cost |= {f"throughput/{key}": value for key, value in run.throughput.plain().items()}
-    return {key: value for key, value in cost.items() if value is not None}
+    return {key: value for key, value in cost.items() if isinstance(value, int | float)}
 
 
 def _curves(a: RunRecord, b: RunRecord) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from ..document import NONE
+from ..marks import marked
+from ..numbers import median_interval
 from .cells import count, unconfirmed
 from .line import REFERENCE, Line
 
@@ -39,20 +41,25 @@ def pace(line: Line) -> str:
         return NONE
     if line.metric.per_epoch:
         return seconds(line, "seconds_per_epoch")
-    return count(line.throughput("tokens_per_s"))
+    return marked(count(line.pace), line.processor)
 
 
 def seconds(line: Line, measure: str) -> str:
     """A time of throughput, as mean over the runs."""
     found = line.throughput(measure)
-    return NONE if found is None else f"{found:.1f}"
+    return NONE if found is None else marked(f"{found:.1f}", line.processor)
 
 
 def speed(line: Line, lstm: Line | None, measure: str = "") -> str:
-    """Times as fast as the section's LSTM; the reference loop is named, as it is not meant to be fast."""
+    """Times as fast as the section's LSTM, of rows in turns with the interval of the median; the reference loop is
+    named, as it is not meant to be fast."""
     ratio = line.speed_against(lstm, measure)
+    if ratio is None or lstm is None:
+        return NONE
     slow = f" ({REFERENCE})" if REFERENCE in line.backends else ""
-    return NONE if ratio is None else f"{ratio:.2f}×{slow}"
+    turns = [] if measure or line is lstm else line.in_turns(lstm)
+    between = "" if not turns else " ({:.2f}–{:.2f})".format(*median_interval(turns))
+    return marked(f"{ratio:.2f}×{between}{slow}", line.processor, lstm.processor)
 
 
 def paper_speed(line: Line, lstm: Line | None, part: str = "total") -> str:
@@ -79,7 +86,10 @@ def training(lines: Sequence[Line]) -> dict[str, list[str]]:
     """How long was trained, all rows in one unit."""
     found = [line.training_s for line in lines]
     unit, scale = clock(max((value for value in found if value), default=0.0))
-    texts = [NONE if value is None else f"{value / scale:.1f}" for value in found]
+    texts = [
+        NONE if value is None else marked(f"{value / scale:.1f}", line.processor)
+        for value, line in zip(found, lines, strict=True)
+    ]
     return filled({f"{TRAINING}, {unit}": texts})
 
 

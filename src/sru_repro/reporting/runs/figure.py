@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...core.errors import DataError
 from ..canvas import canvas, save
+from ..marks import LEGEND, marked
 from . import columns
 from .line import REFERENCE, Line, Row
 from .panels import Curve, curves, numbers
@@ -61,6 +62,8 @@ def _notes(table: str, section: TableSection) -> list[str]:
     if slow and table not in TASKS:
         names = "; ".join(slow)
         notes.append(f"Run by the {REFERENCE}, so that their times are not those of a fused one: {names}.")
+    if any(marked("", line.processor) for line in lines) and table not in TASKS:
+        notes.append(f"{LEGEND}.")
     reasons = dict.fromkeys(why for line in lines if line.paper_number for why in line.why_not)
     if reasons:
         notes.append(f"Not comparable with the paper: {'; '.join(reasons)}.")
@@ -77,7 +80,9 @@ def _curve(line: Line) -> Curve:
         ]
         for run in line.runs
     ]
-    return Curve(line.label, line.name, line.model, [found for found in points if found])
+    return Curve(
+        marked(line.label, line.processor), line.name, line.model, [found for found in points if found]
+    )
 
 
 def _small_multiples(figure: "Figure", section: TableSection) -> None:

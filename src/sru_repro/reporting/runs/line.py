@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean, stdev
+from operator import truediv
+from statistics import fmean, median, stdev
 from typing import Self
 
 from ...records.base import Part
 from ...records.run import Paper, Printed, RunRecord
+from ..marks import least
 from .records import FOLDS, Metric, flatten, metric_of
 from .verdict import verdict
 
@@ -117,6 +119,29 @@ class Line:
         return _mean(getattr(run.throughput, name) for run in self.runs)
 
     @property
+    def processor(self) -> float | None:
+        """The smallest part of the processor that one of the trainings had, None where nobody knows."""
+        return least(run.throughput.processor for run in self.runs)
+
+    @property
+    def pace(self) -> float | None:
+        """Tokens a second: of rows that trained in turns the median turn's, else the mean."""
+        turns = [
+            pace for run in self.runs if run.throughput.turns for pace in run.throughput.turns.tokens_per_s
+        ]
+        return median(turns) if turns else self.throughput("tokens_per_s")
+
+    def in_turns(self, other: "Line | None") -> list[float]:
+        """How many times as fast as the other line in each turn that both took one after the other, per seed."""
+        found: list[float] = []
+        for run in self.runs:
+            for base in other.runs if other else ():
+                own, its = run.throughput.turns, base.throughput.turns
+                if own and its and own.session == its.session and run.seed == base.seed:
+                    found += map(truediv, own.tokens_per_s, its.tokens_per_s)
+        return found
+
+    @property
     def training_s(self) -> float | None:
         """Seconds of training until the last validation, as a mean over the runs; None when none was recorded."""
         return _mean(run.epochs[-1].wall_s for run in self.runs if run.epochs)
@@ -148,6 +173,8 @@ class Line:
         """
         if other is None or not other.runs or not self.runs:
             return None
+        if not measure and (turns := self.in_turns(other)):
+            return median(turns)
         name = measure or ("seconds_per_epoch" if self.metric.per_epoch else "tokens_per_s")
         own, base = self.throughput(name), other.throughput(name)
         if not own or not base:

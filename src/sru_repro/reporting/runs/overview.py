@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from ...records.run import RunRecord
 from .. import facts
 from ..document import NONE, Block, Bullets, Table
+from ..marks import marked
 from . import cells
 from .line import Line, Row
 from .records import metric_head, metric_of
@@ -40,12 +41,13 @@ def _of_models(section: TableSection) -> dict[str, Line]:
 def _row(table: str, lines: Mapping[str, Line]) -> list[str]:
     sru, lstm = lines["sru"], lines["lstm"]
     speed = sru.speed_against(lstm)
+    longest = max(lines.values(), key=lambda line: line.training_s or 0.0)
     papers = [cells.paper(line, metric_of(line.runs[0].headline)) for line in (sru, lstm)]
     return [
         f"[{table}](results/{table}.md), {metric_head(sru.runs[0].headline)}",
         *(cells.measured(lines[name]) if name in lines else NONE for name in MODELS),
-        NONE if speed is None else f"{speed:.2f}×",
-        f"{max(line.training_s or 0.0 for line in lines.values()) / 60:.0f}",
+        NONE if speed is None else marked(f"{speed:.2f}×", sru.processor, lstm.processor),
+        marked(f"{(longest.training_s or 0.0) / 60:.0f}", longest.processor),
         NONE if papers == [NONE, NONE] else ", ".join(papers),
     ]
 

@@ -22,11 +22,13 @@ def publish(run: Path, results: Path) -> Path:
 
     Paths of this machine keep only their last part, numbers per epoch six digits. A record of the same row
     and seed from other data or hardware is left alone: the new one's name then tells them apart.
-    Raises DataError when the run has not finished.
+    Raises DataError when the run has not finished, or is a smoke run.
     """
     record = read_record(run)
     if not record.finished:
         raise DataError(f"{run}: expected a finished run, found it {record.state}; run it again")
+    if record.caveat:
+        raise DataError(f"{run}: expected profile {' or '.join(PUBLISHED)}, found {record.caveat}")
     place = _place(record, results)
     write(public_record(record), place)
     return place

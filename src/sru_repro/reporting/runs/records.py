@@ -18,7 +18,7 @@ _FRAME = (
     *("parameters", "backend", "headline"),
     *("hardware.slug", "data.fingerprint", "data.vectors", "data.share", "code.revision", "code.dirty"),
     *("throughput.seconds_per_epoch", "throughput.encoder_seconds_per_epoch", "throughput.tokens_per_s"),
-    *("peak_bytes", "wall_s", "started"),
+    *("throughput.processor", "peak_bytes", "wall_s", "started"),
 )
 
 

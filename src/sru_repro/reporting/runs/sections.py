@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from ...records.run import PROFILES, RunRecord
+from ...records.run import NO_RESULT, PROFILES, PUBLISHED, RunRecord
 from .line import Line, Row
 
 TASKS = {"sentences": ("cr", "subj", "mr", "trec", "mpqa")}
@@ -53,11 +53,16 @@ class TableSection:
         return sorted(PurePath(name).name for name in {run.data.vectors for run in self.runs} if name)
 
     @property
+    def profile_told(self) -> str:
+        """The profile; of one whose figures say nothing, that they do not."""
+        return self.profile if self.profile in PUBLISHED else NO_RESULT
+
+    @property
     def title(self) -> str:
         """Profile, seeds and hardware."""
         seeds = sorted({run.seed for run in self.runs})
         listed = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-        return f"profile {self.profile}, {listed}, {self.hardware}"
+        return f"profile {self.profile_told}, {listed}, {self.hardware}"
 
     @property
     def rank(self) -> tuple[int, int, str, list[str], list[str], str]:
@@ -128,4 +133,6 @@ def _rows_of(
         Row(name=name, label=(run.paper and run.paper.label) or name, paper=run.paper)
         for name, run in sorted(unknown.items())
     ]
-    return (*own, *extra)
+    # No number of a paper's stands beside what is no result.
+    shown = (*own, *extra)
+    return shown if profile in PUBLISHED else tuple(row.model_copy(update={"paper": None}) for row in shown)

@@ -87,7 +87,7 @@ def _blocks(table: str, records: Sequence[RunRecord], rows: Sequence[Row], figur
     for section in found:
         data = f"{FOLDS}-fold cross-validation" if table in TASKS else section.descriptions[0]
         what = "; ".join([data, *section.vectors])
-        yield Heading(f"Profile {section.profile}: {what}; {section.hardware}")
+        yield Heading(f"Profile {section.profile_told}: {what}; {section.hardware}")
         yield columns.table_of(table, section)
         yield Bullets(list(_facts(section)))
     if rest := not_run(table, records, rows):
