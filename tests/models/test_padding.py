@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree
 
 from sru_repro import models, ops
-from sru_repro.models import CNN, GRU, LSTM, QRNN, SRU, Encoder, MinGRU, SRUpp, TransformerXL
+from sru_repro.models import CNN, GRU, LSTM, QRNN, SRU, Encoder, MinGRU, SRUpp, TransformerXL, _padding
 from sru_repro.models._padding import cleared
 from sru_repro.models._stack import Stack
 
@@ -106,9 +106,19 @@ def require_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None
         assert value.isfinite().all() and torch.equal(found[name], value), name
 
 
+@pytest.fixture(params=["by bits", "filled"])
+def way(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of clearing, however small the input is."""
+    monkeypatch.setattr(_padding, "SMALL", 0 if request.param == "by bits" else 1 << 60)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", ENCODERS)
-def test_what_stands_at_padded_steps_changes_nothing(name: str, backend: str) -> None:
+def test_what_stands_at_padded_steps_changes_nothing(
+    name: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if backend == BACKENDS[0]:
+        monkeypatch.setattr(_padding, "SMALL", 0)
     masks = (BEHIND, ANYWHERE) if built(name).pads_anywhere else (BEHIND,)
     with ops.use(backend):
         for kind, autocast in KINDS.values():
@@ -184,7 +194,7 @@ def test_batch_first_too() -> None:
 
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
-def test_clearing_is_a_masked_fill(kind: torch.dtype) -> None:
+def test_clearing_is_a_masked_fill(kind: torch.dtype, way: None) -> None:
     x = torch.randn(L, B, D).to(kind)
     x[0, 0], x[BEHIND] = -0.0, torch.nan
     x.requires_grad_()
@@ -199,7 +209,7 @@ def test_clearing_is_a_masked_fill(kind: torch.dtype) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-def test_clearing_has_derivatives_of_any_order() -> None:
+def test_clearing_has_derivatives_of_any_order(way: None) -> None:
     x = torch.randn(L, B, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: cleared(x, BEHIND), x)
     assert torch.autograd.gradgradcheck(lambda x: cleared(x, BEHIND).pow(3), x)

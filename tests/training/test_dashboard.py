@@ -123,6 +123,7 @@ def test_a_resumed_run_stays_the_same_run(
         ({}, (), "offline"),
         ({"WANDB_API_KEY": "0" * 40}, (), "online"),
         ({"WANDB_API_KEY": "0" * 40, "WANDB_MODE": "offline"}, (), "offline"),
+        ({"WANDB_API_KEY": "0" * 40, "WANDB_MODE": "dryrun"}, (), "offline"),
         ({"WANDB_API_KEY": "0" * 40}, ("logger.mode=offline",), "offline"),
         ({"netrc": "machine api.wandb.ai login user password secret"}, (), "online"),
         ({"netrc": "machine example.org login user password secret"}, (), "offline"),
@@ -147,6 +148,39 @@ def test_online_only_for_those_who_are_logged_in(
             monkeypatch.setenv(name, value)
     train(configured("sst", "logger=wandb", "trainer.max_epochs=1", *words), tmp_path / "run", [])
     assert wandb.runs[0]["mode"] == mode
+
+
+def test_what_the_user_named_by_variables_stays(
+    configured: Configured, wandb: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "WANDB_NAME": "mine",
+        "WANDB_RUN_GROUP": "ours",
+        "WANDB_JOB_TYPE": "sweep",
+        "WANDB_TAGS": "blue,smoke",
+        "WANDB_RUN_ID": "abc",
+        "WANDB_PROJECT": "theirs",
+        "WANDB_DIR": str(tmp_path),
+        "WANDB_RESUME": "never",
+    }.items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "run"
+    record = train(configured("sst", "logger=wandb", "trainer.max_epochs=1"), folder, [])
+    by_hand = ["logger=wandb", "logger.project=sru-repro"]
+    train(configured("sst", *by_hand, "trainer.max_epochs=1"), tmp_path / "two", by_hand)
+    first, second = wandb.runs
+    assert not {"name", "group", "job_type", "dir", "resume"} & first.keys()  # wandb reads them itself
+    assert first["tags"] == ["sru", "smoke", "blue"] and first["id"] == record.wandb_id == "abc"
+    assert first["project"] == "theirs" and second["project"] == "sru-repro"
+
+
+@pytest.mark.parametrize("name", ["WANDB_MODE", "WANDB_DISABLED"])
+def test_who_wants_no_dashboard_has_none(
+    name: str, configured: Configured, wandb: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, {"WANDB_MODE": "disabled", "WANDB_DISABLED": "true"}[name])
+    record = train(configured("sst", "logger=wandb", "trainer.max_epochs=1"), tmp_path, [])
+    assert not wandb.runs and record.wandb_id is None and not record.notes
 
 
 @pytest.mark.parametrize("logger", ["csv", "wandb"])

@@ -116,7 +116,8 @@ class _Blocks(torch.autograd.Function):
                 "second derivatives are not implemented by attention in blocks: run the model inside "
                 "`with sru_repro.ops.use('reference'):`"
             )
-        tensors, masks = ctx.saved_tensors[:6], iter(ctx.saved_tensors[6:])
+        saved = ctx.saved_tensors  # once: a checkpoint computes them for it
+        tensors, masks = saved[:6], iter(saved[6:])
         heads, sight, dropout, queries, scores = ctx.settings
         job = Scores(tensors, heads, Sight(*sight), queries, scores)
         found = Gradients(tensors, job)

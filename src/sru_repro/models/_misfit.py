@@ -30,7 +30,8 @@ def misfit(module: nn.Module, x: Any, state: Any, padding: Any) -> str | None:
             found = f"input: expected {kind} like the weights, found {values.dtype}"
             return f"{found}; convert the input by .to({kind})"
     for leaf in _pytree.tree_leaves(state):
-        told = None if leaf is None else misfit_state("state", leaf, values)
+        counts = isinstance(leaf, Tensor) and not leaf.is_floating_point()  # as a fixed state does
+        told = None if leaf is None or counts else misfit_state("state", leaf, values)
         if told:
             return told
     if padding is not None and not (isinstance(padding, Tensor) and padding.dtype == torch.bool):

@@ -108,9 +108,9 @@ class RecurrentStack(Encoder):
             _reset(module)
 
     def extra_repr(self) -> str:
-        """Sizes, as torch.nn's recurrent modules say them."""
-        said = f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
-        plain = {"dropout": 0.0, "bidirectional": False, "batch_first": False}
+        """What is not as usual, as torch.nn's recurrent modules say it."""
+        said = f"{self.input_size}, {self.hidden_size}"
+        plain = {"num_layers": 1, "batch_first": False, "dropout": 0, "bidirectional": False}
         given = {name: getattr(self, name) for name, value in plain.items() if getattr(self, name) != value}
         return said + "".join(f", {name}={value}" for name, value in given.items())
 

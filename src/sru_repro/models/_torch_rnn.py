@@ -64,6 +64,16 @@ class TorchRNN(RecurrentStack):
         )
         self.draws_alone = between > 0  # cuDNN does, on CUDA
 
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """Parameters by layer and direction."""
+        found: list[list[nn.Parameter]] = self.rnn.all_weights
+        return found
+
+    def flatten_parameters(self) -> None:
+        """For cuDNN, in one piece of memory."""
+        self.rnn.flatten_parameters()
+
     @entry
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None

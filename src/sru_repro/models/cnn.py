@@ -63,9 +63,10 @@ class CNN(Encoder):
         )
         widest, lengths_B1 = max(self.widths), None
         recorded = torch.jit.is_tracing() or passes.exporting()
-        if recorded and padding_LB is None:
-            # Whether a sentence is filled up must not be taken from the example.
-            padding_LB = torch.zeros_like(x_LBD[..., 0], dtype=torch.bool)
+        if recorded:  # whether a sentence is filled up must not be taken from the example
+            lengths_B1 = (
+                torch.ones_like(x_LBD[..., 0], dtype=torch.long).sum(0).clamp(min=widest).unsqueeze(-1)
+            )
         if padding_LB is not None:
             x_LBD = cleared(x_LBD, padding_LB)
             # The words move to the front, so that no filter sees padding between or before them.

@@ -64,7 +64,7 @@ def recurrence(
     if c0_BD is None:
         c0_BD = u_LBkD.new_zeros(u_LBkD.size(1), u_LBkD.size(3), dtype=work)
     c0_BD = c0_BD.to(work)
-    if not seen or dispatch.asked_for() == "reference":
+    if not seen or dispatch.asked_for() == "reference" or passes.to_onnx():
         passes.refuse_in_a_trace(u_LBkD.size(0))
         return reference.recurrence(cell, u_LBkD, x_LBD, v, b_2D, c0_BD, *options)
     passes.refuse_as_operator()

@@ -59,6 +59,11 @@ def exporting() -> bool:
     return told is not None and told()
 
 
+def to_onnx() -> bool:
+    """Whether an export to ONNX is recording, which has no operator for a recurrence and gets its steps."""
+    return not torch.compiler.is_dynamo_compiling() and torch.onnx.is_in_onnx_export()
+
+
 INSIDE = "run the recurrence inside `with sru_repro.ops.use('reference'):`"
 
 
@@ -76,7 +81,7 @@ def refuse_as_operator() -> None:
     """What looks on and cannot do with an operator alone, told before it fails in its own words.
 
     Raises:
-        RuntimeError: it is forward mode, a derivative of torch.func, or an export to ONNX.
+        RuntimeError: it is forward mode or a derivative of torch.func.
     """
     refuse_forward_mode()
     if torch.compiler.is_dynamo_compiling():
@@ -87,11 +92,6 @@ def refuse_as_operator() -> None:
             raise RuntimeError(
                 f"derivatives by torch.func's functorch transforms are not implemented by this back end: {INSIDE}"
             )
-    if torch.onnx.is_in_onnx_export():
-        raise RuntimeError(
-            "ONNX has no operator for a recurrence: call torch.onnx.export(..., dynamo=True) inside `with "
-            "sru_repro.ops.use('reference'):`, which writes out the steps of the example; other lengths are refused"
-        )
 
 
 def refuse_in_a_trace(length: int) -> None:
@@ -103,5 +103,6 @@ def refuse_in_a_trace(length: int) -> None:
     if torch.jit.is_tracing():
         raise RuntimeError(
             f"torch.jit.trace would record the reference's loop for {int(length)} steps alone: trace outside "
-            "`sru_repro.ops.use('reference')`, or use torch.export.export, which refuses other lengths"
+            "`sru_repro.ops.use('reference')`; for ONNX call torch.onnx.export(..., dynamo=True), whose graph refuses "
+            "other lengths"
         )

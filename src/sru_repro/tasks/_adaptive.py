@@ -81,7 +81,7 @@ def _projections(parts: Sequence[Cluster], width: int) -> nn.ParameterList:
 class AdaptiveEmbedding(nn.Module):
     """Word vectors by cluster, projected to the width of the model.
 
-    With `div_value` 1 all clusters share one projection, as in the authors' code: there is one table of vectors then.
+    With `div_value` 1 all clusters share one projection, as in Transformer-XL's code, which has one table then.
 
     Args:
         vocabulary: V, words sorted by falling frequency.

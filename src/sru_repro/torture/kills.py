@@ -1,5 +1,6 @@
 """Runs that are killed, stopped, or left without disk or memory: whole checkpoints, and the same bits in the end."""
 
+import atexit
 import resource
 import shutil
 import signal
@@ -23,17 +24,16 @@ RESUMED = (*SMALL, "resume=true")
 
 
 @cache
-def _undisturbed(timed: bool = False) -> tuple[Ended, float]:
-    """What the run leaves that nobody disturbs, and the seconds from its start to its end; `timed`: of a second one,
-    as the first compiles what is not compiled yet."""
+def _undisturbed(timed: bool = False) -> tuple[Ended, float, Path]:
+    """What the run leaves that nobody disturbs, the seconds from its start to its end, and its folder; `timed`: of a
+    second one, as the first compiles what is not compiled yet."""
     folder = Path(mkdtemp(prefix="undisturbed-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in ("first", "run") if timed else ("run",):
         began = time.monotonic()
         train_through(folder / name)
         seconds = time.monotonic() - began
-    found = ended(folder / "run")
-    shutil.rmtree(folder)
-    return found, seconds
+    return ended(folder / "run"), seconds, folder / "run"
 
 
 def _goes_on(folder: Path) -> None:
@@ -164,12 +164,12 @@ def together(tally: Tally, cut: Cut) -> None:
 
 def replacing(tally: Tally, cut: Cut) -> None:
     """A new run in the folder of a finished one, killed: the old one is whole until the new one has a checkpoint."""
-    expected, seconds = _undisturbed(cut.share == 1)
+    expected, seconds, old_run = _undisturbed(cut.share == 1)
     draw, kept = cut.draw("replace"), 0
     for number in range(cut.tries(4)):
         folder = cut.folder / f"new{number}"
         with tally.trying(f"a new run, try {number}"):
-            train_through(folder)
+            shutil.copytree(old_run, folder)
             run = Trained(folder, (*SMALL, "seed=2"))
             time.sleep(draw.uniform(0.05, 0.6) * seconds)
             run.send(signal.SIGKILL)

@@ -45,7 +45,7 @@ class Dashboard:
         mode = wanted_mode(config.logger, os.environ)
         if mode is None:
             return
-        self._ours = getattr(wandb, "run", None) is None and not os.environ.get("WANDB_SERVICE")
+        self._ours = getattr(wandb, "run", None) is None  # or the caller has a run of its own under way
         self._calls = Bounded(LOST_S)
         try:
             try:
@@ -103,6 +103,8 @@ class Dashboard:
             (folder / "wandb/.try").unlink()
         known = getattr(wandb.Settings, "model_fields", QUIET)
         quiet: dict[str, Any] = {key: value for key, value in QUIET.items() if key in known}
+        if "create_new" not in str(known.get("reinit")):  # before wandb 0.19.10
+            quiet.pop("reinit", None)
         if mode != "offline" and "init_timeout" in known:
             quiet["init_timeout"] = ONLINE_S
 
@@ -161,7 +163,8 @@ def _services() -> list[int]:
     for place in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):
             name, _, rest = place.read_text().partition("(")[2].rpartition(")")
-            if name.startswith("wandb") and int(rest.split()[1]) == os.getpid():
+            state, parent = rest.split()[:2]
+            if name.startswith("wandb") and int(parent) == os.getpid() and state != "Z":
                 found.append(int(place.parent.name))
     return found
 

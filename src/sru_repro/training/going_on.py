@@ -46,7 +46,7 @@ def checkpoint_to_go_on_from(folder: Path, content: RunRecord, steps_per_epoch: 
         _budget(folder, before, checkpoint, content, steps_per_epoch)
         for problem in problems:
             note = f"{problem}; the run goes on from {place.name}, which is whole"
-            content.notes.append(note)
+            content.notes.append(note.replace(f"{place.parent}/", ""))
             print(note, file=sys.stderr)
         return place
     raise DataError(f"{'; '.join(problems)}; no other checkpoint is whole: {INSTEAD}")
@@ -117,11 +117,20 @@ def _of_this_run(
     place: Path, checkpoint: Mapping[str, Any], before: RunRecord | None, content: RunRecord
 ) -> None:
     """Refuses a checkpoint of another run, or of another program."""
-    wanted = {"loops", "callbacks", "optimizer_states", "global_step", "epoch"}
-    recorder = (checkpoint.get("callbacks") or {}).get("Recorder") or {}
-    if not wanted <= checkpoint.keys() or not {"train_s", "epochs", "finished"} <= recorder.keys():
-        raise DataError(f"{place}: expected a checkpoint to go on from, found one of another program")
+    missing = sorted({"loops", "callbacks", "optimizer_states", "global_step", "epoch"} - checkpoint.keys())
+    if not missing:
+        callbacks = checkpoint["callbacks"]
+        recorder = callbacks.get("Recorder") if isinstance(callbacks, dict) else None
+        known = isinstance(recorder, dict) and {"train_s", "epochs", "finished"} <= recorder.keys()
+        missing = [] if known else ["callbacks.Recorder"]
     of = checkpoint.get(OF)
+    if of is not None and not (isinstance(of, dict) and {"started", "config", "fingerprint"} <= of.keys()):
+        missing.append(OF)
+    if missing:
+        raise DataError(
+            f"{place}: expected a checkpoint to go on from, found one without {', '.join(missing)}, as best.ckpt or "
+            "those of other programs"
+        )
     if of is None:  # written before checkpoints said whose they are
         if before is None:
             raise DataError(

@@ -17,14 +17,14 @@ _MOVED = (RunRecord.FILE, "metrics.csv", "predictions.json", FOLDER)
 def set_aside(folder: Path) -> None:
     """Moves the run that lies in the folder into `replaced/` there.
 
-    What came to nothing, without a figure and a checkpoint, makes room only for what comes: what lies aside stays. A
-    move that was cut short is gone on with.
+    What came to nothing, without a figure and a checkpoint to go on from, is removed: what lies aside stays. A move
+    that was cut short is gone on with.
     """
     aside = folder / ASIDE
     half = (aside / RunRecord.FILE).exists() and not (folder / RunRecord.FILE).exists()
     if not half:
         if not _worth_keeping(folder):
-            for name in _MOVED[:-1]:
+            for name in (*_MOVED[:-1], BEST):
                 (folder / name).unlink(missing_ok=True)
             return
         _remove(aside)
@@ -41,7 +41,8 @@ def drop(folder: Path) -> None:
 
 
 def _worth_keeping(folder: Path) -> bool:
-    if any((folder / name).exists() for name in (BEST, LAST, PREVIOUS)):
+    only_one = not (folder / ASIDE).exists()
+    if any((folder / name).exists() for name in (LAST, PREVIOUS, *([BEST] if only_one else []))):
         return True
     try:
         return read_record(folder).finished

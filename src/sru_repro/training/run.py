@@ -146,7 +146,10 @@ def _close(record: RunFolder, error: BaseException) -> None:
 
 def _line(error: BaseException) -> str:
     """What the record says of a failure; of a disk and of memory, with what to do."""
-    line = next(iter(str(error).strip().splitlines()), "")
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [""]
+    line = lines[0]
+    if line.startswith("Error(s) in loading state_dict"):  # and then torch's list
+        return f"the weights are of another version of the model: {lines[-1]}; start without resume=true"
     if isinstance(error, OSError) and error.strerror:
         return (
             f"{error.filename or 'a file'}: could not be written or read ({error.strerror}); the last checkpoint is "

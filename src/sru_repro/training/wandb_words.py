@@ -27,6 +27,7 @@ OTHERS = frozenset(
 QUIET = {
     "silent": True,
     "console": "off",
+    "reinit": "create_new",  # neither take over nor end a run that the caller has under way
     "disable_git": True,  # machine, user, paths and packages: run.json has what a number depends on,
     "disable_code": True,  # and a home folder's name is nobody's business
     "save_code": False,

@@ -60,7 +60,9 @@ def best_weights(folder: Path) -> dict[str, Any]:
     try:
         checkpoint = read_checkpoint(path, "the run's best checkpoint")
     except DataError as error:
-        raise DataError(f"{error}; was the run finished? Train it again, or go on with resume=true") from None
+        raise DataError(
+            f"{error}; was the run finished? Train it again; one that was stopped: resume=true"
+        ) from None
     record = read_record(folder)
     started = checkpoint.get(OF, {}).get("started", record.started)
     step, best = checkpoint.get("global_step"), record.best.step if record.best is not None else None

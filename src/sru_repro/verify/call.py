@@ -34,11 +34,15 @@ class Case(ABC):
         """The same call with its differentiable inputs rounded to that type."""
         return self.with_inputs(lambda _, value: value.to(dtype))
 
+    def incoming(self, name: str, output: Tensor) -> Tensor:
+        """The gradient of an output that backward begins with."""
+        return fixed_gradient(output)
+
     def results(self, backend: str) -> dict[str, Tensor]:
         """Outputs, and the gradient of each input under fixed gradients of all outputs; no wait for the device."""
         leaves = self.with_inputs(lambda _, value: value.detach().clone().requires_grad_())
         outputs = leaves.outputs(backend)
-        back = [fixed_gradient(output) for output in outputs.values()]
+        back = [self.incoming(name, output) for name, output in outputs.items()]
         with ops.use(backend):
             grads = torch.autograd.grad([*outputs.values()], [*leaves.inputs.values()], back)
         found = {name: output.detach() for name, output in outputs.items()}
@@ -60,6 +64,13 @@ class Call(Case):
     def outputs(self, backend: str) -> dict[str, Tensor]:
         """h and c_n."""
         return dict(zip(("h", "c_n"), self.forward(backend), strict=True))
+
+    def incoming(self, name: str, output: Tensor) -> Tensor:
+        """NaN for h at padded steps: it is to go nowhere."""
+        gradient, padding_LB = fixed_gradient(output), self.rest.get("padding_LB")
+        if name != "h" or padding_LB is None:
+            return gradient
+        return gradient.masked_fill(padding_LB.unsqueeze(-1), torch.nan)
 
 
 @dataclass(frozen=True)
