@@ -314,6 +314,36 @@ def test_side_by_side_every_run_has_its_share_of_the_cores_and_says_so(
     assert (tmp_path / "a/here").read_text() == "3 2"
 
 
+def test_in_turns_one_process_works_at_a_time_and_the_next_is_the_one_that_waited_longest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = (
+        "import pathlib, sys, time\n"
+        "from sru_repro.core.turns import Turn\n"
+        "me, log = pathlib.Path(sys.argv[1]).name, open(sys.argv[2], 'a', buffering=1)\n"
+        "turn = Turn.asked_for()\n"
+        "for place in range(3 if me != 'b' else 1):\n"
+        "    print('<' + me, file=log); time.sleep(0.02); print(me + '>', file=log)\n"
+        "    turn.hand_on()\n"
+        "    while not turn.mine(0.2): pass\n"
+        "sys.exit(3 if me == 'b' else 0)\n"
+    )
+    config: Any = SimpleNamespace(top=SimpleNamespace(row="row"))
+    jobs = [campaign.Job(tmp_path / name, (), config) for name in "abc"]
+    start = subprocess.Popen
+
+    def stand_in(words: list[str], **options: Any) -> Any:
+        folder = words[-1].removeprefix("hydra.run.dir=")
+        return start([sys.executable, "-c", program, folder, str(tmp_path / "log")], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", stand_in)
+    with Bar("three", {job.folder: None for job in jobs}) as bar:
+        found = {job.folder.name: status for job, status in campaign._in_turns(jobs, bar, Signals())}
+    assert found == {"a": 0, "b": 3, "c": 0}
+    told = "".join((tmp_path / "log").read_text().split())
+    assert told == "<aa><bb><cc><aa><cc><aa><cc>"
+
+
 def test_hardware_names_the_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = machine.hardware("cpu")
     monkeypatch.setenv(machine.SIDE_BY_SIDE, "2")

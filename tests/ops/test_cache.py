@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sru_repro.ops import build, compiler
+from sru_repro.ops import build, compiler, products
 
 NAME = "kernel-0123.so"
 
@@ -198,6 +198,20 @@ def test_a_builder_that_is_killed_holds_up_nobody_and_its_leavings_go(folder: Pa
     waiting.join(60)
     assert waiting.exitcode == 0
     assert {path.name for path in folder.iterdir()} == {NAME, f"{build.OURS}other"}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[", b'[["MKL"], 1, 2]', b"{}", b"\xff\xfe", b"[" * 100_000, b'["MKL"]']
+)
+def test_a_choice_of_libraries_that_is_damaged_goes(content: bytes, tmp_path: Path) -> None:
+    """Else it would be measured again by every process, and not always come out alike."""
+    path = tmp_path / "products.json"
+    path.write_bytes(content)
+    assert products._kept(path) is None and not path.exists()
+    path.mkdir()
+    assert products._kept(path) is None and not path.exists()
+    path.write_text('["MKL", "oneDNN", "MKL"]')
+    assert products._kept(path) == ("MKL", "oneDNN", "MKL") and path.exists()
 
 
 def test_a_full_folder_costs_a_warning_and_no_kernel(

@@ -1,11 +1,15 @@
 """The frame of `make torture`: what is counted, what is written, and that each promise names a test that exists."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from sru_repro.records.base import read
-from sru_repro.records.reliability import Reliability
+from sru_repro.records.base import read, write
+from sru_repro.records.origin import Hardware
+from sru_repro.records.reliability import Outcome, Reliability, Section
+from sru_repro.reporting.reliability import report_reliability
 from sru_repro.torture import Cut, Promise, Skip, Tally, _sections, outcome_of
 from sru_repro.torture.__main__ import main
 
@@ -65,6 +69,78 @@ def test_the_page_is_written_and_a_section_tried_alone_leaves_the_others(
     record = read(Reliability, tmp_path)
     assert [outcome.held for outcome in record.outcomes] == [1, 0]
     page = (tmp_path / "reliability.md").read_text()
-    assert "1 of 2 promises held, in 1 of 2 tries." in page
+    assert "**1 of 2 promises held, in 1 of 2 tries.**" in page
     assert "1 of 1; 1.5 s at most" in page
     assert "ValueError: a &lt; b" in page
+
+
+def record_of(*outcomes: Outcome, share: float = 1.0, revision: str = "abc123") -> Reliability:
+    section = Section(
+        date="2026-11-28T10:00:00Z",
+        revision=revision,
+        dirty=False,
+        torch="2.13.0",
+        hardware=Hardware(name="2-core chip", slug="chip"),
+        share=share,
+        seconds=120.0,
+        outcomes=list(outcomes),
+    )
+    return Reliability(sections={"kills": section})
+
+
+def outcome(tries: int, held: int, skipped: str | None = None, headline: bool = True) -> Outcome:
+    broken = [f"try {place}: OSError: a < b" for place in range(tries - held)]
+    return Outcome(
+        name=f"{held} of {tries}",
+        promise=f"Promise {held} of {tries}.",
+        test="tests/torture/test_frame.py::test_the_page_says_its_finding_first",
+        headline=headline,
+        tries=tries,
+        held=held,
+        figure="at most 2 s",
+        seconds=1.0,
+        broken=broken,
+        skipped=skipped,
+    )
+
+
+def test_the_page_says_its_finding_first(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    readme = "# a\n\n<!-- promises: written by `sru-repro report` -->\n<!-- end of promises -->\n\nb\n"
+    (tmp_path / "README.md").write_text(readme)
+    tried = (outcome(20, 20), outcome(9, 8, headline=False), outcome(0, 0, "no mount"), outcome(0, 0))
+    write(record_of(*tried, share=0.05), results / Reliability.FILE)
+    assert report_reliability(results) == [results / "reliability.md", tmp_path / "README.md"]
+    page = (results / "reliability.md").read_text()
+    first, then = [line for line in page.splitlines()[1:] if line and not line.startswith("<!--")][:2]
+    assert first == (
+        "**1 of 3 promises held, in 28 of 29 tries; 1 could not be tried. A rehearsal: 5 % of all tries.**"
+    )
+    assert "2026-11-28, 2 minutes in all, on 2-core chip" in then and "Code: abc123; torch 2.13.0" in page
+    assert page.index("## What did not hold") < page.index("## kills")
+    assert "kills, 8 of 9: try 0: OSError: a &lt; b" in page and "kills, 0 of 0: nothing was tried" in page
+    assert "| 20 of 20; at most 2 s |" in page and "| did not hold: 8 of 9; at most 2 s |" in page
+    shown = (tmp_path / "README.md").read_text()
+    assert "Promise 20 of 20." in shown and "Promise 8 of 9." not in shown and "not tried: no mount" in shown
+    assert first.strip("*") in shown and shown.startswith("# a\n") and shown.endswith("\n\nb\n")
+
+
+def test_the_committed_page_and_the_readme_are_those_of_the_record_and_their_tests_exist(
+    tmp_path: Path,
+) -> None:
+    place = ROOT / "results" / Reliability.FILE
+    block = re.compile(r"<!-- promises: .*?<!-- end of promises -->", re.DOTALL)
+    (found,) = block.findall((ROOT / "README.md").read_text())
+    if not place.is_file():
+        assert "Not tried yet." in found
+        return
+    (tmp_path / "results").mkdir()
+    (tmp_path / "README.md").write_text((ROOT / "README.md").read_text())
+    shutil.copy(place, tmp_path / "results")
+    for path in report_reliability(tmp_path / "results"):
+        assert path.read_text() == (ROOT / path.relative_to(tmp_path)).read_text(), (
+            f"`sru-repro report`: {path}"
+        )
+    for told in read(Reliability, place).outcomes:
+        file, _, name = told.test.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(), told.test

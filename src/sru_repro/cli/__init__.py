@@ -4,7 +4,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from ..core import variables
 from ..core.alone import require_alone
+from ..core.closest import did_you_mean
 from ..core.errors import ConfigError, SuiteError
 from ..core.interrupt import Interrupted, signals
 from ..core.streams import steady_streams
@@ -22,6 +24,7 @@ VERBS = {
     "pack": "the data that gpu-check needs where there is no network: out=FOLDER (see scripts/pack_offline.sh)",
     "compare": "what differs between two runs: a=FOLDER b=FOLDER",
     "backends": "which back ends of the recurrences there are, and which one runs",
+    "completion": "what makes TAB complete all of this: bash, zsh or fish",
 }
 
 
@@ -50,6 +53,7 @@ def _status(args: list[str]) -> int:
     if not args or args[0] in ("-h", "--help", "help"):
         print("usage: sru-repro VERB [key=value ...]      sru-repro VERB --help tells more\n")
         print("\n".join(f"  {name:<10} {text}" for name, text in VERBS.items()))
+        print(f"\nVariables of the environment:\n{variables.explained()}")
         return 0
     try:
         with signals():
@@ -68,8 +72,11 @@ def _status(args: list[str]) -> int:
 
 
 def _run(verb: str, args: list[str]) -> int:
+    variables.require_known()
     if verb not in VERBS:
-        raise ConfigError(f"unknown verb {verb!r}: expected one of {', '.join(VERBS)}")
+        raise ConfigError(
+            f"unknown verb {verb!r}: expected one of {', '.join(VERBS)}{did_you_mean(verb, VERBS)}"
+        )
     module = importlib.import_module(f"{__name__}.{verb.replace('-', '_')}")
     if not {"-h", "--help"}.isdisjoint(args):
         print((module.__doc__ or "").strip())

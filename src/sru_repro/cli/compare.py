@@ -1,11 +1,10 @@
 """sru-repro compare a=FOLDER b=FOLDER      settings, data, code, hardware and figures that differ"""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic import Field
 
-from .options import Options
+from .options import Options, existing_run
 
 
 class CompareOptions(Options):
@@ -20,5 +19,5 @@ def run(args: Sequence[str]) -> int:
     options = CompareOptions.parse(args)
     from ..reporting.runs.compare import compare
 
-    print(compare(Path(options.a), Path(options.b)))
+    print(compare(existing_run("a", options.a), existing_run("b", options.b)))
     return 0

@@ -8,16 +8,17 @@ A reader's answers on the dev set are written to predictions.json in the run's f
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic import Field
 
+from ..core.closest import did_you_mean
 from ..core.errors import ConfigError, RunError
 from ..core.interrupt import signals
 from ..core.lock import holder, in_use
 from ..records.run import read_record
 from .compose import one_line
-from .options import Options
+from .options import Options, existing_run
+from .words import dotlist
 
 CHANGEABLE = (
     *("data_dir=", "trainer.", "task.batch_size="),
@@ -37,15 +38,16 @@ class EvaluateOptions(Options):
 def run(args: Sequence[str]) -> int:
     """Prints a line per figure: recorded, now, identical or not; then the file of predictions, where there are any."""
     options, rest = EvaluateOptions.parse_known(args)
-    folder = Path(options.run)
+    folder = existing_run("run", options.run)
     from ..training.load import evaluate, run_config
     from ..training.run_folder import write_predictions
 
     for arg in rest:
         if not arg.startswith(CHANGEABLE):
-            raise ConfigError(f"{arg}: expected one of {', '.join(f'{key}...' for key in CHANGEABLE)}")
+            near = did_you_mean(arg.partition("=")[0], (key.rstrip("=") for key in CHANGEABLE))
+            raise ConfigError(f"{arg}: expected one of {', '.join(f'{key}...' for key in CHANGEABLE)}{near}")
     with one_line():
-        config, record = run_config(folder, rest)
+        config, record = run_config(folder, dotlist(rest))
     if record.state == "running":
         raise ConfigError(
             f"run={folder}: expected a run that has ended, found it under way ({holder(folder)})"
@@ -59,7 +61,7 @@ def run(args: Sequence[str]) -> int:
             file=sys.stderr,
         )
     if record.caveat:
-        print(record.caveat)
+        print(record.caveat, file=sys.stderr)
     for name, value in now.items():
         before = record.metrics.get(name)
         verdict = (

@@ -11,7 +11,7 @@ from .compose import composed
 
 def run(args: Sequence[str]) -> int:
     """Loads the data once and says what was found."""
-    config = composed(args)
+    config = composed(args, once=True)
     data = load_data(config)
     counts = ", ".join(f"{count:,} {name}" for name, count in data.counts.items())
     print(f"{data.description}: {counts}\nfrom {data.source}\nfingerprint {data.fingerprint}")

@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, ConfigDict
 
-from ..core.errors import ConfigError
+from ..core.closest import did_you_mean
+from ..core.errors import ConfigError, DataError
 from ..core.settings import Settings, checked, keys
+from . import choices
+from .flags import SWEEP_AGENT
 
 DIGITS = 18
 """Of a whole number at most: a generator's seed has 63 bits."""
@@ -31,12 +35,14 @@ class Options(Settings):
         values, rest = cls._split(args)
         if rest:
             allowed = [key if key.startswith("--") else f"{key}=..." for key in keys(cls)]
-            raise ConfigError(f"{rest[0]}: expected {', '.join(allowed) or 'nothing'} here")
+            near = did_you_mean(rest[0].partition("=")[0], keys(cls))
+            raise ConfigError(f"{rest[0]}: expected {', '.join(allowed) or 'nothing'} here{near}")
         return checked(cls, values)
 
     @classmethod
     def parse_known(cls, args: Iterable[str]) -> tuple[Self, list[str]]:
-        """The options among the arguments, and all other arguments, in order.
+        """The options among the arguments, and all other arguments, in order; of `--key=value`, as sweep agents write
+        it, `key=value`.
 
         Raises:
             ConfigError: as of `parse`, but for unknown arguments.
@@ -49,9 +55,10 @@ class Options(Settings):
         known, values = set(keys(cls)), dict[str, str | bool]()
         rest = []
         for arg in args:
-            key, equals, value = arg.partition("=")
+            word = arg.removeprefix("--") if SWEEP_AGENT.match(arg) else arg
+            key, equals, value = word.partition("=")
             if key not in known or bool(equals) == key.startswith("--"):
-                rest.append(arg)
+                rest.append(word)
             elif equals and key in values:
                 raise ConfigError(f"{key}: expected once, found twice")
             else:
@@ -120,8 +127,22 @@ def some_of(key: str, wanted: Sequence[str] | None, known: Iterable[str]) -> lis
     names = list(known)
     for name in wanted or ():
         if name not in names:
-            raise ConfigError(f"{key}: expected some of {', '.join(names)}, found {name!r}")
+            near = did_you_mean(name, names)
+            raise ConfigError(f"{key}: expected some of {', '.join(names)}, found {name!r}{near}")
     return [name for name in names if wanted is None or name in wanted]
+
+
+def existing_run(key: str, folder: str) -> Path:
+    """The folder of a run.
+
+    Raises:
+        DataError: there is nothing of that name.
+    """
+    found = Path(folder)
+    if not found.exists():
+        near = did_you_mean(folder.rstrip("/"), choices.runs())
+        raise DataError(f"{found}: expected a run record, found none; {key}= names the folder of a run{near}")
+    return found
 
 
 def available_device(asked: str | None, otherwise: str) -> str:

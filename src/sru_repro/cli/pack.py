@@ -9,7 +9,8 @@ layout that the suite looks for: name it there by data_dir=. An earlier pack is 
     word vectors of sst and squad: at most words= of a file, the most frequent first, in half precision
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,7 @@ def run(args: Sequence[str]) -> int:
     if out.resolve() == data_dir.resolve():
         raise ConfigError(f"out={options.out}: expected another folder than that of the data, {data_dir}")
     tasks = some_of("tasks", options.tasks, TASKS)
-    with signals():
+    with signals(), _nothing_left_of(out.parent):
         pack(
             data_dir,
             out,
@@ -54,6 +55,19 @@ def run(args: Sequence[str]) -> int:
         print(f"{name:<8} {size / 1e6:8.1f} MB")
     print(f"together {sum(sizes.values()) / 1e6:8.1f} MB in {out}")
     return 0
+
+
+@contextmanager
+def _nothing_left_of(folder: Path) -> Iterator[None]:
+    """Where this fails, removes the folders that were made for it, if they are empty."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        for place in made:
+            with suppress(OSError):
+                place.rmdir()
+        raise
 
 
 def _size(folder: Path) -> int:

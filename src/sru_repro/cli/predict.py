@@ -14,14 +14,13 @@ Without question= it reads questions, one a line, from standard input until Ctrl
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from ..core.errors import ConfigError
 from .answer import answer, asked_for, each_line, printed, readable
-from .options import Options, Real, available_device, whole
+from .options import Options, Real, available_device, existing_run, whole
 
 if TYPE_CHECKING:
     from ..tasks import Task
@@ -75,10 +74,10 @@ class PredictOptions(Options):
 def run(args: Sequence[str]) -> int:
     """Prints one answer a text, the text that follows a prompt, or answers from a passage."""
     options = PredictOptions.parse(args)
-    folder = Path(options.run)
     asked = None
     if options.passage is not None:
         asked = asked_for(options.passage, options.question, options.top)
+    folder = existing_run("run", options.run)
     from ..training.load import run_config, trained_task
 
     device = available_device(options.device, "device=cpu generates here")

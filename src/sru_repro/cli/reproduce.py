@@ -98,7 +98,7 @@ def _job(
     if fold is not None:
         overrides.append(f"task.fold={fold}")
         folder /= f"fold{fold}"
-    return Job(folder, tuple(overrides), composed(overrides))
+    return Job(folder, tuple(overrides), composed(overrides, once=True))
 
 
 def _show(table: Table, results: Path, rows: Sequence[Row], outcome: Outcome) -> None:

@@ -8,12 +8,14 @@ from omegaconf import OmegaConf
 from pydantic import Field, field_validator
 
 from ..core import layout
+from ..core.closest import did_you_mean
 from ..core.errors import ConfigError
 from ..core.settings import Settings, checked
 from ..records.run import Paper
 from ..reporting.runs.line import Row
 from ..tasks import task_class
 from ..training.config import PROFILES, RunConfig
+from .choices import table_names
 from .compose import composed
 
 
@@ -79,11 +81,6 @@ def _line(path: Path) -> int:
     return int(OmegaConf.select(OmegaConf.load(path), "paper.line", default=0))
 
 
-def table_names() -> list[str]:
-    """The tables there are."""
-    return sorted(path.stem for path in (layout.conf_folder() / "table").glob("*.yaml"))
-
-
 def load_table(name: str) -> Table:
     """The table of that name.
 
@@ -91,7 +88,8 @@ def load_table(name: str) -> Table:
         ConfigError: there is none, or its file is malformed.
     """
     if name not in table_names():
-        raise ConfigError(f"table: expected one of {', '.join(table_names())}, found {name!r}")
+        near = did_you_mean(name, table_names())
+        raise ConfigError(f"table: expected one of {', '.join(table_names())}, found {name!r}{near}")
     content: Any = OmegaConf.to_container(OmegaConf.load(layout.conf_folder() / f"table/{name}.yaml"))
     table = checked(Table, {"name": name, **content}, f"conf/table/{name}.yaml: ")
     others = [task for task in _tasks_of(name) if task not in table.tasks] if table.open else []

@@ -4,12 +4,18 @@
     sru-repro train experiment=sst/sru2 profile=paper
     sru-repro train -m model=sru,lstm,qrnn seed=1,2,3
 
-Hydra's own arguments work: -m, --cfg job, --info defaults, hydra.run.dir=..., shell completion. --config-dir=FOLDER
-adds a folder of your own to conf/: rows (experiment/NAME.yaml), models (model/NAME.yaml) and so on. A model's class
-may lie outside the package: its file says where, `_class_: package.module.Class` (see `sru_repro.models`).
+Hydra's own arguments work, wherever they stand: -m, --cfg job, --info defaults, hydra.run.dir=... Values are taken as the
+shell gives them: 'task.path=my texts (2)/a,b.txt' (under -m commas sweep; key='...' or [a,b] mean what they do in
+Hydra). --key=value means key=value. TAB completes after `eval "$(sru-repro completion bash)"`, see `sru-repro
+completion --help`.
+
+--config-dir=FOLDER adds a folder of your own to conf/: rows (experiment/NAME.yaml), models (model/NAME.yaml) and so on.
+A model's class may lie outside the package: its file says where, `_class_: package.module.Class` (see
+`sru_repro.models`), or model._class_=package.module.Class does beside the settings of another.
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,19 +25,23 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from ..core import layout
-from ..core.errors import ConfigError, RunError, SuiteError
-from .compose import composed, one_line, resolve
-
-SWEEPING = ("-m", "--multirun")
+from ..core.errors import ConfigError, RunError, SuiteError, on_one_line
+from . import completion
+from .compose import one_line, resolve
+from .flags import flags_of
+from .plan import planned
 
 
 def run(args: Sequence[str]) -> int:
     """Trains, or whatever Hydra's flags ask for."""
-    sweeping = not set(args).isdisjoint(SWEEPING)
-    if not any(arg.startswith("-") for arg in args):
-        composed(args)  # before Hydra makes the run's folder: a wrong key must leave nothing behind
+    flags = flags_of(args)
+    if flags.completion:
+        return completion.hydras(flags.words)
+    sweeping = flags.sweeping
+    words, _ = planned(flags)
     failed: list[tuple[str, Exception]] = []
     done: list[Path] = []
+    begun: dict[Path, bool] = {}  # by the sweep's folder: whether a member has left one of its own
 
     def member(config: DictConfig) -> None:
         folder = Path(HydraConfig.get().runtime.output_dir)
@@ -43,21 +53,30 @@ def run(args: Sequence[str]) -> int:
             failed.append((" ".join(overrides), error))
             _remove_empty(folder)
             if sweeping:
+                place = Path(HydraConfig.get().sweep.dir)
+                begun[place] = begun.get(place, bool(done)) or folder.exists()
                 kind = "" if isinstance(error, SuiteError) else f"{type(error).__name__}: "
-                print(f"sru-repro: {' '.join(overrides)}: {kind}{error}", file=sys.stderr)
+                why = on_one_line(f"{' '.join(overrides)}: {kind}{error}")
+                print(f"sru-repro: {why}{_see(folder, why)}", file=sys.stderr)
+            elif isinstance(error, SuiteError) and (see := _see(folder, str(error))):
+                failed[-1] = ("", type(error)(f"{error}{see}"))
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # we print Hydra's errors ourselves
-    sys.argv = ["sru-repro train", *args]
+    sys.argv = ["sru-repro train", *flags.hydra, *words]
     try:
-        with one_line():
+        with one_line(words):
             hydra.main(version_base="1.3", config_path=str(layout.conf_folder()), config_name="config")(
                 member
             )()
     except BrokenPipeError:  # train --help | head
         raise
     except OSError as error:
-        place = f"{error.filename}: expected a folder that can be made, found: {error.strerror}"
-        raise ConfigError(f"{place}; name another by hydra.run.dir=") from None
+        where = f"{error.filename}: expected a folder that can be made, found: {error.strerror}"
+        raise ConfigError(f"{where}; name another by hydra.run.dir=") from None
+    for place, any_member in begun.items():
+        if not any_member and not done:  # what Hydra noted down of a sweep that never began
+            (place / "multirun.yaml").unlink(missing_ok=True)
+            _remove_empty(place)
     if failed and not sweeping:
         raise failed[0][1]
     if failed:
@@ -66,13 +85,20 @@ def run(args: Sequence[str]) -> int:
     return 0
 
 
+def _see(folder: Path, said: str) -> str:
+    """Where a failure can be looked into, unless that is said already."""
+    log = folder / "log.txt"
+    began = log.is_file() and (folder / "run.json").is_file()
+    return f" (see {log})" if began and on_one_line(str(log)) not in said else ""
+
+
 def _remove_empty(folder: Path) -> None:
     """Removes the folder that Hydra made for a run that never began, and empty ones around it in the working
     directory."""
     here = Path.cwd()
-    around = [place for place in folder.parents if here in place.parents]
-    for place in (folder, *around):
-        if place == here or any(place.iterdir()):
+    around = [place for place in folder.absolute().parents if here in place.parents]
+    for place in (folder.absolute(), *around):
+        if place == here or not place.is_dir() or any(place.iterdir()):
             return
         place.rmdir()
 
@@ -86,5 +112,8 @@ def _train(config: DictConfig, folder: Path, overrides: list[str]) -> None:
         train(checked, folder, overrides, resume=bool(config.resume))
     except Interrupted as stop:
         _remove_empty(folder)
-        print(f"sru-repro: {stop}; go on with resume=true hydra.run.dir={folder}", file=sys.stderr)
+        print(
+            f"sru-repro: {stop}; go on with resume=true {shlex.quote(f'hydra.run.dir={folder}')}",
+            file=sys.stderr,
+        )
         sys.exit(stop.status)

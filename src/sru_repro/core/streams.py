@@ -81,7 +81,9 @@ def steady_streams(matters: bool) -> Iterator[None]:
             os.set_inheritable(number, True)
     if sys.stdin is None:
         sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
-    if os.environ.get("COLUMNS", "1").strip() == "0":  # of a terminal that was never asked; rich would show nothing
+    if (
+        os.environ.get("COLUMNS", "1").strip() == "0"
+    ):  # of a terminal that was never asked; rich would show nothing
         del os.environ["COLUMNS"]
     before = [sys.stdout, sys.stderr]
     for number, stream in enumerate(before, 1):

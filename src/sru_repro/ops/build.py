@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from ..core.errors import warn
+from ..core.notice import warn
 
 KERNELS = Path(__file__).parent / "kernels"
 VARIABLE = "SRU_REPRO_KERNELS"

@@ -28,9 +28,9 @@ def gradients(
     if not torch.is_grad_enabled() and not passes.watched(u):
         return passes.backward(backend, grad_h, grad_c_n, cell, *saved, *options, needed=needed)
     grad_c_n = states.new_zeros(states.shape[1:]) if grad_c_n is None else grad_c_n
-    grad_u, *rest = library.differentiated(grad_h, grad_c_n, cell, *saved, *options)
-    grad_x, grad_v, grad_b, grad_c0 = (grad if of else None for grad, of in zip(rest, needed, strict=True))
-    return grad_u, grad_x, grad_v, grad_b, grad_c0
+    of_u, *found = library.differentiated(grad_h, grad_c_n, cell, *saved, *options)
+    # The operator makes one for c0 in any case; what was not given has none.
+    return (of_u, *(grad if wanted else None for grad, wanted in zip(found, needed, strict=True)))  # type: ignore[return-value]
 
 
 class Recurrence(torch.autograd.Function):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import warn
+from ..core.notice import warn
 
 BACKENDS: dict[str, str] = {
     "cpp": "fused C++ on the CPU, built by g++ on first use",

@@ -205,5 +205,5 @@ def backward(*arguments: *Backward, needed: Needed = ALL) -> Gradients:
         grad_b = torch.stack([d_f.sum((0, 1)), d_r.sum((0, 1))]).to(b_2D.dtype)
     grad_u = scan_order(grad_u, bidirectional).to(u_LBkD.dtype)
     # The layout that the operator's fake promises, whatever the layout of the arguments was.
-    grads = zip((grad_u, grad_x, grad_v, grad_b, grad_c0), (True, *needed), strict=True)
-    return tuple(None if grad is None or not wanted else grad.contiguous() for grad, wanted in grads)  # type: ignore[return-value]
+    grads = (grad_u, grad_x, grad_v, grad_b, grad_c0)
+    return tuple(None if grad is None else grad.contiguous() for grad in grads)  # type: ignore[return-value]

@@ -205,7 +205,7 @@ class RunRecord(Record):
     ended: str | None = None
     """When it came to its end, however that was."""
     wall_s: Number = 0.0
-    """Seconds in all: data, training, tests."""
+    """Seconds in all: data, training, tests; without those in which other rows had their turns."""
 
     parameters: int = 0
     """Counted as the papers count them."""

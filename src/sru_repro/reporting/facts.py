@@ -1,8 +1,9 @@
 """What numbers follow from, as lines beneath them: which code, when."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from ..records.base import Stamp
+from ..records.base import Part, Stamp
 from ..records.bench import Rates
 from .numbers import significant
 
@@ -24,6 +25,28 @@ def days(stamps: Iterable[Stamp]) -> str:
     """The first day and the last, "" without any."""
     found = sorted({stamp.date[:10] for stamp in stamps})
     return " to ".join(dict.fromkeys((found[0], found[-1]))) if found else ""
+
+
+def processor(parts: Iterable[Part]) -> str:
+    """How much of the processor that they asked for the measurements had; `parts` of records hold them anywhere."""
+    found = [share for part in parts for share in _shares(part.plain())]
+    if not found:
+        return "Processor: whether other work took it away was not counted"
+    low, high = (f"{100 * share:.0f}" for share in (min(found), max(found)))
+    return f"Processor: {low if low == high else f'{low} to {high}'} % of what was asked for"
+
+
+def _shares(tree: Any) -> Iterator[float]:
+    """The values of all keys of that name."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            if key == "processor" and value is not None:
+                yield value
+            else:
+                yield from _shares(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _shares(value)
 
 
 def unique(texts: Iterable[str]) -> list[str]:

@@ -1,17 +1,20 @@
 """The whole configuration of a run, checked before any data is touched: types, ranges, clashes, unknown keys."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .. import ops
+from ..core.closest import did_you_mean
 from ..core.errors import ConfigError
 from ..core.settings import Settings, checked
 from ..models import Encoder, ModelSettings, encoder_class, encoder_of
-from ..records.run import Paper
+from ..records.base import Part, first_problem
+from ..records.run import Paper, Printed
 from ..tasks import Task, TaskSettings, task_class
 
 GROUPS = ("model", "task", "optim", "trainer", "logger")
@@ -75,7 +78,7 @@ class TrainerConfig(Settings):
     max_seconds: float = Field(ge=0)
     validate_every: int = Field(ge=0)
     log_every: int = Field(ge=1)
-    threads: int = Field(ge=0)
+    threads: int = Field(ge=0, le=1024)
     accumulate: int = Field(default=1, ge=1)
     compile: bool = False
     graph: Literal["auto", True, False] = False
@@ -103,6 +106,16 @@ class CSVConfig(Settings):
     """No dashboard."""
 
     name: Literal["csv"]
+
+
+class PaperFigures(Part):
+    """Figures of a paper that stand beside its headline."""
+
+    accuracy: Printed = None
+    bpc: Printed = None
+    ppl: Printed = None
+    em: Printed = None
+    f1: Printed = None
 
 
 class TopConfig(Settings):
@@ -134,15 +147,13 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: one line that names the key, what is allowed and what was found.
     """
-    strange = set(config.get("budgets", {})) - set(PROFILES)
-    if strange:
-        raise ConfigError(f"budgets.{min(strange)}: no such profile; expected one of {', '.join(PROFILES)}")
+    _budgets(config.get("budgets", {}))
     rest = {key: value for key, value in config.items() if key != "budgets"}
     groups = {name: _group(rest, name) for name in GROUPS}
     encoder = _encoder(groups["model"])
     task_type = _task(groups["task"].get("kind")).Config
     rest["trainer"] = groups["trainer"] = _concrete(groups["trainer"])
-    device = str(groups["trainer"]["accelerator"])
+    device = str(groups["trainer"].get("accelerator"))
     try:
         # Only where one is asked for by name: the first choice may compile, and a typo further on must answer at once.
         if ops.dispatch.asked_for() and encoder.uses_ops and (device == "cpu" or torch.cuda.is_available()):
@@ -151,8 +162,12 @@ def check(config: Mapping[str, Any]) -> RunConfig:
         raise ConfigError(f"SRU_REPRO_BACKEND: {error}") from None
     logger_type: Any = {"wandb": WandbConfig, "csv": CSVConfig}.get(str(groups["logger"].get("name")))
     if logger_type is None:
-        raise ConfigError(f"logger.name: expected wandb or csv, found {groups['logger'].get('name')!r}")
+        name = groups["logger"].get("name")
+        raise ConfigError(
+            f"logger.name: expected wandb or csv, found {name!r}{did_you_mean(str(name), ('wandb', 'csv'))}"
+        )
     top = {key: value for key, value in rest.items() if key not in groups}
+    top["paper"] = _paper(top.get("paper"))
     found = RunConfig(
         top=checked(TopConfig, top, beside=GROUPS),
         model=checked(encoder.Config, groups["model"], "model."),
@@ -166,6 +181,23 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     return found
 
 
+def _budgets(budgets: object) -> None:
+    """Refuses a profile that there is not, and a key that one profile has and others lack: nothing would read it."""
+    if not isinstance(budgets, dict) or not all(isinstance(content, dict) for content in budgets.values()):
+        raise ConfigError(
+            f"budgets: expected settings for each of {', '.join(PROFILES)}, found {budgets!r:.60}"
+        )
+    if strange := set(budgets) - set(PROFILES):
+        raise ConfigError(f"budgets.{min(strange)}: no such profile; expected one of {', '.join(PROFILES)}")
+    shared = set[str]().union(*budgets.values()).intersection(*budgets.values())
+    for profile, content in budgets.items():
+        if alone := set(content) - shared:
+            raise ConfigError(
+                f"budgets.{profile}.{min(alone)}: no such key in every profile; expected one of "
+                f"{', '.join(sorted(shared))}"
+            )
+
+
 def _concrete(trainer: Mapping[str, object]) -> dict[str, object]:
     """The trainer's settings with every "auto" decided: a record says what ran, and a CPU's run is not a GPU's."""
     gpu = trainer.get("accelerator") in ("auto", "cuda") and torch.cuda.is_available()
@@ -174,7 +206,7 @@ def _concrete(trainer: Mapping[str, object]) -> dict[str, object]:
     if trainer.get("accelerator") == "auto":
         decided["accelerator"] = "cuda" if gpu else "cpu"
     if trainer.get("graph") == "auto":
-        decided["graph"] = decided["accelerator"] == "cuda"
+        decided["graph"] = decided.get("accelerator") == "cuda"
     if trainer.get("precision") == "auto":
         decided["precision"] = "bf16-mixed" if bf16 else "32-true"
     return decided
@@ -229,6 +261,27 @@ def _encoder(model: Mapping[str, object]) -> type[Encoder]:
         return encoder_class(str(model.get("name")), place)
     except ValueError as error:
         raise ConfigError(f"model.{'_class_' if place else 'name'}: {error}") from None
+
+
+def _paper(content: object) -> Paper | None:
+    """A row's figures in the paper. A record keeps keys that it does not know; a configuration may have those of our
+    metrics beside the headline, and no others."""
+    if content is None or isinstance(content, Paper):
+        return content
+    if not isinstance(content, dict):
+        raise ConfigError(f"paper: expected the paper's figures for a row, or null, found {content!r:.60}")
+    try:
+        paper = Paper.model_validate(content)
+        beside = PaperFigures.model_validate({name: paper.beside(name) for name in paper.extra})
+    except ValidationError as error:
+        raise ConfigError(re.sub("^key '(.*?)'", r"paper.\1", first_problem(error, content))) from None
+    if beside.extra:
+        known = [*Paper.model_fields, *PaperFigures.model_fields]
+        name = min(beside.extra)
+        raise ConfigError(
+            f"paper.{name}: no such key; expected one of {', '.join(known)}{did_you_mean(name, known)}"
+        )
+    return paper
 
 
 def _task(kind: object) -> type[Task]:

@@ -48,6 +48,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
     task = module.task
     content.parameters = task.published_parameters()
     title = f"{config.task.name}/{config.top.row} seed {config.top.seed}"
+    title += f" ({content.caveat})" if content.caveat else ""
     headline = task_class(config.task.kind).headline_of(config.task)
     with (
         Console(title, headline, folder / "log.txt") as console,
@@ -136,8 +137,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
         summary = {**content.metrics, **peak, "parameters": content.parameters}
         dashboard.finish(summary, failed=False)
         record.save()  # with what there is to note of that
-        caveat = f" ({content.caveat})" if content.caveat else ""
-        test = f"{content.headline} {figures[content.headline]:.4f}{caveat}"
+        test = f"{content.headline} {figures[content.headline]:.4f}"
         console.say(f"{title}: {test}  {content.wall_s:.0f} s  {os.path.relpath(folder)}")
 
 

@@ -16,7 +16,7 @@ from ..records.run import Progress, Throughput, Turns, Validation
 from .config import TrainerConfig
 from .console import Console
 from .dashboard import Dashboard
-from .faults import ADVICE, Watch
+from .faults import ADVICE, FILE, Watch
 from .module import TaskModule
 from .run_folder import RunFolder
 from .stepping import steps_now, steps_per_epoch
@@ -88,6 +88,7 @@ class Recorder(Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, TaskModule)
+        (self.record.folder / FILE).unlink(missing_ok=True)  # of a start before this one
         self._watch = module.watch = Watch(self.record.folder, trainer, module.task, module.device)
         trainer.should_stop = self._finished  # a run that was stopped in its test has no step left to do
 

@@ -85,14 +85,14 @@ def _parse(name: str, raw: bytes) -> list[Tree]:
 
 
 def _not_checked(contents: Mapping[str, bytes]) -> Iterator[str]:
-    """A line for each file of trees with other contents than the one that was checked."""
+    """A line on the files of trees with other contents than the ones that were checked."""
+    others = []
     for (name, raw), expected in zip(contents.items(), TREES_SHA256.values(), strict=True):
         lines = "".join(f"{line}\n" for line in decode_lines(raw, name))
         if (found := hashlib.sha256(lines.encode()).hexdigest()) != expected:
-            yield (
-                f"{name}: expected the trees that were checked (sha256 {expected}), found others (sha256 {found}): "
-                "damaged, or another version"
-            )
+            others.append(f"{name}: expected sha256 {expected}, found {found}")
+    if others:
+        yield f"{'; '.join(others)}: damaged, or another version than the trees that were checked"
 
 
 def _sentences(trees: list[Tree], value_class: tuple[int | None, ...]) -> list[Example]:

@@ -61,6 +61,7 @@ def _facts(record: DecodeRecord) -> list[str]:
     return [
         f"Back end of the recurrences: {record.backend.name} ({record.backend.why})",
         f"Threads: {record.hardware.threads}",
+        facts.processor([record]),
         facts.code([stamp]),
         f"Measured: {facts.days([stamp])}",
         f"Checked before timing: of {record.correctness.cases} models, steps equal one call on the whole text",

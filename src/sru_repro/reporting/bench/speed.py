@@ -71,6 +71,7 @@ def _facts(record: SpeedRecord) -> list[str]:
     return [
         *(f"Back end of the recurrences: {name} ({why})" for name, why in backends.items()),
         f"Threads: {record.hardware.threads}",
+        facts.processor([record]),
         facts.code(stamps),
         f"Measured: {facts.days(stamps) or 'nothing'}",
         f"Correctness checks before timing: {record.correctness.cases}, none failed",

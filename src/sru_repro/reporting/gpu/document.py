@@ -139,6 +139,7 @@ def _facts(check: GPUCheck) -> list[str]:
         f"GPU: {gpu.name}, compute capability {gpu.capability or 'unknown'}, "
         f"{gpu.multiprocessors or 'unknown'} multiprocessors, {memory} GB, driver {gpu.driver or 'unknown'}{beside}",
         f"Machine: {check.first.hardware.name}",
+        facts.processor(check.pages.values()),
         facts.code(stamps, f"; Python {check.first.packages.get('python', 'unknown')}"),
         f"Measured: {facts.days(stamps) or 'nothing'}",
         *[f"This GPU: {', '.join(known)}"] * bool(known),

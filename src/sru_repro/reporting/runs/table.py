@@ -124,6 +124,7 @@ def _facts(section: TableSection) -> Iterator[str]:
             yield f"Runs of {line.label} ({line.task}) differ in {', '.join(line.changed_settings)}"
     stamps = [run.stamp for run in runs]
     yield facts.code(stamps)
+    yield facts.processor(run.throughput for run in runs)
     minutes = sum(run.wall_s for run in runs) / 60
     yield f"Run: {facts.days(stamps)}, {minutes:,.0f} minutes in all; number of runs: {len(runs)}"
     yield from _sources([line.paper.source for line in lines])

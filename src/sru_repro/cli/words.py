@@ -1,0 +1,138 @@
+"""The words of a command line as Hydra has to get them: values as the user's shell gave them, no key twice, and what
+a sweep makes of them."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ..core.closest import closest, did_you_mean
+from ..core.errors import ConfigError
+from .quoting import parsed_word, quoted
+
+UNLISTED = ("model._class_",)
+"""Keys that no file of conf/ has, but that may be given."""
+_KEY = re.compile(r"[A-Za-z_$][\w$-]*(?:[./][\w$-]+)*(?:@[\w$.-]*(?::[\w$.-]+)?)?", re.ASCII)
+_WORD = re.compile(r"(~|\+{0,2})([^=]*)(?:=(.*))?", re.DOTALL)
+
+
+def hydra_words(
+    args: Sequence[str], sweeping: bool = False, known: Callable[[], list[str]] = list, once: bool = True
+) -> list[str]:
+    """The same words, their values quoted where Hydra's grammar needs it; `known` tells the keys to suggest. Without
+    `once` a key may stand there again, and the last word counts: a person who gives it twice has overlooked one.
+
+    Raises:
+        ConfigError: a word without a key or a value, a key that stands twice, or one that cannot be any.
+    """
+    words, given = list[str](), dict[str, str]()
+    for place, arg in enumerate(args):
+        sign, key, value = _parts(arg, args[place - 1] if place else "", known)
+        if wrong := re.search("[\udc80-\udcff]", arg):  # neither a record nor a log could hold it
+            byte = wrong[0].encode("utf-8", "surrogateescape")[0]
+            raise ConfigError(f"{arg}: expected UTF-8, found byte {byte:#04x}; rename what it names")
+        if not _KEY.fullmatch(key):
+            near = did_you_mean(key, known())
+            raise ConfigError(
+                f"{key}: no such key{near or '; `sru-repro train --cfg job` shows all there are'}"
+            )
+        if key in UNLISTED and not sign:
+            sign = "++"
+        word = f"{sign}{key}" if value is None else f"{sign}{key}={quoted(key, value, sweeping)}"
+        for name in _named(key, word):
+            if once and name in given:
+                raise ConfigError(f"{name}: expected once, found twice: {given[name]} and {arg}")
+            given[name] = arg
+        words.append(word)
+    return words
+
+
+def dotlist(args: Sequence[str]) -> list[str]:
+    """Changes of a recorded configuration for `OmegaConf.from_dotlist`, which reads values as YAML.
+
+    Raises:
+        ConfigError: as of `hydra_words`.
+    """
+    found = []
+    for word in hydra_words(args, sweeping=False):
+        parsed = parsed_word(word)
+        if parsed is None or parsed.is_sweep_override():
+            raise ConfigError(f"{word}: expected one value, found a sweep")
+        key = word.partition("=")[0].lstrip("+")
+        found.append(f"{key}={json.dumps(parsed.value(), ensure_ascii=True)}")
+    return found
+
+
+def members(words: Sequence[str]) -> list[list[str]]:
+    """The choices of each word of a sweep, as words; of an interval, which a search draws from, its start.
+
+    Raises:
+        ConfigError: a sweep without a choice.
+    """
+    chosen = []
+    for word in words:
+        parsed, head = parsed_word(word), word.partition("=")[0]
+        if parsed is None or not parsed.is_sweep_override():
+            chosen.append([word])
+        elif not parsed.is_discrete_sweep():
+            chosen.append([f"{head}={getattr(parsed.value(), 'start', 0)}"])
+        else:
+            chosen.append([f"{head}={value}" for value in parsed.sweep_string_iterator()])
+            if not chosen[-1]:
+                raise ConfigError(f"{word}: expected something to sweep over, found nothing")
+    return chosen
+
+
+def one_choice(words: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+    """Refuses what Hydra would merge in silence, several choices of one group, and what is no name of one.
+
+    Raises:
+        ConfigError: the group, what may be chosen, what was found.
+    """
+    for word in words:
+        key = word.partition("=")[0].lstrip("+")
+        parsed = parsed_word(word) if key in groups else None
+        value = parsed.value() if parsed is not None and not parsed.is_sweep_override() else None
+        if isinstance(value, list | dict):
+            ways = (
+                f"; for one run of each: -m {key}={','.join(map(str, value))}"
+                if isinstance(value, list)
+                else ""
+            )
+            known = ", ".join(groups[key]) if len(groups[key]) < 20 else "the names in conf/"
+            raise ConfigError(f"{key}: expected one of {known}, found {value}{ways}")
+
+
+def _parts(arg: str, before: str, known: Callable[[], list[str]]) -> tuple[str, str, str | None]:
+    """Sign, key and value of a word."""
+    found = _WORD.fullmatch(arg)
+    sign, key, value = found.groups() if found else ("", arg, None)
+    if value is None and sign != "~":
+        names = known()
+        near = closest(arg, names)
+        if _KEY.fullmatch(arg) and (arg in names or near):
+            meant = arg if arg in names else near
+            raise ConfigError(f"{arg}: expected key=value, found no =; did you mean {meant}=VALUE?")
+        split = (
+            f"; is it the rest of a value with blanks? quote that: '{before} {arg}'" if "=" in before else ""
+        )
+        raise ConfigError(f"{arg if arg.strip() else repr(arg)}: expected key=value, found no ={split}")
+    if not key.strip():
+        raise ConfigError(f"{arg}: expected key=value, found no key")
+    return sign, key, value
+
+
+def _named(key: str, word: str) -> Iterator[str]:
+    """The keys that a word sets: of a mapping each of its own."""
+    parsed = parsed_word(word)
+    value = parsed.value() if parsed is not None and not parsed.is_sweep_override() else None
+    if not isinstance(value, dict) or not value:
+        yield key.partition("@")[0] if key.endswith("@") else key
+        return
+    levels = [(key, value)]
+    while levels:
+        above, content = levels.pop()
+        for name, inner in content.items():
+            if isinstance(inner, dict) and inner:
+                levels.append((f"{above}.{name}", inner))
+            else:
+                yield f"{above}.{name}"
