@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sru_repro.core.lock import in_use
 from sru_repro.records.base import write
 from sru_repro.records.run import NO_RESULT, read_record
 from sru_repro.tasks import Step, task_class
@@ -70,4 +71,35 @@ def test_a_task_that_tells_no_examples_apart_writes_nothing(
 ) -> None:
     shutil.copytree(sst_run, tmp_path / "run")
     assert "predictions" not in sru_repro("evaluate", "run=run", cwd=tmp_path).out
+    assert not (tmp_path / "run/predictions.json").exists()
+
+
+def test_a_run_under_way_is_not_evaluated(sru_repro: Command, sst_run: Path, tmp_path: Path) -> None:
+    """Its figures would stand beside weights that are about to be replaced."""
+    shutil.copytree(sst_run, tmp_path / "run")
+    record = read_record(sst_run)
+    record.state = "running"
+    write(record, tmp_path / "run/run.json")
+    with in_use(tmp_path / "run", "sst/gru seed 1"):
+        called = sru_repro("evaluate", "run=run", cwd=tmp_path)
+    assert (called.status, called.out) == (2, "") and called.err.count("\n") == 1
+    assert "found it under way (sst/gru seed 1, process" in called.err
+
+
+def test_a_run_that_was_replaced_meanwhile_gets_no_predictions(
+    sru_repro: Command, sst_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(sst_run, tmp_path / "run")
+    kind = task_class("sst")
+    step = kind.step
+
+    def replaced(self: Any, batch: Any, carry: Any) -> Step:
+        record = read_record(tmp_path / "run")
+        record.started = "2001-01-01T00:00:00Z"
+        write(record, tmp_path / "run/run.json")
+        return dataclasses.replace(step(self, batch, carry), outputs={"q0": "a"})
+
+    monkeypatch.setattr(kind, "step", replaced)
+    called = sru_repro("evaluate", "run=run", cwd=tmp_path)
+    assert called.status == 1 and "another run has taken its place meanwhile" in called.err
     assert not (tmp_path / "run/predictions.json").exists()

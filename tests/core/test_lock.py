@@ -120,3 +120,15 @@ def test_with_locks_a_host_that_is_named_otherwise_is_no_holder(tmp_path: Path) 
     assert holder(tmp_path) is None
     with in_use(tmp_path, "after"):
         pass
+
+
+def test_a_full_disk_leaves_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(OSError, match="No space"), in_use(tmp_path, "a run"):
+            pass
+    with in_use(tmp_path, "a run"):
+        pass

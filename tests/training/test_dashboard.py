@@ -67,7 +67,11 @@ def test_a_run_is_named_grouped_and_tagged_for_people(
     (run,) = wandb.runs
     assert run["project"] == "sru-repro" and run["group"] == "sst" and run["job_type"] == "train"
     assert run["name"] == "sru smoke seed 4" and run["tags"] == ["sru", "smoke", "mine"]
-    assert run["mode"] == "offline" and run["dir"] == tmp_path / "run" and run["id"] == record["wandb_id"]
+    assert (
+        run["mode"] == "offline"
+        and Path(run["dir"]).resolve() == tmp_path / "run"
+        and run["id"] == record["wandb_id"]
+    )
     assert run["config"]["model"] == record["config"]["model"] and run["config"]["data_fingerprint"]
     assert run["settings"]["silent"] and run["settings"]["console"] == "off"
     assert wandb.ended == [0]

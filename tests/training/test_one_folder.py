@@ -160,7 +160,7 @@ def test_a_lost_record_is_made_again_from_the_checkpoint(
     assert_same(ended(stopped), straight[1])
 
 
-def test_a_new_run_keeps_the_old_one_until_it_has_a_checkpoint(
+def test_a_new_run_keeps_the_old_one(
     configured: Configured, straight: tuple[Path, Ended], happening: Happening, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
@@ -208,7 +208,7 @@ def test_a_dead_process_is_not_running(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
-def test_a_disk_that_takes_no_more_is_one_line_and_the_last_checkpoint_stays(
+def test_a_disk_that_takes_no_more_is_one_line(
     number: int,
     configured: Configured,
     straight: tuple[Path, Ended],

@@ -69,10 +69,13 @@ def run(args: Sequence[str]) -> int:
         )
         print(f"{name:<16} {value!r:<24} {verdict}")
     if predictions:
-        with in_use(folder, "sru-repro evaluate"):
-            if read_record(folder).started != record.started:
-                raise RunError(f"{folder}: another run has taken its place meanwhile; evaluate again")
-            print(write_predictions(folder, predictions))
+        try:
+            with in_use(folder, "sru-repro evaluate"):
+                if read_record(folder).started != record.started:
+                    raise RunError(f"{folder}: another run has taken its place meanwhile; evaluate again")
+                print(write_predictions(folder, predictions))
+        except OSError as error:
+            raise RunError(f"{folder}: the predictions could not be written ({error.strerror})") from None
     measured_otherwise = any(arg.startswith("task.eval_") for arg in rest)
     return int(
         not measured_otherwise and any(record.metrics.get(name) != value for name, value in now.items())

@@ -4,8 +4,8 @@
     sru-repro train experiment=sst/sru2 profile=paper
     sru-repro train -m model=sru,lstm,qrnn seed=1,2,3
 
-Hydra's own arguments work, wherever they stand: -m, --cfg job, --info defaults, hydra.run.dir=... Values are taken as the
-shell gives them: 'task.path=my texts (2)/a,b.txt' (under -m commas sweep; key='...' or [a,b] mean what they do in
+Hydra's own arguments work, wherever they stand: -m, --cfg job, --info defaults, hydra.run.dir=... Values are taken as
+the shell gives them: 'task.path=my texts (2)/a,b.txt' (under -m commas sweep; key='...' or [a,b] mean what they do in
 Hydra). --key=value means key=value. TAB completes after `eval "$(sru-repro completion bash)"`, see `sru-repro
 completion --help`.
 

@@ -90,10 +90,10 @@ def in_use(folder: Path, name: str) -> Iterator[None]:
     file = _locked(place)
     if file is None:
         _claim(place, me)
-    else:
-        os.ftruncate(file, 0)
-        os.pwrite(file, json.dumps(asdict(me)).encode(), 0)
     try:
+        if file is not None:
+            os.ftruncate(file, 0)
+            os.pwrite(file, json.dumps(asdict(me)).encode(), 0)
         yield
     finally:
         with suppress(

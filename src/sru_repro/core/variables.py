@@ -15,7 +15,7 @@ VARIABLES = {
     "SRU_REPRO_DATA": "a folder of real data, for the tests alone; a run's is data_dir=",
 }
 """Those that a user sets, and what each says."""
-INNER = ("SRU_REPRO_DATA_KEY", "SRU_REPRO_REVISION", "SRU_REPRO_SIDE_BY_SIDE")
+INNER = ("SRU_REPRO_DATA_KEY", "SRU_REPRO_REVISION", "SRU_REPRO_SIDE_BY_SIDE", "SRU_REPRO_TURNS")
 """Those by which make, packs and campaigns tell the suite something."""
 
 

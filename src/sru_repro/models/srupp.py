@@ -342,10 +342,8 @@ class SRUpp(RecurrentStack):
         return x_1BD, FixedSRUppState(torch.stack(last), state.keys, state.steps + 1)
 
     def load_authors_state_dict(self, state_dict: dict[str, Tensor]) -> None:
-        """Loads weights saved by `SRUpp` of the authors' `sru` 3.0.0.dev6; see `_authors.convert_srupp`.
-
-        Warns where a memory meets a norm before the layer: theirs remembers something else (`_authors.OTHER_MEMORY`).
-        """
+        """Loads weights saved by `SRUpp` of the authors' `sru` 3.0.0.dev6, see `_authors.convert_srupp`. Warns where a
+        memory meets a norm before the layer: theirs remembers something else (`_authors.OTHER_MEMORY`)."""
         self.load_state_dict(_authors.convert_srupp(state_dict, self))
         if self.attention_context and any(one.attends and one.norm_place == "pre" for one in self.layers):
             warnings.warn(_authors.OTHER_MEMORY, stacklevel=2)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.errors import DataError
 from ..core.files import write_text
+from ..core.home import without_home
 from .published import published
 from .text import layout
 
@@ -122,8 +123,8 @@ def _again(kind: type[Record]) -> str:
 
 
 def write(record: Record, place: Path) -> None:
-    """The whole file or nothing."""
-    write_text(place, record.text())
+    """The whole file or nothing, home folders as `~`."""
+    write_text(place, without_home(record.text()))
 
 
 _KINDS = {"string": "str", "dict": "dict", "model": "dict", "list": "list", "none": "null"}

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from ..core.home import with_home
 from ..core.lock import holder
 from .base import Number, Part, Record, Stamp, read
 from .origin import Code, Hardware
@@ -173,7 +174,7 @@ class RunRecord(Record):
     """Of a run that failed or was interrupted: the first line."""
 
     config: dict[str, Any] = Field(default_factory=dict)
-    """The whole configuration, resolved."""
+    """The whole configuration, resolved; in the file `~` stands for a home folder."""
     overrides: list[str] = Field(default_factory=list)
     """The arguments of the command line."""
     changed: list[str] = Field(default_factory=list)
@@ -230,6 +231,11 @@ class RunRecord(Record):
     """Allocated memory of the GPU, where there is one."""
     progress: Progress | None = None
     """The part of the budget that is used, and the seconds that are left."""
+
+    @field_validator("config")
+    @classmethod
+    def _at_home(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return dict(with_home(config))
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

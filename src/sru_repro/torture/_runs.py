@@ -16,10 +16,11 @@ from ..training.weights import BEST, FOLDER, LAST, PREVIOUS, read_checkpoint
 
 SMALL = (
     *("model=sru", "task=quickstart", "profile=smoke", "logger=csv", "trainer=cpu", "trainer.threads=1"),
-    *("model.hidden_size=64", "trainer.max_epochs=0", "trainer.max_steps=40", "trainer.validate_every=4"),
-    *("trainer.log_every=3", "task.max_bytes=30000"),
+    *("model.hidden_size=64", "trainer.max_epochs=0", "trainer.max_steps=26", "trainer.validate_every=3"),
+    *("trainer.log_every=3", "task.max_bytes=20000"),
 )
-"""Forty steps on the standard library's sources, some two seconds, validated every four; with dropout."""
+"""Twenty-six steps on the standard library's sources, validated every three, ended between two validations; with
+dropout."""
 SAVE_EVERY_S = 0.05
 """Between two last.ckpt, instead of seconds: so that many moments fall into a write."""
 PATIENCE_S = 180.0

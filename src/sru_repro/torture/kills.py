@@ -53,7 +53,7 @@ def killed(tally: Tally, cut: Cut) -> None:
             if number % 2:
                 time.sleep(draw.uniform(0.1, 0.9) * seconds)
             else:
-                inside += _held_in_a_write(run, draw.randrange(12))
+                inside += _held_in_a_write(run, draw.randrange(10))
             run.send(signal.SIGKILL)
             hit += run.end() == -signal.SIGKILL
             early += not require_whole(folder)
@@ -171,7 +171,7 @@ def replacing(tally: Tally, cut: Cut) -> None:
         with tally.trying(f"a new run, try {number}"):
             shutil.copytree(old_run, folder)
             run = Trained(folder, (*SMALL, "seed=2"))
-            time.sleep(draw.uniform(0.05, 0.6) * seconds)
+            time.sleep(draw.uniform(0.05, 0.9) * seconds)
             run.send(signal.SIGKILL)
             run.end()
             old = next((place for place in (folder, folder / ASIDE) if _finished(place)), None)
@@ -237,14 +237,14 @@ PROMISES = [
     Promise(
         "a full disk",
         "When the disk fills up a run ends with one line; its last checkpoint is whole.",
-        "tests/torture/test_kills.py::test_a_run_survives",
+        "tests/training/test_one_folder.py::test_a_disk_that_takes_no_more_is_one_line",
         full_disk,
         headline=True,
     ),
     Promise(
         "a read-only folder",
         "When its folder can no longer be written a run ends with one line; its last checkpoint is whole.",
-        "tests/torture/test_kills.py::test_a_run_survives",
+        "tests/training/test_one_folder.py::test_a_disk_that_takes_no_more_is_one_line",
         read_only,
     ),
     Promise(
@@ -264,7 +264,7 @@ PROMISES = [
         "a new run in the folder of another",
         "The old run stays whole until the new one has a checkpoint; figures of one never lie beside weights of the "
         "other.",
-        "tests/torture/test_kills.py::test_a_run_survives",
+        "tests/training/test_one_folder.py::test_a_new_run_keeps_the_old_one",
         replacing,
     ),
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..core.home import without_home
 from ..records.run import Validation
 
 
@@ -54,7 +55,7 @@ class Console:
     def _keep(self, text: str) -> None:
         with suppress(OSError), self.log.open("a", encoding="utf-8") as file:
             if not _is_standard_error(file.fileno()):  # as it is when `sru-repro reproduce` started the run
-                print(text, file=file)
+                print(without_home(text), file=file)
 
     def progress(self, fraction: float, left_s: float | None) -> None:
         """Moves the bar."""

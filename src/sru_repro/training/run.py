@@ -11,6 +11,7 @@ from ..core import machine
 from ..core.alone import alone, require_alone
 from ..core.errors import ConfigError, RunError, SuiteError
 from ..core.files import remove_parts
+from ..core.home import without_home
 from ..core.interrupt import Interrupted, signals
 from ..core.lock import in_use
 from ..records.origin import Code, Hardware
@@ -141,7 +142,7 @@ def _close(record: RunFolder, error: BaseException) -> None:
         record.save()
     if content.state == "failed":
         with suppress(OSError), (record.folder / "log.txt").open("a") as log:
-            log.write("".join(traceback.format_exception(error)))
+            log.write(without_home("".join(traceback.format_exception(error))))
 
 
 def _line(error: BaseException) -> str:

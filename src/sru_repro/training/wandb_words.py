@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError
+from ..core.home import without_home
 from ..records.run import RunRecord
 from .config import RunConfig, WandbConfig
 
@@ -38,6 +39,7 @@ QUIET = {
     "x_disable_meta": True,
     "x_disable_machine_info": True,
     "x_save_requirements": False,
+    "x_log_level": 30,
     "finish_timeout": 8.0,
 }
 
@@ -125,7 +127,7 @@ def words(config: RunConfig, folder: Path, content: RunRecord, mode: str) -> dic
     options = {
         "project": project if by_hand else told.get("WANDB_PROJECT") or project,
         "name": name if fold is None else f"{name} fold {fold}",
-        "dir": folder,
+        "dir": os.path.relpath(folder),  # as wandb writes it into its logs
         "mode": mode,
         "group": config.task.name,
         "job_type": "train",
@@ -133,7 +135,7 @@ def words(config: RunConfig, folder: Path, content: RunRecord, mode: str) -> dic
         "id": told.get("WANDB_RUN_ID") or content.wandb_id or os.urandom(4).hex(),
         "resume": None if mode == "offline" else "allow",
         "config": {
-            **config.plain,
+            **without_home(config.plain),
             "data_fingerprint": content.data.fingerprint,
             "revision": content.code.revision,
             "hardware": content.hardware.name,
