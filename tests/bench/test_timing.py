@@ -19,6 +19,12 @@ def test_rounds_are_interleaved_after_a_warm_up() -> None:
     assert {timing.repeats for timing in found.values()} == {4}
 
 
+def test_it_is_told_which_part_of_the_processor_the_rounds_had() -> None:
+    found = interleaved({name: partial(time.sleep, 0.01) for name in "AB"}, CPU, 5, 60.0)
+    (share,) = {timing.processor for timing in found.values()}
+    assert share is None or 0 <= share <= 1
+
+
 def test_a_slower_call_takes_longer_and_the_quartiles_enclose_the_median() -> None:
     calls = {seconds: partial(time.sleep, seconds) for seconds in (0.002, 0.006)}
     found = interleaved(calls, CPU, 7, 60.0)

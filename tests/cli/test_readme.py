@@ -95,6 +95,10 @@ def test_a_command_of_the_readme(
         shown = subprocess.run(["make", "-n", "-C", str(ROOT), "test"], capture_output=True, text=True)
         assert shown.returncode == 0 and all(tool in shown.stdout for tool in ("ruff", "mypy", "pytest"))
         return
+    if line == "make torture":  # tests/torture tries it in small
+        shown = subprocess.run(["make", "-n", "-C", str(ROOT), "torture"], capture_output=True, text=True)
+        assert shown.returncode == 0 and "/python -m sru_repro.torture" in shown.stdout
+        return
     if "sentences" in line:
         from sru_repro.data.sentences.sst import load_sst
         from sru_repro.tasks import sentences

@@ -108,6 +108,8 @@ def test_a_loss_that_is_no_number_is_one_line(
     *_, last = called.err.splitlines()  # before it: trees made up, vectors of few words
     assert last.startswith("sru-repro: step ") and called.err.count("\n") == 3
     assert "train/loss is" in called.err and "lower optim.lr" in called.err
+    (folder,) = (tmp_path / "runs/sst/sru/smoke").iterdir()
+    assert called.err.endswith(f" (see {folder / 'log.txt'})\n"), "where to look further"
 
 
 def test_a_finished_run_is_not_repeated(sru_repro: Command, tmp_path: Path) -> None:

@@ -270,6 +270,8 @@ def test_hydras_flags_stand_anywhere(args: list[str], words: list[str], hydra: l
         (["model.dropout={"], "model.dropout: expected number, found '{'"),
         (["model.dropout=${seed"], "Error merging override model.dropout="),
         (["model.dropout=${model.dropout}"], "Recursive interpolation detected (in model.dropout)"),
+        (["~logger"], "logger: expected a group of settings, found none"),
+        (["~task", "seed=1"], "task: expected a group of settings, found none"),
         (["~trainer.accelerator"], "trainer.accelerator: missing"),
         (["+budgets.short.foo=1"], "budgets.short.foo: no such key in every profile"),
         (["experiment=sst/sru2", "paper.metric=x"], "paper.metric: expected dict, found 'x'"),
@@ -328,6 +330,13 @@ def test_verbs_tables_sections_and_runs(words: str, meant: str, sru_repro: Comma
     (run / "run.json").write_text("{}")
     called = sru_repro(*words.split(), cwd=tmp_path)
     assert called.status == 2 and called.err.endswith(f"; did you mean {meant}?\n"), called.err
+
+
+def test_a_run_beside_the_one_that_was_meant(sru_repro: Command, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/seed12").mkdir(parents=True)
+    (tmp_path / "elsewhere/seed12/run.json").write_text("{}")
+    called = sru_repro("evaluate", f"run={tmp_path}/elsewhere/seed21", cwd=tmp_path)
+    assert called.err.endswith(f"did you mean {tmp_path}/elsewhere/seed12?\n")
 
 
 def test_help_wherever_it_stands(sru_repro: Command, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_what_counts_as_lost(
     monkeypatch.setattr(processor, "_PROC", tmp_path)
     monkeypatch.setattr(processor, "_CGROUP", tmp_path)
     monkeypatch.setattr(processor, "_TICK_S", 0.01)
-    monkeypatch.setattr(processor, "_cores", lambda: 2)
+    monkeypatch.setattr(processor, "_cores", lambda: {0, 1})
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     system(tmp_path, **before)
     clock = Processor()

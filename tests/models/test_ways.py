@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
+from torch.nn.utils import prune
 from torch.utils.checkpoint import checkpoint
 
 from sru_repro import ops
@@ -322,3 +323,22 @@ def test_weights_made_by_a_parametrization(name: str) -> None:
         if make is nn.utils.parametrizations.weight_norm:
             assert_close(found, expected)
         module = built(name)
+
+
+@pytest.mark.parametrize("name", [*RECURRENCES, "transformer_xl"])
+def test_pruned_weights_are_made_anew_at_every_call(name: str) -> None:
+    """Pruning hangs on a module's call, also where the module itself is never called."""
+    module = built(name)
+    for part in list(module.modules()):
+        for place, value in list(part.named_parameters(recurse=False)):
+            if value.dim() == 2 and place == "weight":
+                prune.l1_unstructured(part, place, 0.5)
+    pruned = {place: value for place, value in module.named_parameters() if place.endswith("weight_orig")}
+    assert pruned
+    for _ in range(2):
+        before = output(module(batch()))
+        before.square().sum().backward()  # a second time through weights that were made once would fail
+        with torch.no_grad():
+            for value in pruned.values():
+                value.mul_(1.5)
+        assert not torch.allclose(output(module(batch())), before)

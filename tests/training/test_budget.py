@@ -46,6 +46,7 @@ BUDGETS: dict[str, tuple[tuple[str, ...], list[tuple[str, ...]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUDGETS)
 def test_a_larger_budget_is_as_if_it_had_been_there_from_the_start(
     name: str, configured: Configured, tmp_path: Path

@@ -139,6 +139,22 @@ def test_best_weights_that_are_damaged_come_from_the_last_checkpoint(
     assert_same(ended(stopped), straight[1])
 
 
+def test_best_weights_of_a_finished_run_are_mended(
+    configured: Configured,
+    straight: tuple[Path, Ended],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(straight[0], folder)
+    _flipped(folder / BEST)
+    train(configured("sst"), folder, [], resume=True)
+    said = capsys.readouterr().err
+    assert "found a damaged file" in said and "mended from last.ckpt" in said
+    assert_same(ended(folder), straight[1])
+    trained_task(configured("sst"), folder)
+
+
 def test_weights_of_one_run_beside_the_record_of_another_are_refused(
     configured: Configured, straight: tuple[Path, Ended], tmp_path: Path
 ) -> None:
@@ -241,3 +257,16 @@ def test_no_memory_is_one_line(configured: Configured, happening: Happening, tmp
     with happening("training_step", 7, exhausted), pytest.raises(RunError) as failed:
         train(configured("sst"), tmp_path, [])
     assert str(failed.value).startswith("out of memory (") and "task.batch_size" in str(failed.value)
+
+
+def test_no_checkpoint_names_the_home_folder(
+    configured: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "text.txt").write_text("some words, and more of them\n" * 600)
+    words = ("task=text", f"task.path={tmp_path}/text.txt", "optim.schedule=constant")
+    train(configured("lm", *words, "trainer.max_epochs=1"), tmp_path / "run", [])
+    for name in (BEST, LAST):
+        assert str(tmp_path).encode() not in (tmp_path / "run" / name).read_bytes()
+    more = train(configured("lm", *words, "trainer.max_epochs=2"), tmp_path / "run", [], resume=True)
+    assert len(more.epochs) == 2

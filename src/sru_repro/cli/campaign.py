@@ -61,18 +61,19 @@ def carry_out(
     side_by_side: int,
     caught: Signals,
     in_turns: bool = False,
+    seconds: float | None = None,
 ) -> Outcome:
     """Runs what is not done yet; after each run the record is published and table and figure are written again.
 
     `results` is the folder of the table, `side_by_side` the number of runs at a time, `in_turns` lets single ones take
-    turns; records go to `results/runs`
+    turns, `seconds` is what training one takes where no earlier run tells; records go to `results/runs`
     unless that is the runs' own folder. An exception such as `Interrupted` stops the runs in progress first.
     """
     data = _load(jobs[0])  # in any case and first, so that a missing file shows before the plan does
     unchanged = _same_data(jobs[0], data)
     open_jobs = [job for job in jobs if not (is_done(job.folder, job.config.plain) and unchanged(job))]
     history = _history(results)
-    expected = {job.folder: _expected(job, history) for job in open_jobs}
+    expected = {job.folder: _expected(job, history, seconds) for job in open_jobs}
     _plan(jobs, open_jobs, expected, table, data, side_by_side)
     outcome = Outcome()
     for job in jobs:
@@ -131,8 +132,8 @@ def _history(results: Path) -> list[RunRecord]:
     return [record for record in found if record.finished]
 
 
-def _expected(job: Job, history: Sequence[RunRecord]) -> float | None:
-    """Seconds the job will take, None when nothing is known.
+def _expected(job: Job, history: Sequence[RunRecord], usual: float | None = None) -> float | None:
+    """Seconds the job will take, None when nothing is known, not even what its training takes as a rule (`usual`).
 
     It ends at the first of its limits: seconds, steps at the pace of earlier steps, epochs at that of earlier epochs.
     Earlier runs are those of the same model on this task, or else of other models in this profile: between profiles
@@ -153,6 +154,8 @@ def _expected(job: Job, history: Sequence[RunRecord]) -> float | None:
         paces = [found for run in near if (found := getattr(run.throughput, pace)) is not None]
         if limit and paces:
             limits.append(sum(paces) / len(paces) * seconds * limit)
+    if usual and not limits:
+        limits.append(usual)
     return min(limits) + STARTUP_S if limits else None
 
 

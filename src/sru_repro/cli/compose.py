@@ -20,6 +20,7 @@ from ..core import layout
 from ..core.closest import did_you_mean
 from ..core.errors import ConfigError
 from . import choices
+from .closed import close
 from .flags import SWEEP_AGENT
 from .quoting import quote
 from .words import hydra_words, one_choice
@@ -36,6 +37,7 @@ GROUPS = ("model", "task", "optim", "trainer", "logger")
 @contextmanager
 def one_line(words: Sequence[str] = ()) -> Iterator[None]:
     """Turns what Hydra and OmegaConf raise into a `ConfigError` of one line; `words` made the configuration."""
+    close()
     try:
         yield
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError, UserWarning) as error:
@@ -109,7 +111,7 @@ def resolve(config: DictConfig) -> "RunConfig":
             + did_you_mean(str(profile), map(str, config.budgets))
         )
     for name in GROUPS:
-        node = config._get_node(name)
+        node = config._get_node(name, validate_access=False)
         if not (OmegaConf.is_dict(node) and node):
             found = "none" if node is None or str(node) in ("None", "{}") else f"{node!s:.60}"
             raise ConfigError(f"{name}: expected a group of settings, found {found}")

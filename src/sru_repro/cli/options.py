@@ -140,7 +140,8 @@ def existing_run(key: str, folder: str) -> Path:
     """
     found = Path(folder)
     if not found.exists():
-        near = did_you_mean(folder.rstrip("/"), choices.runs())
+        beside = (str(place.parent) for place in found.parent.glob("*/run.json"))
+        near = did_you_mean(folder.rstrip("/"), [*choices.runs(), *beside])
         raise DataError(f"{found}: expected a run record, found none; {key}= names the folder of a run{near}")
     return found
 

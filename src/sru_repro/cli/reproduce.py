@@ -76,7 +76,8 @@ def run(args: Sequence[str]) -> int:
     ):  # where the runs of other profiles are not looked at, nothing is said of them
         all_rows = [row for row in all_rows if profile in (row.profiles or (profile,))]
     with signals() as caught:  # SIGTERM, too, must stop the runs in progress
-        outcome = carry_out(table.name, jobs, results, all_rows, options.jobs, caught, table.in_turns)
+        how = options.jobs, caught, table.in_turns, table.seconds.get(profile)
+        outcome = carry_out(table.name, jobs, results, all_rows, *how)
     _show(table, results, all_rows, outcome)
     return 1 if outcome.failed else 0
 

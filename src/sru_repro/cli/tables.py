@@ -23,7 +23,8 @@ class Table(Settings):
     """One file of conf/table. `folds` and `seeds` are by profile; with `open` other tasks that name this table are
     columns of it, too, behind its own.
 
-    With `in_turns` rows train in turns of a second, so that their speeds compare on a machine that is busy otherwise.
+    `seconds` is what training a row takes by profile, about, where no earlier run tells. With `in_turns` rows train in
+    turns of a second, so that their speeds compare on a machine that is busy otherwise.
     `rows` is a folder of conf/experiment, or one for each profile: what the papers ran for days on eight GPUs has
     smaller relatives that run in minutes.
     """
@@ -36,6 +37,7 @@ class Table(Settings):
     results: bool
     open: bool = False
     in_turns: bool = False
+    seconds: dict[str, float] = Field(default_factory=dict)
     leave_out: tuple[str, ...] = Field(default=(), strict=False)
 
     @field_validator("rows", mode="before")

@@ -5,7 +5,7 @@
     sru-repro train -m model=sru,lstm,qrnn seed=1,2,3
 
 Hydra's own arguments work, wherever they stand: -m, --cfg job, --info defaults, hydra.run.dir=... Values are taken as
-the shell gives them: 'task.path=my texts (2)/a,b.txt' (under -m commas sweep; key='...' or [a,b] mean what they do in
+the shell gives them: 'task.path=my texts (2)/a,b.txt' (under -m commas sweep; key='...' and [a,b] mean what they do in
 Hydra). --key=value means key=value. TAB completes after `eval "$(sru-repro completion bash)"`, see `sru-repro
 completion --help`.
 
@@ -59,7 +59,7 @@ def run(args: Sequence[str]) -> int:
                 why = on_one_line(f"{' '.join(overrides)}: {kind}{error}")
                 print(f"sru-repro: {why}{_see(folder, why)}", file=sys.stderr)
             elif isinstance(error, SuiteError) and (see := _see(folder, str(error))):
-                failed[-1] = ("", type(error)(f"{error}{see}"))
+                error.args = (f"{error}{see}",)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # we print Hydra's errors ourselves
     sys.argv = ["sru-repro train", *flags.hydra, *words]

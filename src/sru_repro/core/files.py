@@ -43,7 +43,7 @@ def flush(place: Path) -> None:
 
 def remove_parts(folder: Path) -> None:
     """Removes what processes that were killed have left of files they were writing there."""
-    for part in folder.glob("*.part"):
+    for part in folder.glob("*.[0-9]*.part"):
         part.unlink(missing_ok=True)
 
 

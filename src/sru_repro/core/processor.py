@@ -81,11 +81,10 @@ def _waited() -> dict[str, float]:
 
 
 def _stolen() -> dict[str, float]:
+    own = {f"cpu{core}" for core in _cores()}
     with suppress(OSError):
         lines = [line.split() for line in (_PROC / "stat").read_text().splitlines() if line[:3] == "cpu"]
-        return {
-            name: int(fields[7]) * _TICK_S for name, *fields in lines if name != "cpu" and len(fields) > 7
-        }
+        return {name: int(told[7]) * _TICK_S for name, *told in lines if name in own and len(told) > 7}
     return {}
 
 
@@ -105,8 +104,9 @@ def _without_quota() -> dict[str, float]:
                     found.append(int(told.get("throttled_time", 0)) / 1e9)
                 if folder == _CGROUP:
                     break
-    return {"quota": max(found) / _cores()}
+    return {"quota": max(found) / len(_cores())}
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _cores() -> set[int]:
+    """Those that this process may use."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))

@@ -36,7 +36,7 @@ def misfit(module: nn.Module, x: Any, state: Any, padding: Any) -> str | None:
             return told
     if padding is not None and not (isinstance(padding, Tensor) and padding.dtype == torch.bool):
         found = str(padding.dtype) if isinstance(padding, Tensor) else _name(padding)
-        return f"padding: expected a tensor of torch.bool, True at padded steps, found {found}"
+        return f"padding: expected torch.bool, found {found}"
     if padding is not None and padding.shape != values.shape[:2]:
         return f"padding: expected shape {tuple(values.shape[:2])}, found {tuple(padding.shape)}"
     return None

@@ -18,6 +18,7 @@ from .. import ops
 from ._base import ModelSettings, require_sizes
 from ._entry import entry
 from ._padding import cleared
+from ._product import Product
 from ._recurrent import RecurrentStack, StackOptions
 
 
@@ -46,8 +47,8 @@ class MinGRULayer(nn.Module):
         self.bidirectional, self.columns = bidirectional, expansion * directions * hidden_size
         self.residual = input_size == directions * hidden_size
         self.norm = nn.LayerNorm(input_size)
-        self.linear = nn.Linear(input_size, 2 * self.columns)
-        narrow = [nn.Linear(expansion * hidden_size, hidden_size) for _ in range(directions)]
+        self.linear = Product(input_size, 2 * self.columns)
+        narrow = [Product(expansion * hidden_size, hidden_size) for _ in range(directions)]
         self.down = nn.ModuleList(narrow if expansion > 1 else [])
         self.dropout = nn.Dropout(dropout)
 
@@ -58,8 +59,7 @@ class MinGRULayer(nn.Module):
         h_LBC, h_n = ops.layer(
             "mingru",
             self.norm(x_LBD),
-            self.linear.weight,
-            self.linear.bias,
+            *self.linear.tensors(),
             matrices=2,
             c0_BD=h0_BC,
             padding_LB=padding_LB,
@@ -73,8 +73,8 @@ class MinGRULayer(nn.Module):
             return h_LBC
         halves = []
         for part, down in zip(h_LBC.chunk(len(self.down), -1), self.down, strict=True):
-            assert isinstance(down, nn.Linear)
-            halves.append(ops.linear(part, down.weight, down.bias))
+            assert isinstance(down, Product)
+            halves.append(ops.linear(part, *down.tensors()))
         return torch.cat(halves, -1)
 
 

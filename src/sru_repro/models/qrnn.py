@@ -22,6 +22,7 @@ from .. import ops
 from ._base import ModelSettings, require, require_probabilities
 from ._entry import entry
 from ._padding import cleared
+from ._product import Product
 from ._recurrent import RecurrentStack, StackOptions
 
 GATES = {"f": 2, "fo": 3, "ifo": 4}
@@ -71,8 +72,8 @@ class QRNNLayer(nn.Module):
         self.columns, self.window, self.zoneout, self.bidirectional = columns, window, zoneout, bidirectional
         self.highway, self.cell = highway, "qrnn_highway" if highway else f"qrnn_{pooling}"
         self.matrices = GATES[pooling]
-        self.linear = nn.Linear(window * input_size, self.matrices * columns)
-        self.skip = nn.Linear(input_size, columns, bias=False) if highway and input_size != columns else None
+        self.linear = Product(window * input_size, self.matrices * columns)
+        self.skip = Product(input_size, columns, bias=False) if highway and input_size != columns else None
 
     def forward(
         self, x_LBD: Tensor, state: tuple[Tensor, Tensor] | None, padding_LB: Tensor | None
@@ -83,8 +84,7 @@ class QRNNLayer(nn.Module):
         if self.window == 2:
             before_LBD, last_BD = _previous(x_LBD, last_BD, padding_LB)
             inputs = torch.cat([before_LBD, x_LBD], -1)
-        linear, matrices = self.linear, self.matrices
-        weight, bias = linear.weight, linear.bias
+        (weight, bias), matrices = self.linear.tensors(), self.matrices
         skip = x_LBD if self.highway and self.skip is None else None
         options: Any = {"c0_BD": c0, "padding_LB": padding_LB, "bidirectional": self.bidirectional}
         if self.zoneout == 0 and self.skip is None:
@@ -94,7 +94,7 @@ class QRNNLayer(nn.Module):
         if self.zoneout > 0:
             u = self._zone_out(u)
         if self.skip is not None:
-            u = torch.cat([u, ops.linear(x_LBD, self.skip.weight).unsqueeze(2)], 2)
+            u = torch.cat([u, ops.linear(x_LBD, *self.skip.tensors()).unsqueeze(2)], 2)
         h_LBH, c_n = ops.recurrence(self.cell, u, skip, **options)
         return h_LBH, (c_n, last_BD)
 

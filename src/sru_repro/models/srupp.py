@@ -276,13 +276,7 @@ class SRUpp(RecurrentStack):
         options = config.options()
         places = (options.pop(name) for name in ("num_layers", "attention_every", "attention_last"))
         attends = _attends(index, *places)
-        return cls(
-            input_size,
-            num_layers=1,
-            attention_every=int(attends),
-            dropout_last=True,
-            **options,
-        )
+        return cls(input_size, num_layers=1, attention_every=int(attends), dropout_last=True, **options)
 
     def fixed_state(self, state: SRUppState, steps: int) -> FixedSRUppState:
         """See `Encoder`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.files import whole
+from .document import literal
 from .palette import GREY
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def canvas(
 
 
 def save(figure: "Figure", out: Path) -> None:
-    """Writes a PNG, whole or not at all; the same figure gives the same bytes."""
+    """Writes a PNG, whole or not at all; the same figure gives the same bytes. Text of records is taken literally."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(literal(text.get_text()))
     with whole(out) as part:
         figure.savefig(part, dpi=_DPI, format="png", metadata={"Software": None})

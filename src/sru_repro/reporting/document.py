@@ -3,6 +3,7 @@
 Text of records may hold anything, so every block but `Text` is taken literally; `Text` is Markdown that we write.
 """
 
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,13 +112,31 @@ def _markdown(block: Block) -> str:
             return "\n\n".join(part for part in (title, grid, "  \n".join(map(_plain, block.notes))) if part)
 
 
+def literal(text: str) -> str:
+    """The text with an escape for each sign that would steer a terminal or turn the direction of writing; line feeds
+    stay."""
+    return "".join(
+        sign.encode("unicode_escape").decode()
+        if sign != "\n" and (unicodedata.category(sign) in ("Cc", "Cs") or sign in _TURNING)
+        else sign
+        for sign in text
+    )
+
+
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
 def _plain(text: str) -> str:
-    """Nothing of it is taken for markup."""
-    return text.replace("<", "&lt;")
+    """Nothing of it is taken for markup, and it is one line."""
+    return _escaped(text).replace("\n", " ")
 
 
 def _cell(text: str) -> str:
-    return _plain(text).replace("|", "\\|").replace("\n", "<br>") or NONE
+    return _escaped(text).replace("|", "\\|").replace("\n", "<br>") or NONE
+
+
+def _escaped(text: str) -> str:
+    return literal(text).replace("<", "&lt;").replace("](", "]\\(")
 
 
 def terminal(blocks: Iterable[Block]) -> list["RenderableType"]:
@@ -134,21 +153,23 @@ def terminal(blocks: Iterable[Block]) -> list["RenderableType"]:
     for block in blocks:
         match block:
             case Heading() | Text():
-                shown.append(Words(block.text))
+                shown.append(Words(literal(block.text)))
             case Bullets():
-                shown += map(Words, block.lines)
+                shown += [Words(literal(line)) for line in block.lines]
             case Table():
                 grid = Grid(
-                    title=escape(block.title),
-                    caption=escape("\n".join(block.notes)) or None,
+                    title=escape(literal(block.title)),
+                    caption=escape(literal("\n".join(block.notes))) or None,
                     title_justify="left",
                     caption_justify="left",
                     box=SIMPLE_HEAD,
                 )
                 for head, left in zip(block.heads, block.left(), strict=True):
                     # Folded, so that in a narrow window nothing is lost.
-                    grid.add_column(escape(head), justify="left" if left else "right", overflow="fold")
+                    grid.add_column(
+                        escape(literal(head)), justify="left" if left else "right", overflow="fold"
+                    )
                 for row in block.body:
-                    grid.add_row(*(escape(cell) or NONE for cell in row))
+                    grid.add_row(*(escape(literal(cell)) or NONE for cell in row))
                 shown.append(grid)
     return shown

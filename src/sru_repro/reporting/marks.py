@@ -8,8 +8,8 @@ NONE = "—"
 """What stands in an empty cell."""
 DAGGER = "†"
 LEGEND = (
-    f"{DAGGER} measured while other work took the processor away: with the part of it that is told, where "
-    f"{ENOUGH:.0%} and more go without a mark"
+    f"{DAGGER} measured while other work took the processor away, with the part of it that is told "
+    f"({100 * ENOUGH:.0f} % and more go unmarked)"
 )
 
 

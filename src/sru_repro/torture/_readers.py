@@ -43,6 +43,8 @@ class Reader:
     files: tuple[str, ...]
     read: Callable[[Path], Said]
     checked: bool
+    share: float = 1.0
+    """Of the tries: less where a reading takes seconds."""
 
 
 def readers(folder: Path, data: Path | None) -> Iterator[Reader]:
@@ -163,7 +165,7 @@ def _real(folder: Path, data: Path | None) -> Iterator[Reader]:
             yield Reader(name.upper(), folder, files, sentences, True)
     if (data / "wikitext-2").is_dir():
         files = tuple(f"wikitext-2/wiki.{split}.tokens" for split in ("test", "valid", "train"))
-        yield Reader("WikiText-2", folder, files, _text("wikitext2", "words"), True)
+        yield Reader("WikiText-2", folder, files, _text("wikitext2", "words"), True, 0.3)
     if beginnings := sorted((data / "enwik8").glob("enwik8.first4154399")):
         (folder / "enwik8").mkdir(parents=True, exist_ok=True)
         shutil.copy(beginnings[0], folder / "enwik8")

@@ -84,8 +84,9 @@ def _harm(tally: Tally, cut: Cut) -> None:
                 file, rng = reader.folder / name, cut.draw(f"{reader.name} {name}")
                 raw = file.read_bytes()
                 slow = len(raw) > 1_000_000 or len(reader.files) > 6 or reader.name == "SST"
-                share = len(reader.files) if slow else 1
-                tries = cut.tries(MUTATIONS, 3) // share + (number < cut.tries(MUTATIONS, 3) % share)
+                several = len(reader.files) if slow else 1
+                every = cut.tries(round(MUTATIONS * reader.share), 3)
+                tries = every // several + (number < every % several)
                 for what, content in damaged(raw, rng, tries):
                     file.write_bytes(content)
                     with tally.trying(f"{reader.name}: {name}: {what}"):

@@ -38,7 +38,7 @@ def disturbed(tally: Tally, cut: Cut) -> None:
         raise Skip("the system keeps no count of the time that threads wait")
     shares = []
     for place in range(cut.tries(5)):
-        busy = [Process((sys.executable, "-c", _BUSY)) for _ in range(2 * machine.cores())]
+        busy = [Process((sys.executable, "-c", _BUSY)) for _ in range(machine.cores())]
         try:
             with tally.trying(f"training {place} beside busy loops"):
                 record = _trained(cut.folder / str(place), f"seed={place}")
@@ -51,7 +51,7 @@ def disturbed(tally: Tally, cut: Cut) -> None:
         finally:
             stop(busy, 0.0)
     if shares:
-        tally.figure = f"they had {100 * min(shares):.0f} to {100 * max(shares):.0f} % of the processor"
+        tally.figure = f"such trainings had {100 * max(shares):.0f} % of the processor at most"
 
 
 def smoke(tally: Tally, cut: Cut) -> None:

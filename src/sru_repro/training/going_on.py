@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, DataError
+from ..core.home import without_home
 from ..records.run import RunRecord, read_record
 from .run_folder import identity
 from .weights import LAST, OF, PREVIOUS, read_checkpoint
@@ -66,7 +67,7 @@ def of_run(content: RunRecord) -> dict[str, Any]:
     """What a checkpoint says of its run."""
     return {
         "started": content.started,
-        "config": identity(content.config),
+        "config": without_home(identity(content.config)),
         "fingerprint": content.data.fingerprint,
     }
 
@@ -80,7 +81,9 @@ def limits(config: Mapping[str, Any]) -> dict[str, float]:
 def _same_run(folder: Path, config: Mapping[str, Any], fingerprint: str, content: RunRecord) -> None:
     found = [
         f"{key}: {old} there, {new} asked for"
-        for key, old, new in differences(identity(config), identity(content.config))
+        for key, old, new in differences(
+            without_home(identity(config)), without_home(identity(content.config))
+        )
         if key not in {f"trainer.{name}" for name in LIMITS}
     ]
     if fingerprint != content.data.fingerprint:

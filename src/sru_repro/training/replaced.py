@@ -10,7 +10,7 @@ from ..records.run import RunRecord, read_record
 from .weights import BEST, FOLDER, LAST, PREVIOUS
 
 ASIDE = "replaced"
-_MOVED = (RunRecord.FILE, "metrics.csv", "predictions.json", FOLDER)
+_MOVED = (RunRecord.FILE, "metrics.csv", "predictions.json", "fault.pt", FOLDER)
 """The record goes first: at no moment does one lie beside another run's weights."""
 
 

@@ -23,7 +23,7 @@ from .going_on import checkpoint_to_go_on_from
 from .prepare import load_data, set_threads
 from .run_folder import RunFolder, is_done, now
 from .wandb_words import require_wandb
-from .weights import FOLDER
+from .weights import FOLDER, mend_best
 
 
 def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = False) -> RunRecord:
@@ -43,7 +43,9 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
     with signals() as caught, _held(config, folder):
         data = load_data(config)
         if resume and is_done(folder, config.plain, data.fingerprint):
-            print(f"{folder}: finished before, left as it is", file=sys.stderr)
+            problem = mend_best(folder)
+            done = f"{problem}; mended from last.ckpt" if problem else "left as it is"
+            print(f"{folder}: finished before, {done}", file=sys.stderr)
             return read_record(folder)
         with alone():
             from .fit import fit  # imports Lightning: only now that configuration and data are sound
@@ -137,7 +139,7 @@ def _close(record: RunFolder, error: BaseException) -> None:
     if isinstance(error, Interrupted | KeyboardInterrupt):
         content.state, content.error = "interrupted", str(error) or "interrupted"
     else:
-        content.state, content.error = "failed", _line(error)
+        content.state, content.error = "failed", without_home(_line(error))
     with suppress(OSError):
         record.save()
     if content.state == "failed":

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ..core.errors import ConfigError, DataError
+from ..core.files import whole
 from ..records.run import read_record
 from ..tasks import Task
 
@@ -50,6 +51,28 @@ def read_checkpoint(path: Path, what: str) -> dict[str, Any]:
     raise DataError(f"{path}: expected {what}, found {found}")
 
 
+def mend_best(folder: Path) -> str:
+    """Writes best.ckpt again from last.ckpt, which holds it, too, where it is damaged; what was wrong, else "". Where
+    both were taken away, to save space, there is nothing to mend.
+
+    Raises:
+        DataError: neither is whole.
+    """
+    if not any((folder / name).exists() for name in (BEST, LAST)):
+        return ""
+    try:
+        read_checkpoint(folder / BEST, "the run's best checkpoint")
+        return ""
+    except DataError as error:
+        problem = str(error)
+    last = read_checkpoint(folder / LAST, "a checkpoint that holds the best weights, too")
+    if "best" not in last:
+        raise DataError(f"{problem}; train the run again")
+    with whole(folder / BEST, flushed=True) as part:
+        torch.save({**last["best"], OF: last[OF]}, part)
+    return problem
+
+
 def best_weights(folder: Path) -> dict[str, Any]:
     """The state of a run's task at its best validation.
 
@@ -60,9 +83,7 @@ def best_weights(folder: Path) -> dict[str, Any]:
     try:
         checkpoint = read_checkpoint(path, "the run's best checkpoint")
     except DataError as error:
-        raise DataError(
-            f"{error}; was the run finished? Train it again; one that was stopped: resume=true"
-        ) from None
+        raise DataError(f"{error}; was the run finished? Then resume=true mends it from last.ckpt") from None
     record = read_record(folder)
     started = checkpoint.get(OF, {}).get("started", record.started)
     step, best = checkpoint.get("global_step"), record.best.step if record.best is not None else None

@@ -16,6 +16,8 @@ from sru_repro.reporting.bench import decode
 from sru_repro.reporting.bench.decode import publish_decode, report_decode
 from sru_repro.reporting.bench.decode_figure import draw_decode_figure
 from sru_repro.reporting.bench.decode_tables import against_lstm, answers, decode_tables
+from sru_repro.reporting.document import markdown
+from sru_repro.reporting.marks import DAGGER
 from sru_repro.reporting.numbers import size
 
 Record = dict[str, Any]
@@ -84,6 +86,18 @@ def table(record: DecodeRecord, title: str) -> dict[str, dict[str, str]]:
     """{model: {head: cell}} of the table with that title."""
     (found,) = [one for one in decode_tables(record) if one.title == title]
     return {row[0]: dict(zip(found.heads, row, strict=True)) for row in found.body}
+
+
+def test_what_other_work_disturbed_is_marked(measured: Factory) -> None:
+    record = measured()
+    assert DAGGER not in markdown(decode_tables(record)) + "".join(answers(record))
+    row = record.groups[0].rows[0]
+    row.processor = 0.33
+    told = [line for line in answers(record) if DAGGER in line]
+    assert told and all(line.endswith(" †33 %.") and record.groups[0].label in line for line in told)
+    marked = [cells for one in decode_tables(record) for cells in one.body if DAGGER in "".join(cells)]
+    assert [cells[0] for cells in marked] == [row.label]
+    assert sum("†33 %" in cell for cell in marked[0]) >= 2, "its pace, and what is told against LSTM"
 
 
 def test_a_table_for_each_comparison_and_batch(measured: Factory) -> None:

@@ -12,7 +12,9 @@ from sru_repro.core.errors import DataError
 from sru_repro.records.base import parse, read
 from sru_repro.records.bench import SpeedRecord
 from sru_repro.reporting.bench.speed import publish_speed, report_speed
+from sru_repro.reporting.bench.speed_figure import draw_speed_figure
 from sru_repro.reporting.bench.speed_tables import speed_tables
+from sru_repro.reporting.marks import DAGGER, LEGEND
 from sru_repro.reporting.numbers import significant
 from sru_repro.reporting.report import report
 
@@ -123,6 +125,26 @@ def test_ratios_and_units_of_a_shape(measured: Factory) -> None:
     assert rows["theirs"]["inference, ms"].startswith("RuntimeError: no compiler")
     assert rows["SRU's matrix products alone"]["inference, ms"] == "1.00"
     assert "paper: against LSTM" not in table(measured(), "sst")["SRU"]
+
+
+def test_what_other_work_disturbed_is_marked(measured: Factory, tmp_path: Path) -> None:
+    record = measured()
+    lstm = record.shapes[0].row("lstm")
+    assert lstm is not None and lstm.training is not None
+    lstm.training.processor = 0.6
+    rows = table(record, record.shapes[0].title)
+    assert rows["nn.LSTM"]["forward+backward, ms"].endswith(" †60 %")
+    assert DAGGER not in rows["nn.LSTM"]["inference, ms"] + rows["SRU"]["forward+backward, ms"]
+    (overview,) = [one for one in speed_tables(record) if one.title.startswith("Forward and backward")]
+    assert "2.40× †60 %" in overview.body[0], "against a base that was disturbed"
+    publish_speed(record, tmp_path)
+    page = (tmp_path / "speed.md").read_text()
+    assert page.count(LEGEND) == 1 and "Processor: 60 % of what was asked for" in page
+    picture = draw_speed_figure(record)
+    assert LEGEND in " ".join(" ".join(text.get_text() for text in picture.texts).split())
+    lstm.training.processor = 0.8
+    publish_speed(record, tmp_path)
+    assert DAGGER not in (tmp_path / "speed.md").read_text()
 
 
 def test_overview_recurrence_growth_and_cost_of_a_call(measured: Factory) -> None:

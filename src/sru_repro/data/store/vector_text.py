@@ -18,6 +18,8 @@ from .packing import PROBE
 from .vector_rows import SHOWN, FloatArray, Foreign, Rows, check_dimension, wrong_number
 
 _BLOCK, _LONGEST = 1 << 20, 16 << 20
+_NUMBERS = 3
+"""In a word that holds blanks; with more it is a row before this one, whose line end is lost."""
 _JUDGED = 64
 """Rows by which the dimension of a file is told."""
 
@@ -54,6 +56,8 @@ def read_text(stream: IO[bytes], name: str, wanted: Set[str], dim: int) -> Rows:
             row = _numbers(name, number, word, numbers)
             if word in words:
                 rows.take(words[word], row)
+        elif not word.isascii():
+            foreign.note(word, number)
         count += 1
     if count == 0 or (expected and count != expected):
         said = " (as many as the first line says: cut? correct that line if you cut it yourself)"
@@ -121,8 +125,9 @@ def _row(line: bytes, dim: int) -> tuple[bytes, list[bytes]] | None:
         return parts[0], parts[1:]
     if len(parts) == dim and line[:1].isspace():
         return b"", parts  # the vector of a blank, which no text asks for
-    if len(parts) > dim + 1 and not _is_number(parts[-dim - 1]):
-        return b" ".join(parts[:-dim]), parts[-dim:]
+    words = parts[:-dim]
+    if len(words) > 1 and not _is_number(words[-1]) and sum(map(_is_number, words)) <= _NUMBERS:
+        return b" ".join(words), parts[-dim:]
     return None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...records.run import RunRecord, read_record
 from ..document import NONE as _ABSENT
+from ..document import literal
 from ..marks import marked
 from .records import flatten, metric_of
 
@@ -31,14 +32,19 @@ def differences(a: Mapping[str, object], b: Mapping[str, object]) -> Iterable[tu
     for key in sorted(left | right):
         old, new = (side.get(key, _ABSENT) for side in (left, right))
         if old != new:
-            yield key, str(old), str(new)
+            yield key, _line(old), _line(new)
+
+
+def _line(value: object) -> str:
+    """A value of a record in one line: nothing in it steers the terminal."""
+    return literal(str(value)).replace("\n", "\\n")
 
 
 def _name(run: RunRecord) -> str:
     fold = "" if run.fold is None else f", fold {run.fold}"
     error = f": {run.error}" if run.error else ""
     profile = run.caveat or run.profile
-    return f"{run.task}, {run.row}, profile {profile}, seed {run.seed}{fold}, {run.state}{error}"
+    return _line(f"{run.task}, {run.row}, profile {profile}, seed {run.seed}{fold}, {run.state}{error}")
 
 
 def _metrics(a: RunRecord, b: RunRecord) -> list[tuple[str, ...]]:

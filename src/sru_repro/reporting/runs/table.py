@@ -39,6 +39,10 @@ ENCODER_ALONE = """\
 Encoder alone: its passes forwards and backwards over a sample of the training batches after the run, \
 scaled to an epoch"""
 
+IN_TURNS = """\
+Rows trained in turns of a second: speed is that of the median turn, against LSTM the median over turns one after the \
+other, with its 95 % interval"""
+
 _NOT_ON_A_TERMINAL = {
     *("peak memory", "seeds", "paper's size", "paper's exact match, %"),
     *(costs.GPU_HOURS, costs.EPOCH_MINUTES, costs.ENCODER_SECONDS, *costs.PAPER_SPEEDS),
@@ -114,6 +118,8 @@ def _facts(section: TableSection) -> Iterator[str]:
     for backend in sorted({backend for line in lines for backend in line.backends}):
         names = facts.unique(line.label for line in lines if backend in line.backends)
         yield f"Back end {backend}: {'; '.join(names)}"
+    if any(run.throughput.turns for run in runs):
+        yield IN_TURNS
     if any(line.throughput(costs.ENCODER) for line in lines):
         yield ENCODER_ALONE
     yield from facts.unique(

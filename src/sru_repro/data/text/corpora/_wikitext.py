@@ -42,8 +42,9 @@ class WikiText(Corpus):
         named = {"data": cls.folder.replace("-", "")}  # a part of the fingerprint
         files = _files(data_dir, cls)
         if files:
-            found = prepare_words([[file] for file in files], size, named, cls.title)
             path = files[0].path
+            place = str(path if files[0].member else path.parent)
+            found = prepare_words([[file] for file in files], size, named, f"{place}, {cls.title}")
             source = str((path if files[0].member else path.parent).relative_to(data_dir))
         else:
             found = _from_hub(data_dir, cls, size, named)
