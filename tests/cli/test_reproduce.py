@@ -35,16 +35,15 @@ SENTENCES = ("cr", "subj", "mr", "trec", "mpqa")
 def table(sru_repro: Command, runs_made: list[str], small: tuple[str, ...], tmp_path: Path) -> Command:
     """`table("rows=sru2,lstm", ...)`: Table 1 on SST in small."""
     (tmp_path / "work").mkdir()
-    words = [word for word in small if not word.startswith("model.")]
-    return functools.partial(
-        sru_repro,
-        "reproduce",
-        "table=sst",
-        *words[1:],
-        "task.limit=16",
-        "trainer.max_epochs=1",
-        cwd=tmp_path / "work",
-    )
+    usual = [word for word in small if not word.startswith("model.")][1:]
+
+    def call(*words: str) -> Any:
+        given = {word.partition("=")[0] for word in words}
+        kept = [word for word in usual if word.partition("=")[0] not in given]
+        limits = ("task.limit=16", "trainer.max_epochs=1")
+        return sru_repro("reproduce", "table=sst", *kept, *limits, *words, cwd=tmp_path / "work")
+
+    return call
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ def tried(name: str, folder: Path) -> None:
     assert outcome.tries == outcome.held > 0
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_pickles_that_run(tmp_path: Path) -> None:
     tried("pickles that run", tmp_path)
 

@@ -3,6 +3,7 @@
 Text of records may hold anything, so every block but `Text` is taken literally; `Text` is Markdown that we write.
 """
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -136,7 +137,10 @@ def _cell(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return literal(text).replace("<", "&lt;").replace("](", "]\\(")
+    return _CALLING_LINK.sub("]\\\\(", literal(text).replace("<", "&lt;"))
+
+
+_CALLING_LINK = re.compile(r"\]\((?=\s*(?:javascript|vbscript|data|file):)", re.IGNORECASE)
 
 
 def terminal(blocks: Iterable[Block]) -> list["RenderableType"]:

@@ -117,7 +117,7 @@ def command(
     """A line of bash in which `$RUN` is `sru-repro train` of a small run."""
     words = " ".join(SMALL)
     variables = {**os.environ, "RUN": f"{sys.executable} -m sru_repro train {words}", **(told or {})}
-    return subprocess.run(["bash", "-c", line], cwd=folder, env=variables, capture_output=True, timeout=120)
+    return subprocess.run(["bash", "-c", line], cwd=folder, env=variables, capture_output=True, timeout=300)
 
 
 def hours_of_logging(folder: Path, hours: int) -> Iterator[tuple[float, float]]:

@@ -25,3 +25,18 @@ def test_wrong_label(line: str) -> None:
 
 def test_labels_and_texts() -> None:
     assert list(labelled_lines(["0 a b", "1 "], "x", 2)) == [(1, 0, "a b"), (2, 1, "")]
+
+
+def test_marks_and_line_ends() -> None:
+    for raw in (b"\xef\xbb\xbf1 a\n0 b\n", b"1 a\r\n0 b\r\n", b"1 a\r0 b\r", b"1 a\n0 b"):
+        assert decode_lines(raw, "x") == ["1 a", "0 b"]
+
+
+def test_what_is_no_text_is_named() -> None:
+    with pytest.raises(DataError, match=r"^x:2: expected utf-8 text, found a zero byte"):
+        decode_lines(b"1 a\n0 \0\n", "x")
+    for encoding in ("utf-16", "utf-16-le", "utf-32"):
+        with pytest.raises(
+            DataError, match=rf"^x: expected UTF-8 text, found {encoding[:6].upper()}; convert"
+        ):
+            decode_lines("1 some words\n0 and others\n".encode(encoding), "x", "latin-1")

@@ -167,3 +167,35 @@ def test_real_vectors_for_the_real_treebank(real_data: Path) -> None:
     assert torch.equal(first.weight_VD, again.weight_VD)
     assert first.weight_VD.shape == (18_846, 300)
     assert 0.83 < first.coverage < first.coverage_mapped and first.token_coverage_mapped > 0.97
+
+
+def test_a_file_without_any_of_the_words_is_refused(data_dir: Path) -> None:
+    (data_dir / "vectors/small.txt").write_text("THE 1 1 1 1\nFILM 2 2 2 2\n")
+    pattern = (
+        r"small.txt: expected vectors of the words of the data, found none of 5; its first words are 'THE', 'FILM', "
+        r"those of the data 'the', '-lrb-', '\\\\/', 'film'"
+    )
+    with pytest.raises(DataError, match=pattern):
+        load_vectors("auto", TOKENS, data_dir, seed=1, dim=4)
+
+
+def test_few_of_the_words_and_repeated_ones_are_said(data_dir: Path) -> None:
+    assert load_vectors("auto", TOKENS, data_dir, seed=1, dim=4).warnings == ()
+    (data_dir / "vectors/small.txt").write_text("the 1 1 1 1\nthe 2 2 2 2\nThe 3 3 3 3\n")
+    for _ in range(2):  # read, then from the cache
+        few, several = load_vectors("auto", TOKENS, data_dir, seed=1, dim=4).warnings
+        assert (
+            "word vectors cover 20.0% of the words (42.9% of their occurrences), the others get random" in few
+        )
+        assert "its first words are 'the', 'the', 'The', those of the data 'the', '-lrb-'" in few
+        assert several.endswith("small.txt: 1 words have several rows ('the'); the first is used")
+
+
+@pytest.mark.parametrize("place", [-1, 0.3, 0.5, 0.7, 0.9])
+def test_a_damaged_cache_is_read_again(place: float, data_dir: Path) -> None:
+    first = load_vectors("auto", TOKENS, data_dir, seed=1, dim=4)
+    (kept,) = (data_dir / "cache").iterdir()
+    raw = bytearray(kept.read_bytes())
+    raw[int(place * len(raw))] ^= 16
+    kept.write_bytes(raw)
+    assert torch.equal(load_vectors("auto", TOKENS, data_dir, seed=1, dim=4).weight_VD, first.weight_VD)

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -60,7 +61,9 @@ def cached_rows(path: Path, wanted: set[str], dim: int) -> FoundRows:
         AttributeError,
         pickle.PickleError,
     ):
-        stored = torch.load(kept, weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch has to say of another's file
+            stored = torch.load(kept, weights_only=True)
         content = {name: stored[name] for name in ("words", "first", "repeated")}
         if stored["sha256"] == _digest(content, stored["rows_VD"]):
             rows = dict(zip(stored["words"], stored["rows_VD"], strict=True))

@@ -9,6 +9,7 @@ from typing import Self
 
 from ...records.base import Part
 from ...records.run import Paper, Printed, RunRecord
+from ..document import literal
 from ..marks import least
 from .records import FOLDS, Metric, flatten, metric_of
 from .verdict import verdict
@@ -49,7 +50,7 @@ class Line:
         """The runs' own count of parameters, where they agree, comes before that of the configuration."""
         counted = {run.parameters for run in runs}
         parameters = counted.pop() if len(counted) == 1 else row.parameters
-        return cls(row.name, row.label or row.name, task, parameters, row.paper or Paper(), runs)
+        return cls(row.name, literal(row.label or row.name), task, parameters, row.paper or Paper(), runs)
 
     @cached_property
     def metric(self) -> Metric:

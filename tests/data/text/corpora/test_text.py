@@ -128,3 +128,102 @@ def test_a_packing_that_is_not_known_is_refused_at_every_level(level: str, tmp_p
     (tmp_path / "text.txt.zst").write_bytes(bytes(range(256)) * 40)
     with pytest.raises(DataError, match=r"text\.txt\.zst: expected plain text or text in .*unpack it"):
         load_corpus("text", tmp_path, level, path=str(tmp_path / "text.txt.zst"))
+
+
+LEVELS = ("bytes", "symbols", "words")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_encodings_are_named_at_every_level(level: str, encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(TEXT.encode(encoding))
+    name = encoding[:6].upper()
+    with pytest.raises(
+        DataError, match=rf"a.txt: expected UTF-8 text, found {name}; convert it \(iconv -f {name}"
+    ):
+        load_corpus("text", tmp_path, level, path="a.txt")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_byte_order_mark_is_no_text(level: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    plain = load_corpus("text", tmp_path, level, path="a.txt")
+    for name, text in {"b.txt": f"\ufeff{TEXT}", "c.txt.gz": f"\ufeff{TEXT}"}.items():
+        raw = text.encode()
+        (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+        assert load_corpus("text", tmp_path, level, path=name).fingerprint == plain.fingerprint
+    assert not any("\ufeff" in str(item) for item in plain.symbols.items)
+
+
+def test_marks_left_where_files_were_put_together_are_no_words(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(f"\ufeff{TEXT}\ufeff{TEXT}", encoding="utf-8")
+    (tmp_path / "b.txt").write_text(f"{TEXT}{TEXT}", encoding="utf-8")
+    marks = [load_corpus("text", tmp_path, "words", path=name).fingerprint for name in ("a.txt", "b.txt")]
+    assert marks[0] == marks[1]
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_other_line_ends_make_the_same_words(end: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    (tmp_path / "b.txt").write_bytes(TEXT.replace("\n", end).encode())
+    marks = [load_corpus("text", tmp_path, "words", path=name).fingerprint for name in ("a.txt", "b.txt")]
+    assert marks[0] == marks[1]
+
+
+def test_a_zero_byte_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(TEXT.encode() + b"one line\nand\0 another\n")
+    with pytest.raises(DataError, match=r"a.txt:102: expected text for words, found a zero byte"):
+        load_corpus("text", tmp_path, "words", path="a.txt")
+    assert len(load_corpus("text", tmp_path, "bytes", path="a.txt"))  # any bytes are bytes
+
+
+def test_suffixes_in_either_case(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "E.TXT").write_text(TEXT)
+    (folder / "F.TXT.GZ").write_bytes(gzip.compress(TEXT.encode()))
+    (folder / "g.Md").write_text(TEXT)
+    assert whole(tmp_path, "bytes", "set") == TEXT * 3
+    for level in LEVELS:
+        alone = [load_corpus("text", tmp_path, level, path=f"set/{name}") for name in ("E.TXT", "F.TXT.GZ")]
+        assert alone[0].fingerprint == alone[1].fingerprint
+
+
+def test_what_a_folder_holds_beside_texts_is_said(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/a.txt").write_text(TEXT)
+    (tmp_path / "set/.hidden").write_text(TEXT)
+    assert load_corpus("text", tmp_path, "bytes", path="set").warnings == ()
+    (tmp_path / "set/b.log").write_text(TEXT)
+    (tmp_path / "set/c.txt").symlink_to("nowhere")
+    (said,) = load_corpus("text", tmp_path, "bytes", path="set").warnings
+    assert "set: 1 text files are read, 2 others are not (b.log, c.txt)" in said
+
+
+def test_a_text_packed_and_unpacked_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/a.txt").write_text(TEXT)
+    (tmp_path / "set/a.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
+    with pytest.raises(DataError, match=r"a.txt.gz: expected each text once, found a.txt beside it"):
+        load_corpus("text", tmp_path, "bytes", path="set")
+
+
+@pytest.mark.parametrize(
+    ("level", "text"), [("bytes", "a" * 500), ("symbols", "a" * 500), ("words", "word " * 500)]
+)
+def test_a_corpus_of_one_symbol(level: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    pattern = (
+        r"a.txt: expected a text of several symbols, found '(a|word)' 45\d times and no other to train on"
+    )
+    with pytest.raises(DataError, match=pattern):
+        load_corpus("text", tmp_path, level, path="a.txt")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_packed_under_a_plain_name(level: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(gzip.compress(TEXT.encode()))
+    with pytest.raises(
+        DataError, match=r"a.txt: expected plain text, as its name says, found gzip data; name it"
+    ):
+        load_corpus("text", tmp_path, level, path="a.txt")
