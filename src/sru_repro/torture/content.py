@@ -63,6 +63,8 @@ def _unharmed(said: Said | None, mark: Path, refused: bool = True) -> None:
         raise AssertionError("it has run")
     if said is not None and refused and said.status == 0:
         raise AssertionError(f"taken: {said.text:.200}")
+    if said is not None and "usage: " in said.text:
+        raise AssertionError(f"not tried: {said.text:.80}")
     if said is not None and VALUE in said.text:
         raise AssertionError("the secret was said")
 
@@ -154,7 +156,7 @@ def _configurations(tally: Tally, cut: Cut) -> None:
             if number >= 9 and cut.share < 1:
                 continue  # the last takes long
             (rows / f"x{number}.yaml").write_text(text)
-            words = (*SMALL, "--config-dir=conf", f"experiment=x{number}", "hydra.run.dir=out")
+            words = ("--config-dir=conf", *SMALL, f"experiment=x{number}", "hydra.run.dir=out")
             with tally.trying(f"--config-dir: {what}"):
                 _unharmed(say("train", *words, folder=cut.folder), mark)
                 _no_secret(cut.folder / "out")
