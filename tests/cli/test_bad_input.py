@@ -46,6 +46,7 @@ TRAIN = [
     ("model.hidden_size=true", "model.hidden_size: expected integer, found True"),
     ("model.bidirectional=1", "model.bidirectional: expected boolean, found 1"),
     ("optim.lr=-1", "optim.lr: expected greater than 0, found -1"),
+    ("optim.lr=1e38", "optim.lr: expected at most 1e+30, as rates are in float32, found 1e+38"),
     ("optim.lr=fast", "optim.lr: expected number, found 'fast'"),
     ("optim.name=lion", "optim.name: expected 'adam', 'adamw', 'adamax', 'radam' or 'sgd', found 'lion'"),
     ("model.dropout=1.5", "model.dropout: expected less than 1, found 1.5"),
@@ -240,7 +241,11 @@ def test_a_run_without_its_files(verb: str, sru_repro: Command, sst_run: Path, t
     best.write_bytes(content[: len(content) // 2])
     refused(sru_repro(*words, cwd=tmp_path / "work"), f"{best}: expected", tmp_path / "work")
     best.unlink()
-    refused(sru_repro(*words, cwd=tmp_path / "work"), f"{best}: no such file", tmp_path / "work")
+    refused(
+        sru_repro(*words, cwd=tmp_path / "work"),
+        f"{best}: expected the run's best checkpoint, found no such file",
+        tmp_path / "work",
+    )
     text = (run / "run.json").read_text()
     (run / "run.json").write_text(text[: len(text) // 2])
     refused(sru_repro(*words, cwd=tmp_path / "work"), f"{run / 'run.json'}: expected JSON", tmp_path / "work")

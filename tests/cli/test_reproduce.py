@@ -343,6 +343,21 @@ def test_in_turns_one_process_works_at_a_time_and_the_next_is_the_one_that_waite
     assert told == "<aa><bb><cc><aa><cc><aa><cc>"
 
 
+def test_without_a_socket_each_trains_at_a_stretch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_room(session: str) -> None:
+        raise OSError("AF_UNIX path too long")
+
+    config: Any = SimpleNamespace(top=SimpleNamespace(row="row"))
+    jobs = [campaign.Job(tmp_path / "a", (), config)]
+    monkeypatch.setattr(campaign, "Turns", no_room)
+    monkeypatch.setattr(campaign, "_finished", lambda jobs, *_: iter([(job, 0) for job in jobs]))
+    with Bar("one", {jobs[0].folder: None}) as bar:
+        assert list(campaign._in_turns(jobs, bar, Signals())) == [(jobs[0], 0)]
+    assert "no socket could be made (AF_UNIX path too long)" in capsys.readouterr().err
+
+
 def test_hardware_names_the_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = machine.hardware("cpu")
     monkeypatch.setenv(machine.SIDE_BY_SIDE, "2")

@@ -46,7 +46,8 @@ def test_a_signal_saves_the_run(process: Process, tmp_path: Path) -> None:
         assert run.returncode == expected[number], err
         *progress, last = err.splitlines()
         assert (
-            last == f"sru-repro: interrupted by {number.name}; go on with resume=true hydra.run.dir={folder}"
+            last
+            == f"sru-repro: interrupted by {number.name}; go on with resume=true hydra.run.dir={number.name}"
         )
         assert all(line.startswith("quickstart/gru seed 1 (smoke: not a result): epoch") for line in progress)
         record = json.loads((folder / "run.json").read_text())

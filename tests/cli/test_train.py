@@ -1,13 +1,16 @@
 """`sru-repro train`: one run, sweeps in which members fail, and Hydra's own habits."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sru_repro.core.interrupt import Interrupted
 from sru_repro.records.run import read_record
+from sru_repro.training import run
 from sru_repro.training.module import TaskModule
 
 Command = Callable[..., Any]
@@ -95,7 +98,7 @@ def test_a_failing_run_says_one_line_and_keeps_its_traceback(
     called = sru_repro("train", *QUICK, "hydra.run.dir=run", cwd=tmp_path)
     log = tmp_path / "run/log.txt"
     assert (called.status, called.out) == (1, "")
-    assert called.err == f"sru-repro: IndexError: out of (traceback in {log})\n"
+    assert called.err == "sru-repro: IndexError: out of (traceback in run/log.txt)\n"
     assert "Traceback" in log.read_text() and "in step" in log.read_text()
     assert read_record(tmp_path / "run").plain()["state"] == "failed"
 
@@ -107,9 +110,73 @@ def test_a_loss_that_is_no_number_is_one_line(
     assert called.status == 1
     *_, last = called.err.splitlines()  # before it: trees made up, vectors of few words
     assert last.startswith("sru-repro: step ") and called.err.count("\n") == 3
-    assert "train/loss is" in called.err and "lower optim.lr" in called.err
+    assert "the loss is" in called.err and "lower optim.lr" in called.err
     (folder,) = (tmp_path / "runs/sst/sru/smoke").iterdir()
-    assert called.err.endswith(f" (see {folder / 'log.txt'})\n"), "where to look further"
+    assert called.err.endswith(f" (see {folder.relative_to(tmp_path) / 'log.txt'})\n"), (
+        "where to look further"
+    )
+
+
+def test_a_failure_says_where_the_run_before_lies(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", *QUICK, "hydra.run.dir=run")
+    assert sru_repro(*words, cwd=tmp_path).status == 0
+    refused = sru_repro(*words, "resume=true", "seed=2", cwd=tmp_path)
+    assert refused.status == 2 and "log.txt" not in refused.err, "the log is of the run before"
+
+    def step(self: TaskModule, *values: Any) -> Any:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(TaskModule, "training_step", step)
+    failed = sru_repro(*words, "seed=2", cwd=tmp_path)
+    assert failed.status == 1 and "; the run before it lies whole in run/replaced" in failed.err
+    assert "make room and start again" in failed.err and "last checkpoint" not in failed.err
+
+
+def test_a_signal_before_anything_was_begun_advises_nothing_that_is_refused(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", *QUICK, "hydra.run.dir=run")
+    assert sru_repro(*words, cwd=tmp_path).status == 0
+
+    def stopped(config: Any) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(run, "load_data", stopped)
+    called = sru_repro(*words, "seed=2", cwd=tmp_path)
+    assert (called.status, called.err) == (143, "sru-repro: interrupted by SIGTERM; nothing was begun\n")
+    called = sru_repro(*words, cwd=tmp_path)
+    assert called.err == "sru-repro: interrupted by SIGTERM; go on with resume=true hydra.run.dir=run\n"
+
+
+def test_an_empty_folder_that_is_a_link_hides_no_error(sru_repro: Command, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    called = sru_repro("train", *QUICK, "trainer.max_epochs=-1", "hydra.run.dir=run", cwd=tmp_path)
+    assert called.status == 2 and "trainer.max_epochs" in called.err
+    assert (tmp_path / "run").is_symlink() and (tmp_path / "disk").is_dir()
+
+
+def test_no_line_names_the_home_folder(
+    sru_repro: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "anna").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "anna"))
+
+    def stopped(config: Any) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    words = ("train", *QUICK, f"hydra.run.dir={tmp_path}/anna/my runs")
+    assert sru_repro(*words, cwd=tmp_path / "work").status == 0
+    finished = sru_repro(*words, "resume=true", cwd=tmp_path / "work")
+    refused = sru_repro(*words, "resume=true", "seed=2", cwd=tmp_path / "work")
+    monkeypatch.setattr(run, "load_data", stopped)
+    interrupted = sru_repro(*words, cwd=tmp_path / "work")
+    assert "go on with resume=true hydra.run.dir=\"$HOME\"/'my runs'" in interrupted.err
+    for called in (finished, refused, interrupted):
+        assert called.err.startswith(("sru-repro: ", "~/my runs")) and str(tmp_path) not in called.err
 
 
 def test_a_finished_run_is_not_repeated(sru_repro: Command, tmp_path: Path) -> None:

@@ -454,3 +454,9 @@ def test_every_free_text_of_the_settings_is_known() -> None:
         if group in settings:
             (field,) = [kind.model_fields[name] for kind in settings[group] if name in kind.model_fields]
             assert field.annotation in (str, str | None), key
+
+
+def test_quoted_elements_of_a_list_may_stand_anywhere() -> None:
+    assert composed(["logger.tags=[a,'b, c',\"d\"]"]).plain["logger"]["tags"] == ["a", "b, c", "d"]
+    with pytest.raises(ConfigError, match=r"^logger\.tags\.1: "):
+        composed(["logger.tags=[a,'']"])

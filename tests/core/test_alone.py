@@ -34,6 +34,11 @@ def test_one_of_several_processes_is_refused_whichever_it_is(size: str, name: st
     assert f"unset {size}" in line and "\n" not in line
 
 
+def test_slurms_exceptions_are_none_of_mpirun() -> None:
+    with pytest.raises(ConfigError, match=r"^PMI_SIZE=4"):
+        require_alone({"PMI_SIZE": "4", "PMI_RANK": "3", "WANDB_SWEEP_ID": "s"})
+
+
 @pytest.mark.parametrize(
     "environment",
     [
@@ -43,6 +48,8 @@ def test_one_of_several_processes_is_refused_whichever_it_is(size: str, name: st
         {**STEP, "SLURM_STEP_NUM_TASKS": "1"},  # srun --ntasks=1 in an allocation of four
         {**STEP, "SLURM_PTY_PORT": "4711"},  # srun --pty bash
         {**STEP, "SLURM_PROCID": "3", "WANDB_SWEEP_ID": "s"},  # srun wandb agent
+        {**STEP, "SLURM_PTY_PORT": "4711", "PMI_SIZE": "4", "PMI_RANK": "0"},  # with --mpi=pmi2
+        {**STEP, "SLURM_PROCID": "3", "WANDB_SWEEP_ID": "s", "PMI_SIZE": "4", "PMI_RANK": "3"},
         {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0", "TORCHELASTIC_RUN_ID": "none"},
         {"WORLD_SIZE": "huge", "RANK": "and file"},  # somebody else's
         {"LSB_JOBID": "7", "LSB_DJOB_NUMPROC": "8", "LSB_HOSTS": "a a b b"},

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sru_repro.core.home import with_home, without_home
+from sru_repro.core.home import shown, with_home, without_home
 
 
 @pytest.fixture(params=["/people/anna", "/people/ann-é b"])
@@ -18,6 +18,19 @@ def test_a_home_folder_becomes_a_tilde_and_comes_back(home: str) -> None:
     kept = {"data_dir": "~/data", "task": {"path": ["~/a.txt", 3, None]}, "row": "~"}
     assert without_home(config) == kept and with_home(kept) == config
     assert without_home(f'File "{home}/x.py", data_dir={home}') == 'File "~/x.py", data_dir=~'
+
+
+@pytest.mark.parametrize("before", ["see\n", "\t", "file://", "a: ", "see\\n", "(", '"'])
+def test_wherever_it_begins(before: str, home: str) -> None:
+    assert without_home(f"{before}{home}/z") == f"{before}~/z"
+    assert without_home({f"{before}{home}": [f"{before}{home}"]}) == {f"{before}~": [f"{before}~"]}
+
+
+def test_a_path_as_a_line_says_it(home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    places = {tmp_path / "runs/a": "runs/a", Path("runs/b"): "runs/b", Path(home) / "c": "~/c"}
+    places[tmp_path.parent / "d"] = str(tmp_path.parent / "d")
+    assert {place: shown(place) for place in places} == places
 
 
 def test_what_only_looks_like_it_stays(home: str) -> None:

@@ -24,7 +24,7 @@ def run(verb, args):
     return 3
 
 cli._run = run
-cli.main([os.environ["VERB"]])
+cli.main(os.environ["VERB"].split())
 """
 
 
@@ -72,6 +72,14 @@ def test_work_goes_on_whoever_listens(
     assert int((tmp_path / "done").read_text()) > 2, "a file got the number of a standard stream"
 
 
+@pytest.mark.parametrize("verb", ["evaluate", "fetch"])
+def test_what_has_work_to_do_does_it_unread(
+    verb: str, shell: Callable[[str, str], tuple[int, str]], tmp_path: Path
+) -> None:
+    status, _ = shell("$RUN 2>/dev/null | head -n 1", verb)
+    assert status == 3 and (tmp_path / "done").exists()
+
+
 def test_an_answer_that_nobody_reads_to_its_end_stops_quietly(
     shell: Callable[[str, str], tuple[int, str]], tmp_path: Path
 ) -> None:
@@ -79,10 +87,20 @@ def test_an_answer_that_nobody_reads_to_its_end_stops_quietly(
     assert (status, said.count("\n")) == (0, 1) and not (tmp_path / "done").exists()
 
 
+def test_hydras_help_without_room_is_a_failure_too() -> None:
+    """It ends the process by itself."""
+    line = f"{sys.executable} -m sru_repro train --hydra-help >/dev/full"
+    called = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert called.returncode == 1 and called.stderr.startswith("sru-repro: standard output: expected")
+
+
+@pytest.mark.parametrize(
+    "words", ["predict", "evaluate", "fetch", "completion", "train --cfg job", "train --info=all", "train -h"]
+)
 def test_an_answer_without_room_is_a_failure_of_one_line(
-    shell: Callable[[str, str], tuple[int, str]],
+    words: str, shell: Callable[[str, str], tuple[int, str]]
 ) -> None:
-    status, said = shell("$RUN 2>err >/dev/full; status=$?; tail -n 1 err; exit $status", "predict")
+    status, said = shell("$RUN 2>err >/dev/full; status=$?; tail -n 1 err; exit $status", words)
     assert status == 1
     assert (
         said == "sru-repro: standard output: expected a place to write to, found: No space left on device\n"

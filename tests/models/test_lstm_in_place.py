@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
-from sru_repro.models import GRU, LSTM, QRNN, SRU, MinGRU, SRUpp
+from sru_repro.models import GRU, LSTM, QRNN, SRU, AttentionContext, MinGRU, SRUpp
 from sru_repro.models._lstm_convention import LSTMConvention
 
 assert_close = partial(torch.testing.assert_close, rtol=1e-6, atol=1e-6)
@@ -185,6 +185,72 @@ def test_h_0_and_c_0_given_to_the_sru_itself(pair: Any) -> None:
         SRU(D, H)(X, pair[0].double())
 
 
+MEMORY = AttentionContext(3, 3)
+PAIR = (zeros(2, B, H), zeros(2, B, H))
+STRANGE: dict[str, tuple[Any, Any, str]] = {
+    "qrnn pair": (
+        QRNN(D, H),
+        PAIR,
+        r"2 pairs .* found tuple of 2; \(h_0, c_0\) is .*: give what the call before",
+    ),
+    "qrnn tensor": (
+        QRNN(D, H),
+        torch.stack(PAIR),
+        r"2 pairs .* found a tensor \(2, 2, 4, 5\); give what the ",
+    ),
+    "qrnn layers": (QRNN(D, H), [(None, None)] * 3, "2 pairs .* found list of 3"),
+    "qrnn none": (QRNN(D, H), [None, None], "2 pairs .* found list of 2"),
+    "qrnn rows": (QRNN(D, H), [(zeros(1, H), None)] * 2, r"\(4, 5\), found \(1, 5\)"),
+    "qrnn type": (
+        QRNN(D, H),
+        [(zeros(B, H).double(), None)] * 2,
+        "torch.float32, found torch.float64; convert",
+    ),
+    "qrnn window": (QRNN(D, H, window=2), [(None, None)] * 2, "a tensor, found NoneType"),
+    "qrnn input": (QRNN(D, H, window=2), [(None, zeros(B, H))] * 2, r"\(4, 6\), found \(4, 5\)"),
+    "srupp pair": (
+        SRUpp(D, H, 4),
+        PAIR,
+        r"\(c_n, inputs, keys\), .* found tuple of 2; \(h_0, c_0\) is .*: give what",
+    ),
+    "srupp tensor": (
+        SRUpp(D, H, 4),
+        PAIR[0],
+        r"\(c_n, inputs, keys\), .* found a tensor \(2, 4, 5\); give what",
+    ),
+    "srupp lists": (SRUpp(D, H, 4), (PAIR[0], [], []), r"\(c_n, inputs, keys\), .* found tuple of 3"),
+    "srupp names": (
+        SRUpp(D, H, 4, attention_context=MEMORY),
+        (PAIR[0], {"0": zeros(1, B, D)}, {}),
+        r"memories of the layers \[0, 1\], which attend, found \['0'\]",
+    ),
+    "gru pair": (
+        GRU(D, H),
+        PAIR,
+        r"one tensor, h_n, found tuple of 2; \(h_0, c_0\) is .*: give the state alone",
+    ),
+    "lstm tensor": (
+        LSTM(D, H),
+        PAIR[0],
+        r"a pair of tensors \(h_n, c_n\), found a tensor \(2, 4, 5\); give what",
+    ),
+    "lstm half": (
+        LSTM(D, H),
+        (PAIR[0], None),
+        "a pair of tensors .* found tuple of 2, not all of them tensors",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_state_of_another_kind_is_refused(name: str) -> None:
+    encoder, state, told = STRANGE[name]
+    with pytest.raises(
+        ValueError, match=f"^state: (c |last input )?(of layer 0: )?expected (a list of )?{told}"
+    ):
+        encoder(X, state)
+
+
 @pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.float16])
 def test_other_types(kind: torch.dtype) -> None:
     rnn = sru().to(kind)
@@ -280,3 +346,75 @@ def test_in_another_process() -> None:
 def _sum_of(rnn: nn.Module, x: Tensor, queue: Any) -> None:
     torch.set_num_threads(1)
     queue.put(float(rnn(x)[0].sum().detach()))
+
+
+KINDS: list[Any] = [SRU, QRNN, MinGRU, LSTM, GRU, partial(SRUpp, projection_size=4)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_subclass_has_attributes_of_its_own(kind: Any) -> None:
+    encoder: Any = getattr(kind, "func", kind)
+    options = getattr(kind, "keywords", {})
+
+    class Own(encoder):
+        def __init__(self) -> None:
+            super().__init__(D, H, num_layers=3, **options)
+            self.num_layers = 2
+            self.bias = nn.Parameter(zeros(H))
+            self.proj_size = 3
+
+        def forward(self, x: Tensor) -> Tensor:
+            h: Tensor = super().forward(x)[0]
+            return h + self.bias
+
+    own = Own().eval()
+    assert (own.num_layers, own.proj_size) == (2, 3) and "bias" in dict(own.named_parameters())
+    assert own(X).shape == (L, B, H)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dropout_holds_wherever_it_is_set(kind: Any) -> None:
+    given, later = kind(D, H, num_layers=3, dropout=0.5), kind(D, H, num_layers=3)
+    later.load_state_dict(given.state_dict())
+    later.dropout = 0.5
+    results = []
+    for encoder in (given, later):
+        torch.manual_seed(1)
+        results.append(encoder(X)[0])
+    assert torch.equal(*results) and later.draws_alone == given.draws_alone
+    given.dropout = 0.0
+    assert torch.equal(given(X)[0], given(X)[0]) and not torch.equal(given(X)[0], results[0])
+    with pytest.raises(ValueError, match=r"^dropout: expected 0 <= dropout < 1, found 1.5$"):
+        given.dropout = 1.5
+    assert given.dropout == 0.0
+
+
+def test_a_subclass_has_a_dropout_of_its_own() -> None:
+    encoder: Any = SRU(D, H, 2, dropout=0.25)
+    encoder.dropout = nn.Dropout(0.5)
+    assert encoder(X)[0].shape == (L, B, H) and isinstance(encoder.dropout, nn.Dropout)
+    assert [layer.dropout for layer in encoder.layers] == [0.25, 0.0]
+
+
+def test_dropout_of_the_last_layer_stays_where_it_was_asked_for() -> None:
+    for last in (False, True):
+        encoder = SRU(D, H, 2, dropout=0.5, dropout_last=last)
+        encoder.dropout = 0.25
+        assert [layer.dropout for layer in encoder.layers] == [0.25, 0.25 * last]
+
+
+def test_dropout_and_batch_first_are_set_through_the_convention() -> None:
+    rnn = sru(dropout=0.5)
+    rnn.dropout, rnn.batch_first = 0.0, True
+    assert rnn.sru.dropout == 0.0 and rnn(torch.randn(3, L, D))[1][0].shape == (S, 3, H)
+    other = sru()
+    other.load_state_dict(rnn.state_dict())
+    assert torch.equal(rnn(X.transpose(0, 1))[0].transpose(0, 1), other(X)[0])
+
+
+def test_modules_pickled_before_they_had_a_number_of_layers() -> None:
+    encoder = SRU(D, H, 3)
+    for name in ("num_layers", "bias", "proj_size"):
+        del encoder.__dict__[name]
+    again = pickle.loads(pickle.dumps(encoder))
+    assert (again.num_layers, again.bias, again.proj_size) == (3, True, 0)

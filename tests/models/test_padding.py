@@ -219,9 +219,15 @@ def test_clearing_has_derivatives_of_any_order(way: None) -> None:
     assert tangent is not None and torch.equal(tangent[..., 0], (~BEHIND).double())
 
 
-@pytest.mark.parametrize("name", [name for name in ENCODERS if built(name).pads_anywhere])
+@pytest.mark.parametrize("name", ENCODERS)
 def test_padding_that_does_not_fit_is_refused(name: str) -> None:
     encoder, x = built(name), torch.randn(L, B, D)
+    for width in (1, 2, 3, 5, 8):
+        with pytest.raises(ValueError, match=rf"^padding: expected shape \(7, 4\), found \(7, {width}\)$"):
+            encoder(x, None, torch.zeros(L, width, dtype=torch.bool))
+    for length in (1, 6, 8):
+        with pytest.raises(ValueError, match=rf"^padding: expected shape \(7, 4\), found \({length}, 4\)$"):
+            encoder(x, None, torch.zeros(length, B, dtype=torch.bool))
     with pytest.raises(ValueError, match=r"^padding: expected shape \(7, 4\), found \(4, 7\)$"):
         encoder(x, None, BEHIND.t())
     with pytest.raises(ValueError, match=r"^padding: expected torch.bool, found torch.float32$"):

@@ -36,8 +36,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], int]:
     sources.mkdir()
     (sources / "types.h").write_text("")
     (sources / "seven.cpp").write_text('extern "C" int seven() { return 7; }\n')
-    for module in (build, compiler):
-        monkeypatch.setattr(module, "KERNELS", sources)
+    monkeypatch.setattr(build, "KERNELS", sources)
     build.sources.cache_clear()
 
     def call() -> int:

@@ -187,6 +187,22 @@ def test_a_mistyped_variable_is_refused_by_its_name(
     require_wandb(configured("sst", "logger=csv"))
 
 
+def test_a_folder_that_cannot_be_made_is_refused(
+    configured: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "file/below"))
+    with pytest.raises(
+        ConfigError, match=r"^WANDB_DIR: expected a folder .*: Not a directory; mend or unset it$"
+    ):
+        require_wandb(configured("sst", "logger=wandb"))
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    require_wandb(configured("sst", "logger=wandb"))
+    monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "new/below"))
+    require_wandb(configured("sst", "logger=wandb"))
+
+
 def test_a_key_is_not_repeated_and_other_packages_variables_are_not_ours(
     configured: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sru_repro.core.errors import DataError, RunError
 from sru_repro.records.run import read_record
+from sru_repro.tasks import Step
 from sru_repro.training import faults
 from sru_repro.training.config import RunConfig
-from sru_repro.training.module import TaskModule
+from sru_repro.training.module import TaskModule, Totals
 from sru_repro.training.replay import replay
 from sru_repro.training.run import train
 from sru_repro.training.weights import BEST, LAST
@@ -228,3 +230,68 @@ def test_float16_may_overflow_for_a_while_and_not_for_ever(tmp_path: Path) -> No
     trainer.scale = 2.0**-15
     with pytest.raises(RunError, match=r"^step 7: gradients overflow float16 even at a scale of 6\.1\S*; "):
         watch.ask()
+
+
+def test_a_gradient_scaler_leaves_out_every_step_after_a_fault(tmp_path: Path) -> None:
+    """As in float16 on CUDA: the scaler asks the gradients of one step alone."""
+    scaler, linear = torch.amp.GradScaler("cpu", init_scale=4.0), torch.nn.Linear(3, 1)
+    trainer: Any = Stub(1.0)
+    trainer.scaler, trainer.num_training_batches = scaler, 5
+    watch = faults.Watch(tmp_path, trainer, linear, torch.device("cpu"), deferred=True)  # type: ignore[arg-type]
+    module: Any = SimpleNamespace(trainer=trainer, watch=watch, carry=None, train_sums=Totals())
+    optimizer, x = torch.optim.SGD(linear.parameters(), lr=0.1), torch.ones(2, 3)
+    kept = []
+    for number in range(1, 6):
+        loss = linear(x).sum() * (math.nan if number == 3 else 1.0)
+        module.task = SimpleNamespace(step=lambda *_, loss=loss: Step(loss, {}, None))
+        optimizer.zero_grad()
+        watch.starts(None, None, number - 1)
+        scaler.scale(TaskModule.training_step(module, None, number - 1)).backward()
+        TaskModule.configure_gradient_clipping(module, optimizer)
+        scaler.step(optimizer)
+        scaler.update()
+        kept.append(linear.weight.detach().clone())
+    assert not torch.equal(kept[0], kept[1])
+    assert all(torch.equal(kept[1], weight) for weight in kept[2:])
+
+
+@pytest.mark.parametrize("place", ["bias", "embedding"])
+def test_a_weight_of_minus_infinity_is_named(place: str, configured: Configured, tmp_path: Path) -> None:
+    original, weights = TaskModule.on_train_batch_start, []
+
+    def start(self: TaskModule, batch: Any, batch_idx: int) -> None:
+        name, weight = [(name, one) for name, one in self.task.named_parameters() if place in name][-1]
+        weights.append(name)
+        with torch.no_grad():
+            weight.fill_(-math.inf)
+        original(self, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TaskModule, "on_train_batch_start", start)
+        with pytest.raises(RunError) as failure:
+            train(configured("lm"), tmp_path, [])
+    assert f"; the weight {weights[0]} is not finite; " in str(failure.value)
+
+
+def test_a_step_with_a_memory_is_repeated_as_it_was(
+    poisoned: Any, configured: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned(lambda h: h * math.nan)
+    words = ("model=srupp", "model.projection_size=8", "task.memory=20", "trainer.log_every=50")
+    seen: list[float] = []
+    with pytest.raises(RunError):
+        train(configured("lm", *words), tmp_path, [])
+    (kept,) = torch.load(tmp_path / faults.FILE, weights_only=True)["batches"]
+    assert set(kept["carry"][1]) == {0, 1}
+
+    def looked(task: Any, reads: list[faults.Read], *_: Any) -> str:
+        (read,) = reads
+        memory, random = read.carry[1], read.random
+        assert isinstance(read.carry, tuple) and set(memory) == {0, 1} and random is not None
+        for carry in (read.carry, (read.carry[0], {}, {})):
+            torch.set_rng_state(random)
+            seen.append(float(task.step(read.batch, carry).loss.detach()))
+        return "looked"
+
+    monkeypatch.setattr("sru_repro.training.replay.first_not_finite", looked)
+    assert replay(tmp_path).endswith("looked") and seen[0] != seen[1]

@@ -12,20 +12,19 @@ from typing import Any
 import pytest
 import torch
 
-from sru_repro.core.errors import DataError, RunError
+from sru_repro.core.errors import ConfigError, DataError, RunError
 from sru_repro.core.interrupt import Interrupted
 from sru_repro.core.lock import Busy, in_use
 from sru_repro.records.base import write
 from sru_repro.records.run import read_record
 from sru_repro.reporting.runs.compare import compare
 from sru_repro.torture._ended import Ended, assert_same, ended
-from sru_repro.training import checkpoint_files, checkpoints
+from sru_repro.training import checkpoint_files, checkpoints, fit
 from sru_repro.training.config import RunConfig
 from sru_repro.training.load import trained_task
-from sru_repro.training.replaced import ASIDE
 from sru_repro.training.run import train
 from sru_repro.training.run_folder import is_done
-from sru_repro.training.weights import BEST, LAST, PREVIOUS, best_weights
+from sru_repro.training.weights import ASIDE, BEST, FOLDER, LAST, PREVIOUS, best_weights, mend_best
 
 Configured = Callable[..., RunConfig]
 Happening = Callable[..., AbstractContextManager[None]]
@@ -155,6 +154,23 @@ def test_best_weights_of_a_finished_run_are_mended(
     trained_task(configured("sst"), folder)
 
 
+def test_best_weights_that_cannot_be_mended_are_one_line(
+    straight: tuple[Path, Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(straight[0], folder)
+    _flipped(folder / BEST)
+
+    def full(place: Path, content: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(
+        DataError, match=r"found a damaged file.*could not be mended .*\(Read-only file system\)"
+    ):
+        mend_best(folder)
+
+
 def test_weights_of_one_run_beside_the_record_of_another_are_refused(
     configured: Configured, straight: tuple[Path, Ended], tmp_path: Path
 ) -> None:
@@ -194,6 +210,79 @@ def test_a_new_run_keeps_the_old_one(
     assert not (folder / ASIDE).exists() and read_record(folder).seed == 2
     train(configured("sst", "seed=2"), tmp_path / "other", [])
     assert_same(ended(folder), ended(tmp_path / "other"))
+
+
+@pytest.fixture
+def begun_over(
+    configured: Configured, straight: tuple[Path, Ended], sigterm: Callable[[], None], tmp_path: Path
+) -> Path:
+    """A finished run, over which another one was begun and stopped before it had a checkpoint."""
+    folder = tmp_path / "run"
+    shutil.copytree(straight[0], folder)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(fit, "build_task", lambda *given: sigterm())
+        train(configured("sst", "seed=2", "trainer.max_epochs=9"), folder, [])
+    assert_same(ended(folder / ASIDE), straight[1])
+    return folder
+
+
+def test_resume_takes_the_run_that_lies_aside_back(
+    configured: Configured, straight: tuple[Path, Ended], begun_over: Path
+) -> None:
+    with pytest.raises(
+        DataError, match=rf"best\.ckpt: .* no such file; .* lies whole in {begun_over / ASIDE}"
+    ):
+        best_weights(begun_over)
+    with pytest.raises(ConfigError, match=rf"{begun_over / ASIDE} holds another run.*seed: 1 there, 3 asked"):
+        train(configured("sst", "seed=3"), begun_over, [], resume=True)
+    assert_same(ended(begun_over / ASIDE), straight[1])
+    train(configured("sst"), begun_over, [], resume=True)
+    assert_same(ended(begun_over), straight[1])
+    assert not (begun_over / ASIDE).exists()
+    more = train(configured("sst", "trainer.max_epochs=4"), begun_over, [], resume=True)
+    assert len(more.epochs) == 4
+
+
+def test_resume_of_the_run_that_was_begun_goes_on_with_it(configured: Configured, begun_over: Path) -> None:
+    record = train(configured("sst", "seed=2", "trainer.max_epochs=9"), begun_over, [], resume=True)
+    assert (record.seed, len(record.epochs)) == (2, 9) and not (begun_over / ASIDE).exists()
+
+
+def test_checkpoints_on_another_disk_stay_there(
+    configured: Configured, straight: tuple[Path, Ended], happening: Happening, tmp_path: Path
+) -> None:
+    folder, disk = tmp_path / "run", tmp_path / "disk"
+    shutil.copytree(straight[0], folder)
+    (folder / FOLDER).rename(disk)
+    (folder / FOLDER).symlink_to(disk)
+
+    def crash() -> None:
+        raise OSError("before anything was saved")
+
+    with happening("training_step", 1, crash), pytest.raises(RunError):
+        train(configured("sst", "seed=2"), folder, [])
+    assert_same(ended(folder / ASIDE), straight[1])
+    assert (folder / FOLDER).is_symlink() and (folder / ASIDE / LAST).resolve().is_relative_to(disk)
+    train(configured("sst"), folder, [], resume=True)
+    assert_same(ended(folder), straight[1])
+    train(configured("sst", "seed=2"), folder, [])
+    assert read_record(folder).seed == 2 and (folder / FOLDER).is_symlink()
+    assert sorted(place.name for place in disk.iterdir()) == ["best.ckpt", "last.ckpt", "last.previous.ckpt"]
+
+
+def test_a_finished_run_that_goes_on_keeps_its_figures_until_its_first_step(
+    configured: Configured, straight: tuple[Path, Ended], sigterm: Callable[[], None], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(straight[0], folder)
+    before = read_record(folder)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(fit, "build_task", lambda *given: sigterm())
+        train(configured("sst", "trainer.max_epochs=4"), folder, [], resume=True)
+    stopped = read_record(folder)
+    assert stopped.state == "interrupted"
+    assert (stopped.metrics, stopped.epochs) == (before.metrics, before.epochs)
+    assert len(train(configured("sst", "trainer.max_epochs=4"), folder, [], resume=True).epochs) == 4
 
 
 def test_two_runs_in_one_folder_are_refused(configured: Configured, straight: tuple[Path, Ended]) -> None:

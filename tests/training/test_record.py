@@ -15,6 +15,7 @@ import torch
 from sru_repro.core.errors import ConfigError, RunError
 from sru_repro.records.run import RunRecord, read_record
 from sru_repro.training.config import RunConfig
+from sru_repro.training.going_on import goes_on
 from sru_repro.training.load import evaluate, run_config, trained_task
 from sru_repro.training.run import train
 from sru_repro.training.run_folder import RunFolder, is_done
@@ -156,16 +157,30 @@ def test_done_means_same_configuration_and_data(finished: Path, tmp_path: Path) 
         assert not is_done(tmp_path, plain, fingerprint)
 
 
+def test_a_path_below_a_home_folder_that_is_a_link_is_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real/anna").mkdir(parents=True)
+    (tmp_path / "anna").symlink_to(tmp_path / "real/anna")
+    monkeypatch.setenv("HOME", str(tmp_path / "anna"))
+    config = {"task": {"path": str(tmp_path / "real/anna/a.txt")}}
+    record = RunRecord(state="running", task="text", row="sru", profile="smoke", seed=1, config=config)
+    RunFolder(tmp_path, record).save()
+    assert goes_on(tmp_path, config) and goes_on(tmp_path, {"task": {"path": f"{tmp_path}/anna/a.txt"}})
+    assert not goes_on(tmp_path, {"task": {"path": f"{tmp_path}/real/a.txt"}})
+
+
 def test_a_step_that_fails_ends_in_one_line_and_a_traceback_in_the_log(
-    configured: Configured, tmp_path: Path, happening: Happening
+    configured: Configured, tmp_path: Path, happening: Happening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
         raise ZeroDivisionError("of a kind\nthat needs two lines")
 
+    monkeypatch.chdir(tmp_path)
     with happening("training_step", 7, fail), pytest.raises(RunError) as failure:
         train(configured("sst"), tmp_path, [])
     line = "ZeroDivisionError: of a kind"
-    assert str(failure.value) == f"{line} (traceback in {tmp_path / 'log.txt'})" and failure.value.status == 1
+    assert str(failure.value) == f"{line} (traceback in log.txt)" and failure.value.status == 1
     record = read_record(tmp_path).plain()
     assert (record["state"], record["error"]) == ("failed", line)
     assert len(record["epochs"]) == 1 and record["wall_s"] > 0

@@ -8,6 +8,7 @@ from ..core import variables
 from ..core.alone import require_alone
 from ..core.closest import did_you_mean
 from ..core.errors import ConfigError, SuiteError
+from ..core.home import without_home
 from ..core.interrupt import Interrupted, signals
 from ..core.streams import steady_streams
 
@@ -28,22 +29,26 @@ VERBS = {
 }
 
 
-ANSWERS = ("list", "predict", "compare", "backends")
+ANSWERS = ("list", "predict", "compare", "backends", "completion")
 """Verbs of which the output is all that they are asked for; the others have work to do, whoever listens."""
+TELLS = ("evaluate", "fetch")
+"""Verbs with work to do whose output is asked for, too: it may be left unread, and not be lost."""
 TRAINS = ("train", "reproduce", "gpu-check")
 """Verbs that refuse to be one of several processes."""
+_ASKING = ("-h", "--help", "help", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i")
+"""Arguments that ask for an answer, of any verb and of Hydra."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs a verb and exits: 0 done, 1 a run failed, 2 the call cannot be carried out, 128 and its number after a
     signal (130 Ctrl-C, 143 SIGTERM). A reader that goes away is no failure."""
     args = [*(sys.argv[1:] if argv is None else argv)]  # `list` is a verb in this folder
-    answers = not args or args[0] in ANSWERS
+    answers = not args or args[0] in ANSWERS or any(arg.split("=")[0] in _ASKING for arg in args)
     try:
-        with steady_streams(matters=answers):
+        with steady_streams(matters=answers or args[0] in TELLS, stops=answers):
             status = _status(args)
     except SuiteError as error:
-        print(f"sru-repro: {error}", file=sys.stderr)
+        print(without_home(f"sru-repro: {error}"), file=sys.stderr)
         status = error.status
     sys.exit(status)
 
@@ -59,7 +64,7 @@ def _status(args: list[str]) -> int:
         with signals():
             return _run(args[0], args[1:])
     except SuiteError as error:
-        print(f"sru-repro: {error}", file=sys.stderr)
+        print(without_home(f"sru-repro: {error}"), file=sys.stderr)
         return error.status
     except Interrupted as stop:
         print(f"sru-repro: {stop}", file=sys.stderr)
@@ -69,6 +74,10 @@ def _status(args: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except SystemExit as end:  # as Hydra ends after its answers
+        if isinstance(end.code, str):
+            raise
+        return end.code or 0
 
 
 def _run(verb: str, args: list[str]) -> int:

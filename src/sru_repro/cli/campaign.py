@@ -219,7 +219,13 @@ def _in_turns(jobs: Sequence[Job], bar: Bar, caught: Signals) -> Generator[tuple
     waiting, queue = list(jobs), deque[_Started]()
     current: _Started | None = None
     shown = time.time()
-    with closing(Turns(now())) as turns:
+    try:
+        made = Turns(now())
+    except OSError as error:
+        bar.say(f"rows take no turns, each trains at a stretch: no socket could be made ({error})")
+        yield from _finished(jobs, 1, bar, caught)
+        return
+    with closing(made) as turns:
         try:
             while waiting or queue or current:
                 if current is None and waiting:

@@ -112,12 +112,7 @@ def _split(text: str) -> list[str]:
     while place < len(text):
         symbol = text[place]
         fresh = not closing and not text[start:place].strip()
-        quoted_part = (
-            re.match(r"""(['"])(?:.*?[^\\])??(?:\\\\)*\1\s*(?=,|$)""", text[place:], re.DOTALL)
-            if fresh
-            else None
-        )
-        if quoted_part:
+        if fresh and (quoted_part := _QUOTED.match(text, place)):
             place = quoted_part.end() - 1
         elif closing and symbol == closing[-1]:
             closing.pop()

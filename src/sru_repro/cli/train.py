@@ -26,6 +26,7 @@ from omegaconf import DictConfig
 
 from ..core import layout
 from ..core.errors import ConfigError, RunError, SuiteError, on_one_line
+from ..core.home import shown, without_home
 from . import completion
 from .compose import one_line, resolve
 from .flags import flags_of
@@ -57,8 +58,8 @@ def run(args: Sequence[str]) -> int:
                 begun[place] = begun.get(place, bool(done)) or folder.exists()
                 kind = "" if isinstance(error, SuiteError) else f"{type(error).__name__}: "
                 why = on_one_line(f"{' '.join(overrides)}: {kind}{error}")
-                print(f"sru-repro: {why}{_see(folder, why)}", file=sys.stderr)
-            elif isinstance(error, SuiteError) and (see := _see(folder, str(error))):
+                print(without_home(f"sru-repro: {why}{_see(folder, error)}"), file=sys.stderr)
+            elif see := _see(folder, error):
                 error.args = (f"{error}{see}",)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # we print Hydra's errors ourselves
@@ -85,11 +86,21 @@ def run(args: Sequence[str]) -> int:
     return 0
 
 
-def _see(folder: Path, said: str) -> str:
-    """Where a failure can be looked into, unless that is said already."""
-    log = folder / "log.txt"
-    began = log.is_file() and (folder / "run.json").is_file()
-    return f" (see {log})" if began and on_one_line(str(log)) not in said else ""
+def _see(folder: Path, error: Exception) -> str:
+    """Where the failure of a run that has begun can be looked into, unless that is said already."""
+    if not isinstance(error, RunError):
+        return ""
+    log = shown(folder / "log.txt")
+    told = on_one_line(log) in str(error) or not (folder / "log.txt").is_file()
+    return _kept(folder) + ("" if told else f" (see {log})")
+
+
+def _kept(folder: Path) -> str:
+    """Where the run lies that was to be replaced."""
+    from ..training.weights import ASIDE
+
+    aside = folder / ASIDE
+    return f"; the run before it lies whole in {shown(aside)}" if (aside / "run.json").is_file() else ""
 
 
 def _remove_empty(folder: Path) -> None:
@@ -98,7 +109,7 @@ def _remove_empty(folder: Path) -> None:
     here = Path.cwd()
     around = [place for place in folder.absolute().parents if here in place.parents]
     for place in (folder.absolute(), *around):
-        if place == here or not place.is_dir() or any(place.iterdir()):
+        if place == here or place.is_symlink() or not place.is_dir() or any(place.iterdir()):
             return
         place.rmdir()
 
@@ -106,14 +117,22 @@ def _remove_empty(folder: Path) -> None:
 def _train(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     checked = resolve(config)
     from ..core.interrupt import Interrupted
+    from ..training.going_on import goes_on
     from ..training.run import train
 
     try:
         train(checked, folder, overrides, resume=bool(config.resume))
     except Interrupted as stop:
         _remove_empty(folder)
-        print(
-            f"sru-repro: {stop}; go on with resume=true {shlex.quote(f'hydra.run.dir={folder}')}",
-            file=sys.stderr,
-        )
+        begun = goes_on(folder, checked.plain)
+        then = f"go on with resume=true {_argument(folder)}" if begun else "nothing was begun"
+        print(f"sru-repro: {stop}; {then}{_kept(folder)}", file=sys.stderr)
         sys.exit(stop.status)
+
+
+def _argument(folder: Path) -> str:
+    """The folder as an argument of `train`, for a shell."""
+    home, _, below = shown(folder).partition("~/")
+    if home or not below:
+        return shlex.quote(f"hydra.run.dir={shown(folder)}")
+    return f'hydra.run.dir="$HOME"/{shlex.quote(below)}'

@@ -51,9 +51,8 @@ def require_alone(environment: Mapping[str, str] | None = None) -> None:
     told = os.environ if environment is None else environment
     for size, rank, instead in LAUNCHERS:
         processes, this = _number(told.get(size)), _number(told.get(rank))
-        if size.startswith("SLURM_") and (
-            "WANDB_SWEEP_ID" in told or ("SLURM_PTY_PORT" in told and this == 0)
-        ):
+        slurms = size.startswith("SLURM_") or (size == "PMI_SIZE" and "SLURM_STEP_NUM_TASKS" in told)
+        if slurms and ("WANDB_SWEEP_ID" in told or ("SLURM_PTY_PORT" in told and this == 0)):
             continue
         if processes is not None and processes > 1 and this is not None:
             raise ConfigError(

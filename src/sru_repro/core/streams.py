@@ -14,12 +14,12 @@ class Steady:
     """A standard stream (1: output, 2: error) that survives the one who reads it.
 
     From the first failure on nothing is written to its place any more, by C libraries and child processes neither.
-    Letters that its encoding lacks are written as escapes. `lost` is why it failed. Where `matters` says that the
+    Letters that its encoding lacks are written as escapes. `lost` is why it failed. Where `stops` says that the
     output is all that was asked for, a reader who went away is told to the writer (BrokenPipeError).
     """
 
-    def __init__(self, stream: Any, number: int, matters: bool) -> None:
-        self.stream, self.number, self.matters = stream, number, matters
+    def __init__(self, stream: Any, number: int, stops: bool) -> None:
+        self.stream, self.number, self.stops = stream, number, stops
         self.lost: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -52,7 +52,7 @@ class Steady:
         except OSError as error:
             self.lost = error
             self._leave()
-            if self.matters and error.errno == errno.EPIPE:
+            if self.stops and error.errno == errno.EPIPE:
                 raise
 
     def _leave(self) -> None:
@@ -66,9 +66,10 @@ class Steady:
 
 
 @contextmanager
-def steady_streams(matters: bool) -> Iterator[None]:
+def steady_streams(matters: bool, stops: bool) -> Iterator[None]:
     """Inside the block the standard streams are steady; a closed one leads nowhere, or the next file that is opened
-    would get its number and, with it, what C libraries have to say.
+    would get its number and, with it, what C libraries have to say. `matters`: the output was asked for; `stops`: it is
+    all that was.
 
     Raises:
         RunError: at the end, where the output matters and its place is full or broken.
@@ -89,7 +90,7 @@ def steady_streams(matters: bool) -> Iterator[None]:
     for number, stream in enumerate(before, 1):
         if stream is None:
             before[number - 1] = os.fdopen(number, "w", encoding="utf-8", closefd=False)
-    out, err = Steady(before[0], 1, matters), Steady(before[1], 2, False)
+    out, err = Steady(before[0], 1, stops), Steady(before[1], 2, False)
     sys.stdout, sys.stderr = out, err
     try:
         yield

@@ -5,9 +5,11 @@ listens at a socket; a process that it started has the turn, until it hands it o
 """
 
 import os
+import secrets
 import select
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,33 +18,56 @@ from pathlib import Path
 VARIABLE = "SRU_REPRO_TURNS"
 """When the session began, and where to ask for a turn."""
 _DONE, _GO = b"d", b"g"
+_ABSTRACT = "@"
+"""For the zero that begins an abstract name, which no variable can hold."""
 
 
 class Turns:
-    """The parent's side. `give` lets a process go on, `heard` tells that it has handed the turn on."""
+    """The parent's side. `give` lets a process go on, `heard` tells that it has handed the turn on.
+
+    Raises:
+        OSError: there is no place for a socket.
+    """
 
     def __init__(self, session: str) -> None:
-        self._folder = tempfile.mkdtemp(prefix="sru-turns-")  # short: a socket's name has a hundred letters
-        self._place = str(Path(self._folder) / "s")
+        self._folder: str | None = None
         self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(self._place)
-        self._server.listen()
-        self.environment: Mapping[str, str] = {VARIABLE: f"{session} {self._place}"}
+        try:
+            place = self._bound()
+            self._server.listen()
+        except OSError:
+            self.close()
+            raise
+        self.environment: Mapping[str, str] = {VARIABLE: f"{session} {place}"}
         self._lines: dict[int, socket.socket] = {}
+
+    def _bound(self) -> str:
+        """Where the server listens: under an abstract name where there are such (Linux), else in a folder, of which the
+        name may be too long, as a socket's has a hundred letters."""
+        if sys.platform == "linux":
+            name = f"sru-turns-{secrets.token_hex(8)}"
+            self._server.bind(f"\0{name}")
+            return f"{_ABSTRACT}{name}"
+        self._folder = tempfile.mkdtemp(prefix="sru-turns-")
+        place = str(Path(self._folder) / "s")
+        self._server.bind(place)
+        return place
 
     def close(self) -> None:
         """Whoever still waits goes on without turns."""
         for line in (self._server, *self._lines.values()):
             line.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def heard(self, who: int, seconds: float) -> bool:
         """Whether the process that has the turn hands it on within so many seconds."""
         listened = [self._server, *([self._lines[who]] if who in self._lines else [])]
         for ready in select.select(listened, [], [], seconds)[0]:
             if ready is self._server:
-                self._lines[who] = self._server.accept()[0]  # nobody else is awake
-            elif ready.recv(1) == _DONE:
+                with suppress(OSError):  # it has ended before it was heard
+                    self._lines[who] = self._server.accept()[0]  # nobody else is awake
+            elif _received(ready) == _DONE:
                 return True
             else:
                 self._lines.pop(who).close()  # it ends
@@ -51,7 +76,7 @@ class Turns:
     def give(self, who: int) -> None:
         """It is the turn of a process that has handed it on."""
         with suppress(KeyError, OSError):  # it has ended meanwhile, which whoever started it sees
-            self._lines[who].send(_GO)
+            self._lines[who].send(_GO, socket.MSG_DONTWAIT)
 
 
 class Turn:
@@ -60,15 +85,22 @@ class Turn:
     def __init__(self, session: str, place: str) -> None:
         self.session = session
         self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(place)
+        try:
+            self._line.connect(place.replace(_ABSTRACT, "\0", 1) if place.startswith(_ABSTRACT) else place)
+        except OSError:
+            self._line.close()
+            raise
         self.alone = False
         """The parent has gone: there are no turns any more."""
 
     @classmethod
     def asked_for(cls) -> "Turn | None":
-        """As the environment says."""
-        told = os.environ.get(VARIABLE)
-        return cls(*told.split(" ", 1)) if told else None
+        """As the environment says; None where nobody listens any more."""
+        session, _, place = os.environ.get(VARIABLE, "").partition(" ")
+        try:
+            return cls(session, place) if place else None
+        except OSError:
+            return None
 
     def close(self) -> None:
         """No turns any more: whoever started this process learns that it ends."""
@@ -77,7 +109,7 @@ class Turn:
     def hand_on(self) -> None:
         """Lets the next one go on."""
         try:
-            self._line.send(_DONE)
+            self._line.send(_DONE, socket.MSG_DONTWAIT)
         except OSError:
             self.alone = True
 
@@ -87,8 +119,13 @@ class Turn:
             return True
         if not select.select([self._line], [], [], seconds)[0]:
             return False
-        try:
-            self.alone = self._line.recv(1) != _GO
-        except OSError:
-            self.alone = True
+        self.alone = _received(self._line) != _GO
         return True
+
+
+def _received(line: socket.socket) -> bytes:
+    """A letter; nothing where the other side has ended, however it did."""
+    try:
+        return line.recv(1)
+    except OSError:
+        return b""

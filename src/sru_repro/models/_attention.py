@@ -3,6 +3,7 @@
 Shapes: L steps that ask, T steps that are seen (the last L of them are those that ask), B batch, P features.
 """
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch.nn.attention.bias import causal_lower_right
 
 from ..ops import dispatch
 from . import _blocks
+from ._base import require
 from ._rows import by_head
 from ._sight import Sight
 
@@ -93,3 +95,20 @@ def last_of_two(before_MBD: Tensor | None, steps_LBD: Tensor, count: int) -> Ten
     if before_MBD is None or len(steps_LBD) >= count:
         return last(steps_LBD, count)
     return last(torch.cat([before_MBD.to(steps_LBD.dtype), steps_LBD]), count)
+
+
+def check_memory(state: Any, layers: list[int], told: Callable[[Any], str]) -> None:
+    """Raises ValueError for what is not (c_n, inputs, keys) with dictionaries by the numbers of `layers`, which attend.
+
+    `told` says what else it is.
+    """
+    if state is None:
+        return
+    three = isinstance(state, tuple | list) and len(state) == 3
+    memories = state[1:] if three else ()
+    require(
+        three and all(isinstance(memory, dict) for memory in memories),
+        f"state: expected (c_n, inputs, keys), the last two dictionaries, found {told(state)}",
+    )
+    strange = [key for memory in memories for key in memory if key not in layers]
+    require(not strange, f"state: expected memories of the layers {layers}, which attend, found {strange}")

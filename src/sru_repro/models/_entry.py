@@ -30,8 +30,13 @@ def entry(forward: F) -> F:
     @functools.wraps(forward)
     def called(self: Any, x_LBD: Any, state: Any = None, padding_LB: Tensor | None = None) -> Any:
         if type(x_LBD) is not Tensor:
-            if isinstance(x_LBD, PackedSequence) and not self.takes_packed:
-                return _of_packed(self, x_LBD, state, padding_LB)
+            if isinstance(x_LBD, PackedSequence):
+                if padding_LB is not None:
+                    raise ValueError(
+                        "padding: expected none beside a packed sequence, which knows its lengths; leave it out"
+                    )
+                if not self.takes_packed:
+                    return _of_packed(self, x_LBD, state)
             if isinstance(x_LBD, Proxy):
                 return left_whole(self, x_LBD, state, padding_LB)
         try:
@@ -47,11 +52,7 @@ def entry(forward: F) -> F:
     return called  # type: ignore[return-value]
 
 
-def _of_packed(encoder: Any, packed: PackedSequence, state: Any, padding_LB: Tensor | None) -> Any:
-    if padding_LB is not None:
-        raise ValueError(
-            "padding: expected none beside a packed sequence, which knows its lengths; leave it out"
-        )
+def _of_packed(encoder: Any, packed: PackedSequence, state: Any) -> Any:
     if not encoder.stepwise:
         raise ValueError(
             f"input: {type(encoder).__name__} has one output for a whole sequence, none to pack: expected a padded "

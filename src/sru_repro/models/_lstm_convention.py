@@ -136,10 +136,18 @@ class LSTMConvention(nn.Module):
         """Whether inputs and outputs are (B, L, ...)."""
         return bool(self.sru.batch_first)
 
+    @batch_first.setter
+    def batch_first(self, value: bool) -> None:
+        self.sru.batch_first = value
+
     @property
     def dropout(self) -> float:
         """The SRU's."""
         return float(self.sru.dropout)
+
+    @dropout.setter
+    def dropout(self, value: float) -> None:
+        self.sru.dropout = value
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:

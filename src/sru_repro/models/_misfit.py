@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils import _pytree
 
-FAILURES = (RuntimeError, TypeError, AttributeError, IndexError)
-"""What a call ends with whose arguments do not fit, but for ValueError, with which encoders say so themselves."""
+from ..ops.check import UnfitError
+
+FAILURES = (RuntimeError, TypeError, AttributeError, IndexError, UnfitError)
+"""What a call ends with whose arguments do not fit, but for the ValueError with which encoders say so themselves."""
 
 
 def misfit(module: nn.Module, x: Any, state: Any, padding: Any) -> str | None:

@@ -30,8 +30,7 @@ def cleared(x_LBD: Tensor, padding_LB: Tensor | None) -> Tensor:
     """
     if padding_LB is None:
         return x_LBD
-    if (padding_LB.shape, padding_LB.dtype, padding_LB.device) != (x_LBD.shape[:2], torch.bool, x_LBD.device):
-        _refuse(x_LBD, padding_LB)
+    check_padding(x_LBD, padding_LB)
     padded_LB1 = padding_LB.unsqueeze(-1)
     worth = x_LBD.is_cpu and x_LBD.is_floating_point() and x_LBD.numel() >= SMALL
     if not worth or passes.watched(x_LBD) or torch.autograd.forward_ad._current_level >= 0:
@@ -40,7 +39,10 @@ def cleared(x_LBD: Tensor, padding_LB: Tensor | None) -> Tensor:
     return kept
 
 
-def _refuse(x_LBD: Tensor, padding_LB: Tensor) -> None:
+def check_padding(x_LBD: Tensor, padding_LB: Tensor) -> None:
+    """Raises ValueError for padding of another shape, type or device, named in one line."""
+    if (padding_LB.shape, padding_LB.dtype, padding_LB.device) == (x_LBD.shape[:2], torch.bool, x_LBD.device):
+        return
     for what, found, expected in (
         ("shape ", tuple(padding_LB.shape), tuple(x_LBD.shape[:2])),
         ("", padding_LB.dtype, torch.bool),

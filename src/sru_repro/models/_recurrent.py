@@ -33,9 +33,9 @@ class RecurrentStack(Encoder):
     """
 
     uses_ops = True
-    bias = True
-    proj_size = 0
     layers: Any
+    instead = "give the state alone"
+    """What to do in the place of giving (h_0, c_0)."""
 
     def __init__(
         self,
@@ -49,6 +49,8 @@ class RecurrentStack(Encoder):
         require_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         require_probabilities(dropout=dropout)
         self.input_size, self.hidden_size, self.dropout = input_size, hidden_size, dropout
+        # Attributes of the module, not of the class, so that a subclass may have parameters of these names.
+        self.num_layers, self.bias, self.proj_size = num_layers, True, 0
         self.output_size = hidden_size * (2 if bidirectional else 1)
         self.bidirectional = bidirectional
         self.causal = self.streams = not bidirectional
@@ -68,31 +70,43 @@ class RecurrentStack(Encoder):
             return
         wanted = (len(self.layers), batch, columns)
         if not isinstance(state, Tensor):
-            found = type(state).__name__
-            if isinstance(state, tuple | list):
-                found += f" of {len(state)}"
             raise ValueError(
-                f"state: expected one tensor {wanted}, the last states, found {found}{self._hint(state)}"
+                f"state: expected one tensor {wanted}, the last states, found {self.told(state)}"
             )
         if state.shape != wanted:
             raise ValueError(f"state: expected {wanted}, found {tuple(state.shape)}")
         if state.dtype == torch.float64 and next(self.parameters()).dtype != torch.float64:
             raise ValueError(
-                "state: expected torch.float32 or narrower like the weights, found torch.float64"
+                "state: expected torch.float32, found torch.float64; convert it by .to(torch.float32)"
             )
 
-    def _hint(self, state: Any) -> str:
-        """What to do where somebody gives (h_0, c_0)."""
-        if not (isinstance(state, tuple | list) and len(state) == 2):
-            return ""
-        pair = "; (h_0, c_0) is torch.nn.LSTM's: "
-        convention = getattr(self, "lstm_convention", None)
-        return pair + ("use .lstm_convention(), or give c_0 alone" if convention else "give the state alone")
+    def told(self, state: Any) -> str:
+        """What a state of another kind is, and what to do where somebody gives (h_0, c_0)."""
+        if isinstance(state, Tensor):
+            return f"a tensor {tuple(state.shape)}; give what the call before returned, or None"
+        if not isinstance(state, tuple | list):
+            return type(state).__name__
+        found = f"{type(state).__name__} of {len(state)}"
+        pair = len(state) == 2 and all(isinstance(leaf, Tensor) for leaf in state)
+        return found + (f"; (h_0, c_0) is torch.nn.LSTM's: {self.instead}" if pair else "")
 
-    @property
-    def num_layers(self) -> int:
-        """Layers in the stack."""
-        return len(self.input_sizes)
+    def set_dropout(self, dropout: float) -> None:
+        """Hands a new probability to the layers; a stack that reads its own has nothing to do."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """`dropout` holds wherever it is set; a subclass may still put another thing of that name in its place."""
+        if name == "dropout" and isinstance(value, int | float):
+            require_probabilities(dropout=value)
+            if "dropout" in self.__dict__:
+                self.set_dropout(value)
+        super().__setattr__(name, value)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Modules that were pickled before they had these."""
+        super().__setstate__(state)
+        for name, value in {"bias": True, "proj_size": 0, "num_layers": len(self.input_sizes)}.items():
+            if not hasattr(self, name):
+                self.__dict__[name] = value
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from .. import ops
 from . import _blocks
 from ._block_scores import Positions
-from ._product import Product
+from ._product import tensors
 from ._rows import by_head
 from ._sight import Sight
 from ._slots import Place
@@ -27,18 +27,18 @@ class RelativeLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.num_heads, self.attn_dropout = num_heads, attn_dropout
-        self.query = Product(hidden_size, hidden_size, bias=False)
-        self.key_value = Product(hidden_size, 2 * hidden_size, bias=False)
-        self.relative = Product(hidden_size, hidden_size, bias=False)
-        self.out = Product(hidden_size, hidden_size, bias=False)
+        self.query = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.key_value = nn.Linear(hidden_size, 2 * hidden_size, bias=False)
+        self.relative = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.out = nn.Linear(hidden_size, hidden_size, bias=False)
         self.attention_norm = nn.LayerNorm(hidden_size)
-        self.inner, self.outer = Product(hidden_size, inner_size), Product(inner_size, hidden_size)
+        self.inner, self.outer = nn.Linear(hidden_size, inner_size), nn.Linear(inner_size, hidden_size)
         self.inner_norm = nn.LayerNorm(hidden_size)
         self.dropout = nn.Dropout(dropout)
 
     def keys_values(self, inputs_TBH: Tensor) -> Tensor:
         """k and v' side by side, (T, B, 2 H)."""
-        return ops.linear(inputs_TBH, *self.key_value.tensors())
+        return ops.linear(inputs_TBH, *tensors(self.key_value))
 
     def forward(
         self,
@@ -66,7 +66,7 @@ class RelativeLayer(nn.Module):
             place: of a single query, whose keys are slots; then `relative_NH` begins with distance 0, and rises.
         """
         heads = (self.num_heads, x_LBH.size(-1) // self.num_heads)
-        q_LBhd = ops.linear(x_LBH, *self.query.tensors()).unflatten(-1, heads)
+        q_LBhd = ops.linear(x_LBH, *tensors(self.query)).unflatten(-1, heads)
         q_content, q_position = (
             (q_LBhd + vector_hd.to(q_LBhd.dtype)).flatten(-2) for vector_hd in (content_hd, position_hd)
         )
@@ -84,9 +84,9 @@ class RelativeLayer(nn.Module):
                 dropout=self.attn_dropout if self.training else 0.0,
                 positions=Positions(q_position, relative_NH),
             )
-        y_LBH = self.attention_norm(x_LBH + self.dropout(ops.linear(attended_LBH, *self.out.tensors())))
-        inner = self.dropout(F.relu(ops.linear(y_LBH, *self.inner.tensors())))
-        return self.inner_norm(y_LBH + self.dropout(ops.linear(inner, *self.outer.tensors())))
+        y_LBH = self.attention_norm(x_LBH + self.dropout(ops.linear(attended_LBH, *tensors(self.out))))
+        inner = self.dropout(F.relu(ops.linear(y_LBH, *tensors(self.inner))))
+        return self.inner_norm(y_LBH + self.dropout(ops.linear(inner, *tensors(self.outer))))
 
     def _one_step(
         self,

@@ -36,13 +36,25 @@ class Recurrence:
             require(found in known, f"{name}: expected {expected} or {known[-1]}, found {found!r}")
 
 
-def layer_dropouts(stack: RecurrentStack, dropout_last: bool) -> list[tuple[int, float]]:
-    """(input size, dropout of the highway) of every layer; the last layer has none unless asked for."""
-    last = len(stack.input_sizes) - 1
-    return [
-        (size, stack.dropout if place < last or dropout_last else 0.0)
-        for place, size in enumerate(stack.input_sizes)
-    ]
+class ElementwiseStack(RecurrentStack):
+    """What stacks of SRU and of SRU++ have in common: masks on the highways, none in the last unless asked for."""
+
+    dropout_last = False
+
+    def layer_dropouts(self, dropout: float) -> list[tuple[int, float]]:
+        """(input size, dropout of the highway) of every layer."""
+        last = len(self.input_sizes) - 1
+        return [
+            (size, dropout if place < last or self.dropout_last else 0.0)
+            for place, size in enumerate(self.input_sizes)
+        ]
+
+    def set_dropout(self, dropout: float) -> None:
+        """See `RecurrentStack`."""
+        for layer, (_, masked) in zip(self.layers, self.layer_dropouts(dropout), strict=True):
+            layer.dropout = masked
+            if hasattr(layer, "product_dropout"):
+                layer.product_dropout = dropout
 
 
 class ElementwiseLayer(nn.Module):

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map_only
 from .. import ops
 from ._base import ModelSettings, State, require
 from ._entry import entry
+from ._padding import check_padding
 from ._recurrent import RecurrentStack, StackOptions
 
 
@@ -57,12 +58,14 @@ class TorchRNN(RecurrentStack):
         self, input_size: int, hidden_size: int, num_layers: int = 2, **options: Unpack[StackOptions]
     ) -> None:
         super().__init__(input_size, hidden_size, num_layers, **options)
+        self.rnn: Any = self.kind(input_size, hidden_size, num_layers, bidirectional=self.bidirectional)
+        self.set_dropout(self.dropout)
+
+    def set_dropout(self, dropout: float) -> None:
+        """See `RecurrentStack`."""
         # torch.nn warns about dropout in a single layer, which has no "between".
-        between = self.dropout if num_layers > 1 else 0.0
-        self.rnn: Any = self.kind(
-            input_size, hidden_size, num_layers, dropout=between, bidirectional=self.bidirectional
-        )
-        self.draws_alone = between > 0  # cuDNN does, on CUDA
+        self.rnn.dropout = dropout if self.rnn.num_layers > 1 else 0.0
+        self.draws_alone = self.rnn.dropout > 0  # cuDNN does, on CUDA
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:
@@ -81,11 +84,14 @@ class TorchRNN(RecurrentStack):
         """Returns (h_LBH, state). Padding must come after each sequence (it is packed away), no row be empty.
 
         Raises:
-            ValueError: padding anywhere else.
+            ValueError: padding anywhere else, or a shape or state that does not fit.
         """
+        self.check_kind(state)
         if padding_LB is None:
             h, last = self._call(x_LBD, state)
             return h, last
+        self.check_input(x_LBD)
+        check_padding(x_LBD, padding_LB)
         lengths_B = (~padding_LB).sum(0)
         steps_L1 = torch.arange(x_LBD.size(0), device=x_LBD.device).unsqueeze(1)
         trailing = bool((padding_LB == (steps_L1 >= lengths_B)).all()) and int(lengths_B.min()) > 0
@@ -96,6 +102,10 @@ class TorchRNN(RecurrentStack):
         packed = pack_padded_sequence(x_LBD, lengths_B.cpu(), enforce_sorted=False)
         h, last = self._call(packed, state)
         return pad_packed_sequence(h, total_length=x_LBD.size(0))[0], last
+
+    def check_kind(self, state: Any) -> None:
+        """Raises ValueError for what is no state of such a module at all; of sizes torch.nn speaks."""
+        raise NotImplementedError
 
     def _call(self, x: Any, state: State) -> tuple[Any, State]:
         """The module on a padded batch or a packed one."""

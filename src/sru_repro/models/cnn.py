@@ -3,6 +3,8 @@
 Shapes: L time, B batch, D input features, H = widths * filters.
 """
 
+from typing import Any
+
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
@@ -47,7 +49,7 @@ class CNN(Encoder):
         super().__init__()
         self.input_size, self.widths = input_size, widths or [3, 4, 5]
         self.output_size = filters * len(self.widths)
-        self.convolutions = nn.ModuleList(nn.Conv1d(input_size, filters, width) for width in self.widths)
+        self.convolutions: Any = nn.ModuleList(nn.Conv1d(input_size, filters, width) for width in self.widths)
 
     @entry
     def forward(
@@ -56,10 +58,18 @@ class CNN(Encoder):
         """Returns (h (1, B, H), None); a sentence shorter than the widest filter is filled up with zeros.
 
         The result for a sentence does not depend on its padding, and so not on the batch it is in.
+
+        Raises:
+            ValueError: a shape that does not fit; a state.
         """
+        size = self.convolutions[0].in_channels  # modules pickled whole may have no input_size yet
         require(
-            x_LBD.dim() == 3 and x_LBD.size(-1) == self.input_size,
-            f"input: expected (L, B, {self.input_size}), found {tuple(x_LBD.shape)}",
+            x_LBD.dim() == 3 and x_LBD.size(-1) == size,
+            f"input: expected (L, B, {size}), found {tuple(x_LBD.shape)}",
+        )
+        require(
+            state is None,
+            f"state: a CNN keeps none, expected None, found {type(state).__name__}; padding is the third argument",
         )
         widest, lengths_B1 = max(self.widths), None
         recorded = torch.jit.is_tracing() or passes.exporting()

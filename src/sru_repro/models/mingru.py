@@ -18,7 +18,7 @@ from .. import ops
 from ._base import ModelSettings, require_sizes
 from ._entry import entry
 from ._padding import cleared
-from ._product import Product
+from ._product import tensors
 from ._recurrent import RecurrentStack, StackOptions
 
 
@@ -47,8 +47,8 @@ class MinGRULayer(nn.Module):
         self.bidirectional, self.columns = bidirectional, expansion * directions * hidden_size
         self.residual = input_size == directions * hidden_size
         self.norm = nn.LayerNorm(input_size)
-        self.linear = Product(input_size, 2 * self.columns)
-        narrow = [Product(expansion * hidden_size, hidden_size) for _ in range(directions)]
+        self.linear = nn.Linear(input_size, 2 * self.columns)
+        narrow = [nn.Linear(expansion * hidden_size, hidden_size) for _ in range(directions)]
         self.down = nn.ModuleList(narrow if expansion > 1 else [])
         self.dropout = nn.Dropout(dropout)
 
@@ -59,7 +59,7 @@ class MinGRULayer(nn.Module):
         h_LBC, h_n = ops.layer(
             "mingru",
             self.norm(x_LBD),
-            *self.linear.tensors(),
+            *tensors(self.linear),
             matrices=2,
             c0_BD=h0_BC,
             padding_LB=padding_LB,
@@ -73,8 +73,7 @@ class MinGRULayer(nn.Module):
             return h_LBC
         halves = []
         for part, down in zip(h_LBC.chunk(len(self.down), -1), self.down, strict=True):
-            assert isinstance(down, Product)
-            halves.append(ops.linear(part, *down.tensors()))
+            halves.append(ops.linear(part, *tensors(down)))
         return torch.cat(halves, -1)
 
 
@@ -111,6 +110,11 @@ class MinGRU(RecurrentStack):
             MinGRULayer(size, hidden_size, self.dropout, expansion, self.bidirectional)
             for size in self.input_sizes
         )
+
+    def set_dropout(self, dropout: float) -> None:
+        """See `RecurrentStack`."""
+        for layer in self.layers:
+            layer.dropout.p = dropout
 
     @entry
     def forward(

@@ -21,8 +21,9 @@ from torch.nn import functional as F
 from .. import ops
 from ._base import ModelSettings, require, require_probabilities
 from ._entry import entry
+from ._misfit import misfit_state
 from ._padding import cleared
-from ._product import Product
+from ._product import tensors
 from ._recurrent import RecurrentStack, StackOptions
 
 GATES = {"f": 2, "fo": 3, "ifo": 4}
@@ -72,8 +73,8 @@ class QRNNLayer(nn.Module):
         self.columns, self.window, self.zoneout, self.bidirectional = columns, window, zoneout, bidirectional
         self.highway, self.cell = highway, "qrnn_highway" if highway else f"qrnn_{pooling}"
         self.matrices = GATES[pooling]
-        self.linear = Product(window * input_size, self.matrices * columns)
-        self.skip = Product(input_size, columns, bias=False) if highway and input_size != columns else None
+        self.linear = nn.Linear(window * input_size, self.matrices * columns)
+        self.skip = nn.Linear(input_size, columns, bias=False) if highway and input_size != columns else None
 
     def forward(
         self, x_LBD: Tensor, state: tuple[Tensor, Tensor] | None, padding_LB: Tensor | None
@@ -84,7 +85,7 @@ class QRNNLayer(nn.Module):
         if self.window == 2:
             before_LBD, last_BD = _previous(x_LBD, last_BD, padding_LB)
             inputs = torch.cat([before_LBD, x_LBD], -1)
-        (weight, bias), matrices = self.linear.tensors(), self.matrices
+        (weight, bias), matrices = tensors(self.linear), self.matrices
         skip = x_LBD if self.highway and self.skip is None else None
         options: Any = {"c0_BD": c0, "padding_LB": padding_LB, "bidirectional": self.bidirectional}
         if self.zoneout == 0 and self.skip is None:
@@ -94,7 +95,7 @@ class QRNNLayer(nn.Module):
         if self.zoneout > 0:
             u = self._zone_out(u)
         if self.skip is not None:
-            u = torch.cat([u, ops.linear(x_LBD, *self.skip.tensors()).unsqueeze(2)], 2)
+            u = torch.cat([u, ops.linear(x_LBD, *tensors(self.skip)).unsqueeze(2)], 2)
         h_LBH, c_n = ops.recurrence(self.cell, u, skip, **options)
         return h_LBH, (c_n, last_BD)
 
@@ -139,6 +140,7 @@ class QRNN(RecurrentStack):
     """
 
     Config = QRNNConfig
+    instead = "give what the call before returned, or None"
 
     def __init__(
         self,
@@ -170,8 +172,13 @@ class QRNN(RecurrentStack):
         state: list[tuple[Tensor, Tensor]] | None = None,
         padding_LB: Tensor | None = None,
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Returns (h_LBH, state): the last c and the last input of every layer."""
+        """Returns (h_LBH, state): the last c and the last input of every layer.
+
+        Raises:
+            ValueError: a shape or state that does not fit, with what was expected and found.
+        """
         self.check_input(x_LBD)
+        self._check_layers(state, x_LBD)
         h, last = cleared(x_LBD, padding_LB), []
         for i, layer in enumerate(self.layers):
             if i > 0:
@@ -179,3 +186,24 @@ class QRNN(RecurrentStack):
             h, after = layer(h, None if state is None else state[i], padding_LB)
             last.append(after)
         return h, last
+
+    def _check_layers(self, state: Any, x_LBD: Tensor) -> None:
+        """Raises ValueError for a state that is not one pair (c (B, H), last input (B, D)) of every layer; c may be
+        None, and where no layer looks back the last input may be anything."""
+        if state is None:
+            return
+        sequence = isinstance(state, tuple | list)
+        pairs = sequence and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in state)
+        require(
+            pairs and len(state) == len(self.layers),
+            f"state: expected a list of {len(self.layers)} pairs (c, last input), found {self.told(state)}",
+        )
+        for i, (layer, size, (c, last)) in enumerate(zip(self.layers, self.input_sizes, state, strict=True)):
+            parts = [("c", c, self.output_size)] if c is not None else []
+            if layer.window == 2:
+                parts.append(("last input", last, size))
+            for what, value, columns in parts:
+                name, wanted = f"state: {what} of layer {i}", (x_LBD.size(1), columns)
+                told = misfit_state(name, value, x_LBD)
+                require(told is None, told or "")
+                require(value.shape == wanted, f"{name}: expected {wanted}, found {tuple(value.shape)}")

@@ -24,8 +24,7 @@ from ._base import ModelSettings, sequence_mask
 from ._entry import entry
 from ._lstm_convention import LSTMConvention
 from ._padding import cleared
-from ._recurrent import RecurrentStack
-from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
+from ._sru_layer import ElementwiseLayer, ElementwiseStack, Recurrence
 
 CACHE = 8 << 20
 """Bytes of a layer's products that are worth keeping near the processor, of which it holds some tens of millions."""
@@ -112,7 +111,7 @@ class SRULayer(ElementwiseLayer):
         return self.recur(product_input, self.weight, x_LBD, c0_BH, mask_BH, padding_LB)
 
 
-class SRU(RecurrentStack):
+class SRU(ElementwiseStack):
     """A stack of SRU layers.
 
     Args:
@@ -136,6 +135,7 @@ class SRU(RecurrentStack):
     """
 
     Config = SRUConfig
+    instead = "use .lstm_convention(), or give c_0 alone"
 
     def __init__(
         self,
@@ -160,11 +160,11 @@ class SRU(RecurrentStack):
         recurrence = Recurrence(
             bidirectional, highway_bias, layer_norm, has_skip_term, rescale, activation, v1
         )
-        self.batch_first = batch_first
+        self.batch_first, self.dropout_last = batch_first, dropout_last
         self.masks_input = input_dropout > 0
         self.layers = nn.ModuleList(
             SRULayer(size, hidden_size, projection_size, recurrence, masked, input_dropout)
-            for size, masked in layer_dropouts(self, dropout_last)
+            for size, masked in self.layer_dropouts(dropout)
         )
 
     @classmethod

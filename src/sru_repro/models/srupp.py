@@ -24,9 +24,8 @@ from . import _attention, _authors, _slots
 from ._base import AttentionContext, ModelSettings, require, require_probabilities, require_sizes
 from ._entry import entry
 from ._padding import cleared
-from ._recurrent import RecurrentStack
 from ._sight import Sight
-from ._sru_layer import ElementwiseLayer, Recurrence, layer_dropouts
+from ._sru_layer import ElementwiseLayer, ElementwiseStack, Recurrence
 
 
 class SRUppConfig(ModelSettings):
@@ -193,7 +192,7 @@ def _attends(layer: int, num_layers: int, attention_every: int, attention_last: 
     return attention_every > 0 and (layer + 1) % attention_every == 0
 
 
-class SRUpp(RecurrentStack):
+class SRUpp(ElementwiseStack):
     """A stack of SRU++ layers.
 
     Args:
@@ -213,6 +212,7 @@ class SRUpp(RecurrentStack):
     """
 
     Config = SRUppConfig
+    instead = "give what the call before returned, or None"
     attends = True
 
     def __init__(
@@ -251,7 +251,7 @@ class SRUpp(RecurrentStack):
             not (bidirectional and attention_context),
             "bidirectional: expected no attention_context beside it, which makes attention causal",
         )
-        self.attention_context = attention_context
+        self.attention_context, self.dropout_last = attention_context, dropout_last
         self.causal = self.streams = attention_context is not None
         self.traces = attention_context is None
         self.layers = nn.ModuleList(
@@ -267,7 +267,7 @@ class SRUpp(RecurrentStack):
                 attn_dropout=attn_dropout,
                 attention_context=attention_context,
             )
-            for i, (size, masked) in enumerate(layer_dropouts(self, dropout_last))
+            for i, (size, masked) in enumerate(self.layer_dropouts(dropout))
         )
 
     @classmethod
@@ -307,6 +307,7 @@ class SRUpp(RecurrentStack):
             padding_LB is None or self.attention_context is None,
             "padding: expected none where attention has a memory, which holds steps and not sequences",
         )
+        _attention.check_memory(state, [i for i, layer in enumerate(self.layers) if layer.attends], self.told)
         c0, inputs, keys = (None, {}, {}) if state is None else state
         self.check_state(c0, x_LBD.size(1), self.output_size)
         require(

@@ -30,7 +30,7 @@ from ._base import (
 )
 from ._entry import entry
 from ._padding import cleared
-from ._product import Product
+from ._product import tensors
 from ._relative_attention import RelativeLayer, Table, sinusoids
 from ._sight import Sight
 
@@ -136,7 +136,7 @@ class TransformerXL(Encoder):
         self.input_size, self.output_size = input_size, hidden_size
         self.clamp_length, self.attention_context = clamp_length, attention_context
         self.causal = self.streams = attention_context is not None
-        self.project = Product(input_size, hidden_size, bias=False) if input_size != hidden_size else None
+        self.project = nn.Linear(input_size, hidden_size, bias=False) if input_size != hidden_size else None
         heads = (num_heads, hidden_size // num_heads)
         self.content_bias, self.position_bias = (nn.Parameter(torch.empty(heads)) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
@@ -218,7 +218,7 @@ class TransformerXL(Encoder):
         )
 
     def _input(self, x_LBD: Tensor) -> Tensor:
-        return x_LBD if self.project is None else ops.linear(x_LBD, *self.project.tensors())
+        return x_LBD if self.project is None else ops.linear(x_LBD, *tensors(self.project))
 
     def _whole(self, x_LBD: Tensor, padding_LB: Tensor | None) -> Tensor:
         """Every step sees every step, but for those of padding."""
@@ -296,7 +296,7 @@ class TransformerXL(Encoder):
 
     def _relative(self, distance_N: Tensor) -> list[Tensor]:
         """W_r R (N, H) of every layer; the layers share R and its dropout."""
-        weights = [layer.relative.tensors()[0] for layer in self.layers]
+        weights = [tensors(layer.relative)[0] for layer in self.layers]
         r = self.dropout(sinusoids(distance_N, self.output_size, weights[0].dtype))
         return [ops.linear(r, weight) for weight in weights]
 
@@ -304,7 +304,7 @@ class TransformerXL(Encoder):
         self, keys: int, attention_context: AttentionContext, device: torch.device
     ) -> list[Tensor]:
         """`_relative` for the distances T - 1, ..., 0, -1; in evaluation, those beyond the window may be any."""
-        weights = [layer.relative.tensors()[0] for layer in self.layers]
+        weights = [tensors(layer.relative)[0] for layer in self.layers]
 
         def make(reach: int) -> list[Tensor]:
             return self._relative(self._distances(reach, -1, device))

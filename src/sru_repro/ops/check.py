@@ -13,6 +13,10 @@ MOST = 4096
 passed: set[Hashable] = set()
 
 
+class UnfitError(ValueError):
+    """Tensors that do not fit each other; an encoder says it of its own arguments."""
+
+
 def signature(*tensors: Maybe) -> list[Hashable]:
     """What the checks look at in tensors."""
     return [None if i is None else (i.shape, i.dtype, i.device) for i in tensors]
@@ -28,7 +32,7 @@ def remember(what: Hashable) -> None:
 def constant(mask: Maybe) -> None:
     """Raises ValueError where a mask would need a gradient."""
     if mask is not None and mask.requires_grad and torch.is_grad_enabled():
-        raise ValueError("mask: expected a constant, found a tensor that requires a gradient; detach it")
+        raise UnfitError("mask: expected a constant, found a tensor that requires a gradient; detach it")
 
 
 def call(
@@ -47,29 +51,29 @@ def call(
 ) -> None:
     """Raises ValueError for arguments of `sru_repro.ops.recurrence` that do not fit; U by shape, type and device."""
     if cell not in CELLS:
-        raise ValueError(f"unknown cell {cell!r}: expected one of {', '.join(CELLS)}")
+        raise UnfitError(f"unknown cell {cell!r}: expected one of {', '.join(CELLS)}")
     if activation not in ("identity", "tanh"):
-        raise ValueError(f"unknown activation {activation!r}: expected identity or tanh")
+        raise UnfitError(f"unknown activation {activation!r}: expected identity or tanh")
     spec = CELLS[cell]
     if len(shape) != 4 or kind not in NAMES:
         types = ", ".join(NAMES.values())
-        raise ValueError(f"U: expected (L, B, k, D) in {types}, found {kind} {tuple(shape)}")
+        raise UnfitError(f"U: expected (L, B, k, D) in {types}, found {kind} {tuple(shape)}")
     length, batch, k, columns = shape
     if length == 0:
-        raise ValueError("U: expected at least one time step, found none")
+        raise UnfitError("U: expected at least one time step, found none")
     most = len(spec.gates) + (spec.output == "highway" and x is None)
     if not len(spec.gates) <= k <= most:
-        raise ValueError(f"U: cell {cell} reads {len(spec.gates)} to {most} matrices here, found {k}")
+        raise UnfitError(f"U: cell {cell} reads {len(spec.gates)} to {most} matrices here, found {k}")
     if x is not None and spec.output != "highway":
-        raise ValueError(f"x: cell {cell} has no skip input")
+        raise UnfitError(f"x: cell {cell} has no skip input")
     if mask is not None and spec.output != "highway":
-        raise ValueError(f"mask: cell {cell} has no highway to drop from")
+        raise UnfitError(f"mask: cell {cell} has no highway to drop from")
     if (v is not None) != spec.peephole:
-        raise ValueError(f"v: cell {cell} {'needs' if spec.peephole else 'takes no'} peephole weights")
+        raise UnfitError(f"v: cell {cell} {'needs' if spec.peephole else 'takes no'} peephole weights")
     if (b is not None) != spec.biased:
-        raise ValueError(f"b: cell {cell} {'needs' if spec.biased else 'takes no'} biases")
+        raise UnfitError(f"b: cell {cell} {'needs' if spec.biased else 'takes no'} biases")
     if bidirectional and columns % 2:
-        raise ValueError(f"bidirectional: expected an even number of columns, found {columns}")
+        raise UnfitError(f"bidirectional: expected an even number of columns, found {columns}")
     by_step, by_row = (length, batch, columns), (batch, columns)
     for name, value, wanted in (
         ("x", x, by_step),
@@ -83,9 +87,9 @@ def call(
             continue
         if value.shape != wanted and not (name == "v" and value.shape == (length, batch, 2, columns)):
             also = f" or {(length, batch, 2, columns)}" if name == "v" else ""
-            raise ValueError(f"{name}: expected shape {wanted}{also}, found {tuple(value.shape)}")
+            raise UnfitError(f"{name}: expected shape {wanted}{also}, found {tuple(value.shape)}")
         if value.device != device:
-            raise ValueError(f"{name}: expected device {device} like U, found {value.device}")
+            raise UnfitError(f"{name}: expected device {device} like U, found {value.device}")
         if not (value.dtype == torch.bool if name == "padding" else value.is_floating_point()):
             wanted_type = "torch.bool" if name == "padding" else "a floating point type"
-            raise ValueError(f"{name}: expected {wanted_type}, found {value.dtype}")
+            raise UnfitError(f"{name}: expected {wanted_type}, found {value.dtype}")

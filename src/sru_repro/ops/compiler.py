@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from . import build
-from .build import KERNELS, BuildError
+from .build import BuildError
 
 LIMIT_S = 120.0
 """For one library, which takes three seconds."""
@@ -81,7 +81,9 @@ def shared_library(
     try:
         return build.kept(
             name,
-            lambda: _compiled(source, [*command, str(KERNELS / source), f"-I{KERNELS}", *options], name),
+            lambda: _compiled(
+                source, [*command, str(build.KERNELS / source), f"-I{build.KERNELS}", *options], name
+            ),
             _opened,
         )
     except OSError as error:

@@ -74,8 +74,8 @@ class Record(Part):
     """Whether other letters are written as escapes."""
 
     def text(self) -> str:
-        """The file, byte by byte."""
-        content = {"schema": self.SCHEMA, **self.plain()}
+        """The file, byte by byte; home folders as `~`."""
+        content = without_home({"schema": self.SCHEMA, **self.plain()})
         content = content if self.DIGITS is None else published(content, self.DIGITS)
         text = layout(content, self.BY_LINE, sort_keys=self.SORTED) + "\n"
         return re.sub(r"[^\x00-\x7e]", lambda found: json.dumps(found[0])[1:-1], text) if self.ASCII else text
@@ -123,8 +123,8 @@ def _again(kind: type[Record]) -> str:
 
 
 def write(record: Record, place: Path) -> None:
-    """The whole file or nothing, home folders as `~`."""
-    write_text(place, without_home(record.text()))
+    """The whole file or nothing."""
+    write_text(place, record.text())
 
 
 _KINDS = {"string": "str", "dict": "dict", "model": "dict", "list": "list", "none": "null"}

@@ -25,7 +25,7 @@ from ._calls import Said, say, variables
 from ._promise import Cut, Promise, Tally
 
 SMALL = ("model=sru", "task=quickstart", "profile=smoke", "logger=csv", "trainer=cpu", "trainer.max_steps=2")
-SECRET, VALUE = "SRU_REPRO_TORTURE_SECRET", "torture-secret-value"
+SECRET, VALUE = "TORTURE_SECRET", "torture-secret-value"
 
 
 class _Runs:

@@ -14,8 +14,7 @@ from tempfile import mkdtemp
 
 from ..core.errors import DataError
 from ..records.run import read_record
-from ..training.replaced import ASIDE
-from ..training.weights import FOLDER, best_weights
+from ..training.weights import ASIDE, FOLDER, best_weights
 from ._ended import Ended, assert_same, ended
 from ._promise import Cut, Promise, Skip, Tally
 from ._runs import SMALL, Trained, require_whole, train_through

@@ -51,9 +51,12 @@ class CheckpointFiles(TorchCheckpointIO):
             self.rotate |= place.name == Path(LAST).name
         except OSError as error:
             size = content.getbuffer().nbytes / 2**20
+            saved = any((place.parents[1] / name).exists() for name in (LAST, PREVIOUS))
+            then = "go on with resume=true" if saved else "start again"
             raise RunError(
-                f"{place}: could not be written ({error.strerror or error}; it needs {size:.1f} MB); the checkpoint "
-                "before it is whole: make room, then go on with resume=true"
+                f"{place}: could not be written ({error.strerror or error}; it needs {size:.1f} MB); "
+                + ("the checkpoint before it is whole: " if saved else "")
+                + f"make room, then {then}"
             ) from error
 
     def load_checkpoint(self, path: str | os.PathLike[str], *_: Any, **__: Any) -> dict[str, Any]:

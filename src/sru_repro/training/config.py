@@ -24,6 +24,10 @@ DECOUPLES = ("adam", "adamw", "radam")
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
+MOST = 1e30
+"""Of the learning rate; Adam divides it by numbers that are much smaller than 1."""
+
+
 class OptimConfig(Settings):
     """The optimiser and the learning rate over time (`schedule.learning_rate` holds the equations).
 
@@ -47,6 +51,13 @@ class OptimConfig(Settings):
     warmup_steps: int = Field(default=0, ge=0)
     decay_steps: int = Field(default=0, ge=0)
     noam_size: int = Field(default=0, ge=0)
+
+    @field_validator("lr")
+    @classmethod
+    def _in_float32(cls, lr: float) -> float:
+        if lr > MOST:
+            raise ValueError(f"expected at most {MOST:g}, as rates are in float32, found {lr:g}")
+        return lr
 
     @model_validator(mode="after")
     def _clashes(self) -> "OptimConfig":

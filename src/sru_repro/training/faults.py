@@ -90,6 +90,11 @@ class Watch(nn.Module):
         elif not math.isfinite(value := float(loss.detach())):
             raise self._error(self.trainer.global_step + 1, f"the loss is {value}", self._step)
 
+    def spoiled(self, loss: Tensor) -> Tensor:
+        """The loss that goes backward: itself, and after a fault, for ever, no number. A gradient scaler asks the
+        gradients of a step alone, and leaves out each of these."""
+        return loss * (1 + 0 * self.seen).to(loss.dtype) if self.deferred else loss
+
     def gradients(self, norm: Tensor) -> None:
         """The norm of all gradients of a step, which are no longer scaled; before they are clipped.
 
@@ -175,7 +180,7 @@ def plain(tree: Any) -> Any:
     if isinstance(tree, tuple) and hasattr(tree, "_asdict"):
         return {name: plain(value) for name, value in tree._asdict().items()}
     if isinstance(tree, dict):
-        return {str(name): plain(value) for name, value in tree.items()}
+        return {key if isinstance(key, int) else str(key): plain(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
         return [plain(value) for value in tree]
     if isinstance(tree, Sizes):
@@ -186,7 +191,7 @@ def plain(tree: Any) -> Any:
 def first_not_finite(task: Task, reads: list[Read], context: Callable[[], Any] = nullcontext) -> str:
     """Repeats a step, without an update, and says what in it is the first that is not finite, in words."""
     for name, weight in task.named_parameters():
-        if not _finite(weight):
+        if not bool(weight.isfinite().all()):
             return f"the weight {name} is not finite"
     device, before = next(task.parameters()).device, torch.get_rng_state()
     grads = [weight.grad for weight in task.parameters()]
@@ -222,13 +227,19 @@ def _looking(task: Task) -> Iterator[list[str]]:
         if not found and not all(_finite(i) for i in _pytree.tree_leaves(value) if isinstance(i, Tensor)):
             found.append(what)
 
+    def look_at_gradient(grad: Tensor | None, what: str) -> None:
+        if not found and grad is not None and not bool(grad.isfinite().all()):
+            found.append(what)
+
     def hook(name: str) -> Any:
         def called(module: nn.Module, inputs: Any, output: Any) -> None:
             look(inputs, f"the input of {name}")
             look(output, f"the output of {name}")
             for tensor in _pytree.tree_leaves(output):
                 if isinstance(tensor, Tensor) and tensor.requires_grad:
-                    tensor.register_hook(lambda grad: look(grad, f"the gradient of the output of {name}"))
+                    tensor.register_hook(
+                        lambda grad: look_at_gradient(grad, f"the gradient of the output of {name}")
+                    )
 
         return called
 
@@ -236,7 +247,7 @@ def _looking(task: Task) -> Iterator[list[str]]:
     for name, weight in task.named_parameters():
         if weight.requires_grad:
             what = f"the gradient of the weight {name}"
-            handles.append(weight.register_hook(lambda grad, what=what: look(grad, what)))
+            handles.append(weight.register_hook(lambda grad, what=what: look_at_gradient(grad, what)))
     try:
         yield found
     finally:
@@ -245,5 +256,5 @@ def _looking(task: Task) -> Iterator[list[str]]:
 
 
 def _finite(value: Tensor) -> bool:
-    """Minus infinity is what a masked score is."""
+    """Whether an input or output is; minus infinity is what a masked score is."""
     return not value.is_floating_point() or not bool((value.isnan() | value.isposinf()).any())

@@ -9,7 +9,7 @@ from ..core.errors import ConfigError, DataError
 from ..core.home import without_home
 from ..records.run import RunRecord, read_record
 from .run_folder import identity
-from .weights import LAST, OF, PREVIOUS, read_checkpoint
+from .weights import ASIDE, LAST, OF, PREVIOUS, read_checkpoint
 
 LIMITS = ("max_epochs", "max_steps", "max_seconds")
 INSTEAD = "start without resume=true, which replaces it, or in another folder by hydra.run.dir="
@@ -35,6 +35,7 @@ def checkpoint_to_go_on_from(folder: Path, content: RunRecord, steps_per_epoch: 
     if before is not None:
         content.started, content.wall_s, content.notes = before.started, before.wall_s, [*before.notes]
         content.wandb_id = before.wandb_id or content.wandb_id
+        content.epochs, content.metrics = before.epochs, before.metrics  # until there are new ones
         _other_code(before, content)
     problems = []
     for place in places:
@@ -48,7 +49,7 @@ def checkpoint_to_go_on_from(folder: Path, content: RunRecord, steps_per_epoch: 
         for problem in problems:
             note = f"{problem}; the run goes on from {place.name}, which is whole"
             content.notes.append(note.replace(f"{place.parent}/", ""))
-            print(note, file=sys.stderr)
+            print(without_home(note), file=sys.stderr)
         return place
     raise DataError(f"{'; '.join(problems)}; no other checkpoint is whole: {INSTEAD}")
 
@@ -63,11 +64,31 @@ def goes_on(folder: Path, config: Mapping[str, object], fingerprint: str | None 
     return same_data and identity(record.config) == identity(config)
 
 
+def goes_on_aside(folder: Path, config: Mapping[str, Any], fingerprint: str) -> bool:
+    """Whether `resume=true` means the run that lies in `replaced/`, and not the one that has no checkpoint yet.
+
+    Raises:
+        ConfigError: it means neither.
+    """
+    aside = folder / ASIDE
+    if goes_on(aside, config, fingerprint):
+        return True
+    if goes_on(folder, config, fingerprint):  # whoever began it wanted it to take the place of the other
+        return False
+    before = read_record(aside)
+    if found := _unlike(before.config, before.data.fingerprint, config, fingerprint):
+        raise ConfigError(
+            f"resume=true: {aside} holds another run, and the one that was to replace it has no checkpoint "
+            f"({'; '.join(found)}); call with its configuration, which goes on with it; {INSTEAD}"
+        )
+    return True
+
+
 def of_run(content: RunRecord) -> dict[str, Any]:
     """What a checkpoint says of its run."""
     return {
         "started": content.started,
-        "config": without_home(identity(content.config)),
+        "config": identity(content.config),
         "fingerprint": content.data.fingerprint,
     }
 
@@ -79,17 +100,20 @@ def limits(config: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _same_run(folder: Path, config: Mapping[str, Any], fingerprint: str, content: RunRecord) -> None:
+    if found := _unlike(config, fingerprint, content.config, content.data.fingerprint):
+        raise ConfigError(f"resume=true: {folder} holds another run ({'; '.join(found)}); {INSTEAD}")
+
+
+def _unlike(config: Mapping[str, Any], data: str, new: Mapping[str, Any], new_data: str) -> list[str]:
+    """What makes two runs different ones; their budgets do not."""
     found = [
-        f"{key}: {old} there, {new} asked for"
-        for key, old, new in differences(
-            without_home(identity(config)), without_home(identity(content.config))
-        )
+        f"{key}: {there} there, {asked} asked for"
+        for key, there, asked in differences(identity(config), identity(new))
         if key not in {f"trainer.{name}" for name in LIMITS}
     ]
-    if fingerprint != content.data.fingerprint:
-        found.append(f"fingerprint of the data: {fingerprint} there, {content.data.fingerprint} now")
-    if found:
-        raise ConfigError(f"resume=true: {folder} holds another run ({'; '.join(found)}); {INSTEAD}")
+    if data != new_data:
+        found.append(f"fingerprint of the data: {data} there, {new_data} now")
+    return found
 
 
 def differences(

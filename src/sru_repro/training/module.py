@@ -126,11 +126,14 @@ class TaskModule(pl.LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         step: Step = self.task.step(batch, self.carry)
+        loss = step.loss
         if self.watch is not None:
-            self.watch.loss(step.loss)
+            self.watch.loss(loss)
+            if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+                loss = self.watch.spoiled(loss)
         self.carry = detach(step.carry)
         self.train_sums.add(step.totals)
-        return mean_over_step(step.loss, self.trainer, batch_idx)
+        return mean_over_step(loss, self.trainer, batch_idx)
 
     def _start_split(self) -> None:
         self._split_sums, self._split_carry = Totals(), None

@@ -118,6 +118,7 @@ class Recorder(Callback):
         self.tokens, module.train_tokens = self.tokens + module.train_tokens, 0
         if not steps_now(trainer, batch_idx):
             return
+        self.record.content.metrics = {}  # of a run that had finished before it went on
         seconds = self.seconds()
         self.processor.look()
         if trainer.global_step % self.config.log_every == 0:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from ..core.errors import DataError
 from ..records.run import RunRecord, read_record
-from .weights import BEST, FOLDER, LAST, PREVIOUS
+from .weights import ASIDE, BEST, FOLDER, LAST, PREVIOUS
 
-ASIDE = "replaced"
-_MOVED = (RunRecord.FILE, "metrics.csv", "predictions.json", "fault.pt", FOLDER)
+_MOVED = (RunRecord.FILE, "metrics.csv", "predictions.json", "fault.pt")
 """The record goes first: at no moment does one lie beside another run's weights."""
 
 
@@ -24,7 +23,7 @@ def set_aside(folder: Path) -> None:
     half = (aside / RunRecord.FILE).exists() and not (folder / RunRecord.FILE).exists()
     if not half:
         if not _worth_keeping(folder):
-            for name in (*_MOVED[:-1], BEST):
+            for name in (*_MOVED, BEST):
                 (folder / name).unlink(missing_ok=True)
             return
         _remove(aside)
@@ -32,11 +31,41 @@ def set_aside(folder: Path) -> None:
     for name in _MOVED:
         with suppress(FileNotFoundError):
             os.replace(folder / name, aside / name)
+    weights = folder / FOLDER
+    if not weights.is_dir():
+        return
+    if weights.is_symlink() and not (aside / FOLDER).exists():  # to a disk with room, where they stay
+        (weights / ASIDE).mkdir(exist_ok=True)
+        (aside / FOLDER).symlink_to((weights / ASIDE).resolve())
+    (aside / FOLDER).mkdir(exist_ok=True)
+    _move_files(weights, aside / FOLDER)
+
+
+def put_back(folder: Path) -> None:
+    """Moves the run that lies aside back into the folder, in place of one that came to nothing."""
+    aside = folder / ASIDE
+    if (folder / RunRecord.FILE).exists():  # else a move that was cut short is gone on with
+        (folder / BEST).unlink(missing_ok=True)
+        (folder / RunRecord.FILE).unlink()
+    if (aside / FOLDER).is_dir():
+        (folder / FOLDER).mkdir(exist_ok=True)
+        _move_files(aside / FOLDER, folder / FOLDER)
+    for name in reversed(_MOVED):
+        (folder / name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.replace(aside / name, folder / name)
+    _remove(aside)
+
+
+def lies_aside(folder: Path) -> bool:
+    """Whether another run waits in `replaced/` for what the one in the folder comes to, which has no checkpoint yet."""
+    begun = (folder / RunRecord.FILE).exists() and any((folder / name).exists() for name in (LAST, PREVIOUS))
+    return (folder / ASIDE / RunRecord.FILE).exists() and not begun
 
 
 def drop(folder: Path) -> None:
     """Removes what lies aside: the run that replaces it is whole on disk."""
-    _remove(folder / ASIDE / RunRecord.FILE)
+    (folder / ASIDE / RunRecord.FILE).unlink(missing_ok=True)
     _remove(folder / ASIDE)
 
 
@@ -50,8 +79,17 @@ def _worth_keeping(folder: Path) -> bool:
         return False
 
 
-def _remove(place: Path) -> None:
-    if place.is_dir():
-        shutil.rmtree(place)
+def _move_files(here: Path, there: Path) -> None:
+    for place in here.iterdir():
+        if not place.is_dir():
+            os.replace(place, there / place.name)
+
+
+def _remove(aside: Path) -> None:
+    if (aside / FOLDER).is_symlink():
+        shutil.rmtree((aside / FOLDER).resolve(), ignore_errors=True)
+        (aside / FOLDER).unlink()
+    if aside.is_dir():
+        shutil.rmtree(aside)
     else:
-        place.unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)

@@ -55,6 +55,8 @@ def _like(example: Any, kept: Any) -> Any:
 
 
 def _tuples(kept: Any) -> Any:
+    if isinstance(kept, dict):
+        return {key: _tuples(value) for key, value in kept.items()}
     return tuple(map(_tuples, kept)) if isinstance(kept, list) else kept
 
 

@@ -11,7 +11,7 @@ from ..core import machine
 from ..core.alone import alone, require_alone
 from ..core.errors import ConfigError, RunError, SuiteError
 from ..core.files import remove_parts
-from ..core.home import without_home
+from ..core.home import shown, without_home
 from ..core.interrupt import Interrupted, signals
 from ..core.lock import in_use
 from ..records.origin import Code, Hardware
@@ -19,11 +19,11 @@ from ..records.run import Data, RunRecord, read_record
 from ..tasks import TaskData, task_class
 from . import replaced
 from .config import RunConfig, changes, require_both_ways
-from .going_on import checkpoint_to_go_on_from
+from .going_on import checkpoint_to_go_on_from, goes_on_aside
 from .prepare import load_data, set_threads
 from .run_folder import RunFolder, is_done, now
 from .wandb_words import require_wandb
-from .weights import FOLDER, mend_best
+from .weights import FOLDER, LAST, PREVIOUS, mend_best
 
 
 def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = False) -> RunRecord:
@@ -42,10 +42,12 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
     set_threads(config)
     with signals() as caught, _held(config, folder):
         data = load_data(config)
+        if resume and replaced.lies_aside(folder) and goes_on_aside(folder, config.plain, data.fingerprint):
+            replaced.put_back(folder)
         if resume and is_done(folder, config.plain, data.fingerprint):
             problem = mend_best(folder)
             done = f"{problem}; mended from last.ckpt" if problem else "left as it is"
-            print(f"{folder}: finished before, {done}", file=sys.stderr)
+            print(without_home(f"{folder}: finished before, {done}"), file=sys.stderr)
             return read_record(folder)
         with alone():
             from .fit import fit  # imports Lightning: only now that configuration and data are sound
@@ -68,7 +70,7 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
             _close(record, error)
             if isinstance(error, SuiteError) or not isinstance(error, Exception):
                 raise
-            raise RunError(f"{content.error} (traceback in {folder / 'log.txt'})") from error
+            raise RunError(f"{content.error} (traceback in {shown(folder / 'log.txt')})") from error
         return content
 
 
@@ -139,7 +141,7 @@ def _close(record: RunFolder, error: BaseException) -> None:
     if isinstance(error, Interrupted | KeyboardInterrupt):
         content.state, content.error = "interrupted", str(error) or "interrupted"
     else:
-        content.state, content.error = "failed", without_home(_line(error))
+        content.state, content.error = "failed", without_home(_line(error, record.folder))
     with suppress(OSError):
         record.save()
     if content.state == "failed":
@@ -147,21 +149,24 @@ def _close(record: RunFolder, error: BaseException) -> None:
             log.write(without_home("".join(traceback.format_exception(error))))
 
 
-def _line(error: BaseException) -> str:
+def _line(error: BaseException, folder: Path) -> str:
     """What the record says of a failure; of a disk and of memory, with what to do."""
     lines = [line.strip() for line in str(error).strip().splitlines()] or [""]
     line = lines[0]
     if line.startswith("Error(s) in loading state_dict"):  # and then torch's list
         return f"the weights are of another version of the model: {lines[-1]}; start without resume=true"
+    saved = any((folder / name).exists() for name in (LAST, PREVIOUS))
+    again = "go on with resume=true" if saved else "start again"
     if isinstance(error, OSError) and error.strerror:
         return (
-            f"{error.filename or 'a file'}: could not be written or read ({error.strerror}); the last checkpoint is "
-            "whole: mend it, then go on with resume=true"
+            f"{error.filename or 'a file'}: could not be written or read ({error.strerror}); "
+            + ("the last checkpoint is whole: " if saved else "")
+            + f"mend it, then {again}"
         )
     if isinstance(error, MemoryError) or any(sign in line for sign in _NO_MEMORY):
         return (
             f"out of memory ({line or type(error).__name__:.120}); lower task.batch_size or model.hidden_size, or make "
-            "room and go on with resume=true from the last checkpoint, which is whole"
+            f"room and {again}" + (" from the last checkpoint, which is whole" if saved else "")
         )
     return f"{type(error).__name__}: {line}"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..core.errors import DataError
 from ..core.files import write_csv, write_json
+from ..core.home import without_home
 from ..records.base import write
 from ..records.run import RunRecord, read_record
 
@@ -61,9 +62,10 @@ def is_done(folder: Path, config: Mapping[str, object], fingerprint: str | None 
 
 
 def identity(config: Mapping[str, object]) -> dict[str, object]:
-    """The part of a configuration that a result depends on. Runs from before `trainer.graph` had none."""
+    """The part of a configuration that a result depends on, with `~` for the home folder, as records hold it. Runs from
+    before `trainer.graph` had none."""
     kept = {key: value for key, value in config.items() if key not in ("data_dir", "logger", "paper", "row")}
     trainer = kept.get("trainer")
     if isinstance(trainer, Mapping) and not trainer.get("graph"):
         kept["trainer"] = {key: value for key, value in trainer.items() if key != "graph"}
-    return kept
+    return dict(without_home(kept))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from ..core.errors import ConfigError
@@ -48,7 +49,8 @@ def require_wandb(config: RunConfig) -> None:
     """Looks at the variables that are meant for wandb, before anything is begun.
 
     Raises:
-        ConfigError: wandb refuses the value of one; or does not know its name, which is nearly that of another.
+        ConfigError: wandb refuses the value of one, or nothing can be written there; or it does not know its name,
+        which is nearly that of another.
     """
     told = {name: value for name, value in os.environ.items() if name.startswith("WANDB_")}
     if not isinstance(config.logger, WandbConfig) or not told:
@@ -67,6 +69,9 @@ def require_wandb(config: RunConfig) -> None:
         if meant:
             raise ConfigError(f"{name}: wandb knows no such variable; did you mean {meant}?")
         _require_value(wandb, name, value)
+    if wanted_mode(config.logger, os.environ) is not None:
+        for name in BY_VARIABLE["dir"]:
+            _require_folder(name, told.get(name))
 
 
 def _meant(name: str, known: set[str]) -> str | None:
@@ -93,6 +98,21 @@ def _require_value(wandb: Any, name: str, value: str) -> None:
         words = words.strip().splitlines()[0].removeprefix("Value error, ").removeprefix("Input should be ")
         found = "" if "KEY" in name else f", found {value!r}"
         raise ConfigError(f"{name}: expected what wandb takes ({words}){found}; mend or unset it") from None
+
+
+def _require_folder(name: str, value: str | None) -> None:
+    """Has a file written where wandb is to write: it would take a temporary folder without a word."""
+    if not value:
+        return
+    place = Path(value).expanduser()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{name}: expected a folder that can be written, found {value!r}: {error.strerror}; mend or unset it"
+        ) from None
 
 
 def wanted_mode(config: WandbConfig, environment: Mapping[str, str]) -> str | None:

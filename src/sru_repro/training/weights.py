@@ -1,5 +1,6 @@
 """The checkpoints of a run by name, read with every damage named, and its best weights put back into a task."""
 
+import io
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
@@ -9,13 +10,15 @@ import torch
 
 from ..core.errors import ConfigError, DataError
 from ..core.files import whole
-from ..records.run import read_record
+from ..records.run import RunRecord, read_record
 from ..tasks import Task
 
 FOLDER = "checkpoints"
 BEST, LAST = f"{FOLDER}/best.ckpt", f"{FOLDER}/last.ckpt"
 PREVIOUS = f"{FOLDER}/last.previous.ckpt"
 """What last.ckpt was before: a run goes on from there where last.ckpt is damaged."""
+ASIDE = "replaced"
+"""Folder in a run's folder for the run before it, until this one has a checkpoint."""
 OF = "run"
 """Under this key a checkpoint says which run it is of: start, configuration, fingerprint of the data."""
 
@@ -56,7 +59,7 @@ def mend_best(folder: Path) -> str:
     both were taken away, to save space, there is nothing to mend.
 
     Raises:
-        DataError: neither is whole.
+        DataError: neither is whole, or it could not be written.
     """
     if not any((folder / name).exists() for name in (BEST, LAST)):
         return ""
@@ -68,8 +71,15 @@ def mend_best(folder: Path) -> str:
     last = read_checkpoint(folder / LAST, "a checkpoint that holds the best weights, too")
     if "best" not in last:
         raise DataError(f"{problem}; train the run again")
-    with whole(folder / BEST, flushed=True) as part:
-        torch.save({**last["best"], OF: last[OF]}, part)
+    content = io.BytesIO()
+    torch.save({**last["best"], OF: last[OF]}, content)
+    try:
+        with whole(folder / BEST, flushed=True) as part:
+            part.write_bytes(content.getbuffer())
+    except OSError as error:
+        raise DataError(
+            f"{problem}; it could not be mended from last.ckpt ({error.strerror}): make the folder writable or copy it"
+        ) from None
     return problem
 
 
@@ -83,7 +93,10 @@ def best_weights(folder: Path) -> dict[str, Any]:
     try:
         checkpoint = read_checkpoint(path, "the run's best checkpoint")
     except DataError as error:
-        raise DataError(f"{error}; was the run finished? Then resume=true mends it from last.ckpt") from None
+        advice = "was the run finished? Then resume=true mends it from last.ckpt"
+        if (folder / ASIDE / RunRecord.FILE).exists():
+            advice = f"the run before this one lies whole in {folder / ASIDE}"
+        raise DataError(f"{error}; {advice}") from None
     record = read_record(folder)
     started = checkpoint.get(OF, {}).get("started", record.started)
     step, best = checkpoint.get("global_step"), record.best.step if record.best is not None else None
