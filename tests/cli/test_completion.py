@@ -149,6 +149,12 @@ def test_what_answers_the_shells(
         ("predict ", {"run=", "text=", "--json"}),
         ("compare a=", {"a=runs/sst/my run/seed1", "a=runs/text/other/seed2"}),
         ("gpu-check sections=correct,ta", {"sections=correct,table1", "sections=correct,table2"}),
+        ("compare a=r", {"a=runs/sst/my run/seed1"}),
+        ("evaluate run=o", {"run=other/"}),
+        ("train +optim.l", {"+optim.lr="}),
+        ("train ~optim.cl", {"~optim.clip_norm"}),
+        ("train --cfg ", {"job", "hydra", "all"}),
+        ("train --config-dir o", {"other/"}),
         ("pack out=b", set()),
         ("bench shapes=lm-5", {"shapes=lm-512"}),
         ("completion ", {"bash", "zsh", "fish"}),
@@ -159,6 +165,7 @@ def test_verbs_keys_values_rows_and_runs(
     line: str, among: set[str], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(place)
+    (place / "other").mkdir()
     *words, last = line.split(" ")
     found = candidates(words, last)
     assert among <= set(found) and len(set(found)) == len(found)

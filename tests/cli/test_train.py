@@ -106,7 +106,7 @@ def test_a_failing_run_says_one_line_and_keeps_its_traceback(
 def test_a_loss_that_is_no_number_is_one_line(
     sru_repro: Command, small: tuple[str, ...], tmp_path: Path
 ) -> None:
-    called = sru_repro("train", *small, "optim.name=sgd", "optim.lr=1e35", cwd=tmp_path)
+    called = sru_repro("train", *small, "optim.name=sgd", "optim.lr=1e30", cwd=tmp_path)
     assert called.status == 1
     *_, last = called.err.splitlines()  # before it: trees made up, vectors of few words
     assert last.startswith("sru-repro: step ") and called.err.count("\n") == 3

@@ -4,15 +4,13 @@ effect."""
 import json
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
 from sru_repro.cli.compose import composed
 from sru_repro.cli.flags import flags_of
-from sru_repro.cli.plan import planned
-from sru_repro.cli.quoting import TEXTS, parsed_word, quote, quoted
+from sru_repro.cli.quoting import TEXTS
 from sru_repro.cli.words import dotlist
 from sru_repro.core.errors import ConfigError
 from sru_repro.records.run import Paper, read_record
@@ -25,144 +23,6 @@ QUICK = (
     *("task=quickstart", "profile=smoke", "logger=csv", "trainer=cpu"),
     *("task.max_bytes=20000", "task.unroll=300", "task.embedding_size=8", "model.hidden_size=8"),
 )
-NAMES = (
-    *(
-        "my texts (2)/a.txt",
-        "文本.txt",
-        "notes#1.txt",
-        "a,b.txt",
-        "a=b",
-        "it's",
-        'say "so"',
-        "🎉 naïve",
-        "[x]",
-        "{y}",
-        "[x",
-    ),
-    *(
-        "~/x.txt",
-        "$HOME/x",
-        "-x.txt",
-        "--x",
-        "2024",
-        "01",
-        "1e3",
-        "1_0",
-        "true",
-        "nan",
-        "a: b",
-        "a:b",
-        "C:\\new\\x.txt",
-    ),
-    *(
-        "\\\\server\\share",
-        "a\\",
-        "\\",
-        "'",
-        '"',
-        " a ",
-        "  ",
-        "a\tb",
-        "a\nb",
-        "%(x)s",
-        "a&b|c;d>e",
-        "*.txt",
-        "?",
-        "!",
-        "@x",
-    ),
-    *(
-        "(a",
-        "a)",
-        "}",
-        "a{b}c",
-        "choice(a,b)",
-        "range(1,3)",
-        "str",
-        "a'b,c'd",
-        "[a,b]",
-        "{a: b}",
-        "\u202eb",
-        "a b,c d",
-    ),
-)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("key", ["task.path", "data_dir", "hydra.run.dir"])
-def test_a_text_is_what_the_shell_gave(key: str, name: str) -> None:
-    parsed = parsed_word(f"{key}={quoted(key, name, sweeping=False)}")
-    assert parsed is not None and not parsed.is_sweep_override() and parsed.value() == name
-
-
-def test_any_text_at_all() -> None:
-    draw = Random(5)
-    for _ in range(2000):
-        text = "".join(draw.choice("ab \\'\"#,=()[]{}:~$\n文-+%\t@1.") for _ in range(draw.randrange(9)))
-        parsed = parsed_word(f"key={quote(text)}")
-        assert parsed is not None and parsed.value() == text
-        if text and "${" not in text and not text.lstrip().startswith(("'", '"')) and "\\" not in text:
-            parsed = parsed_word(f"key={quoted('task.path', text, sweeping=False)}")
-            assert parsed is not None and parsed.value() == text
-
-
-@pytest.mark.parametrize(
-    ("value", "meant"),
-    [
-        ("'a b'", "a b"),
-        ('"a,b"', "a,b"),
-        ("${data_dir}/x", "${data_dir}/x"),
-        ("a\\,b", "a,b"),
-        ("str(3)", "3"),
-        ("null", None),
-        ("", ""),
-    ],
-)
-def test_what_hydra_has_a_meaning_for_keeps_it(value: str, meant: str | None) -> None:
-    parsed = parsed_word(f"task.path={quoted('task.path', value, sweeping=False)}")
-    assert parsed is not None and parsed.value() == meant
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "members"),
-    [
-        ("task.path", "a (1).txt,b#.txt", ["a (1).txt", "b#.txt"]),
-        ("task.path", "2023,2024", ["2023", "2024"]),
-        ("task.path", "'a,b',c d(", ["a,b", "c d("]),
-        ("data_dir", "choice(a,b)", ["a", "b"]),
-        ("data_dir", "it's,that's", ["it's", "that's"]),
-        ("seed", "range(1,4)", [1, 2, 3]),
-        ("model", "sru,lstm", ["sru", "lstm"]),
-        ("logger.tags", "[a b(],[c]", [["a b("], ["c"]]),
-        ("optim.lr", "0.1,#", [0.1, "#"]),
-    ],
-)
-def test_commas_sweep_where_something_is_swept(key: str, value: str, members: list[Any]) -> None:
-    parsed = parsed_word(f"{key}={quoted(key, value, sweeping=True)}")
-    assert parsed is not None and parsed.is_sweep_override()
-    found = [parsed_word(f"{key}={text}") for text in parsed.sweep_string_iterator()]
-    assert [each.value() for each in found if each is not None] == members
-
-
-@pytest.mark.parametrize(
-    ("value", "meant"),
-    [
-        ("[a b#c,文本,it's,2024]", ["a b#c", "文本", "it's", "2024"]),
-        ("['x,y',z]", ["x,y", "z"]),
-        ("[]", []),
-        ("[C:\\a (2),-]", ["C:\\a (2)", "-"]),
-    ],
-)
-def test_texts_in_a_list(value: str, meant: list[str]) -> None:
-    assert composed([f"logger.tags={value}"]).plain["logger"]["tags"] == meant
-
-
-def test_numbers_names_and_lists_of_numbers_are_no_texts() -> None:
-    config = composed(
-        ["optim={lr: 0.5, name: sgd}", "optim.betas=[0.5, 0.6]", "row=2024", "logger.project=1e5", "seed=1_0"]
-    )
-    assert (config.optim.lr, config.optim.name, config.optim.betas) == (0.5, "sgd", (0.5, 0.6))
-    assert (config.top.row, config.top.seed, config.plain["logger"]["project"]) == ("2024", 10, "1e5")
 
 
 def test_keys_as_sweep_agents_write_them(sru_repro: Command, tmp_path: Path) -> None:
@@ -211,13 +71,6 @@ def test_hydras_flags_stand_anywhere(args: list[str], words: list[str], hydra: l
         (["task.path=my", "file.txt"], "file.txt: expected key=value, found no =; is it the rest of a value"),
         (["=1"], "=1: expected key=value, found no key"),
         ([""], "'': expected key=value"),
-        (["seed=1", "seed=2"], "seed: expected once, found twice: seed=1 and seed=2"),
-        (["seed=1", "--seed=2"], "seed: expected once, found twice"),
-        (["optim.lr=1", "++optim.lr=2"], "optim.lr: expected once, found twice"),
-        (
-            ["optim={lr: 1}", "optim.lr=2"],
-            "optim.lr: expected once, found twice: optim={lr: 1} and optim.lr=2",
-        ),
         (["文本=1"], "文本: no such key"),
         (["hydra.run.dir=r\udcff"], "hydra.run.dir=r\\udcff: expected UTF-8, found byte 0xff"),
         (["modle=sru"], "modle: no such key; did you mean model?"),
@@ -344,49 +197,6 @@ def test_help_wherever_it_stands(sru_repro: Command, tmp_path: Path) -> None:
         called = sru_repro(*words, cwd=tmp_path)
         assert called.status == 0 and not called.err and called.out.startswith(f"sru-repro {words[0]}")
     assert "SRU_REPRO_BACKEND" in sru_repro("--help", cwd=tmp_path).out
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("name: sru\n  hidden_size: 3\n", "mapping values are not allowed here"),
-        ("name: sru\n\thidden_size: 3\n", "found character '\\t' that cannot start any token"),
-        ("name: sru\nname: gru\n", "found duplicate key name"),
-        ("name: *nowhere\n", "found undefined alias 'nowhere'"),
-        ("name: !!python/object/apply:os.getcwd []\n", "could not determine a constructor"),
-        (
-            "name: " + "[" * 300 + "]" * 300 + "\n",
-            "mine/model/own.yaml: expected at most 50 levels of keys, found ",
-        ),
-        ("name: &x [*x]\n", "mine/model/own.yaml: expected at most 20,000 values, found more"),
-        ("- a\n", "model: expected a group of settings, found ['a']"),
-        ("", "model: expected a group of settings, found none"),
-        ("name: sru\nhidden_sise: 3\n", "model.hidden_size: missing"),
-    ],
-    ids=["indent", "tab", "twice", "alias", "tag", "deep", "within itself", "list", "empty", "misspelt"],
-)
-def test_a_damaged_file_of_ones_own(content: str, said: str, sru_repro: Command, tmp_path: Path) -> None:
-    (tmp_path / "mine/model").mkdir(parents=True)
-    (tmp_path / "mine/model/own.yaml").write_text(content)
-    called = sru_repro("train", "--config-dir=mine", "model=own", cwd=tmp_path)
-    assert (called.status, called.err.count("\n")) == (2, 1) and said in called.err, called.err
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-
-
-def test_a_few_bytes_that_would_fill_the_memory(sru_repro: Command, tmp_path: Path) -> None:
-    (tmp_path / "mine/model").mkdir(parents=True)
-    path = tmp_path / "mine/model/own.yaml"
-    laughs = "a0: &a0 [l, l, l, l, l, l, l, l]\n"
-    laughs += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]\n" for n in range(1, 20))
-    path.write_text(laughs)
-    called = sru_repro("train", "-cd", "mine", "model=own", cwd=tmp_path)
-    assert "mine/model/own.yaml: expected at most 20,000 values, found more" in called.err
-    path.write_bytes("name: caf\xe9\n".encode("latin-1"))
-    called = sru_repro("train", "-cd", "mine", "model=own", cwd=tmp_path)
-    assert called.err == "sru-repro: mine/model/own.yaml: expected UTF-8, found byte 0xe9 at place 9\n"
-    path.write_text("name: gru\nhidden_size: 3\nnum_layers: 1\ndropout: 0.0\nbidirectional: false\n")
-    config = planned(flags_of([f"--config-dir={tmp_path / 'mine'}", "model=own"]))[1]
-    assert config is not None and config.plain["model"]["hidden_size"] == 3
 
 
 def test_a_class_of_ones_own_without_a_file(sru_repro: Command, tmp_path: Path) -> None:

@@ -30,16 +30,17 @@ _LINE = re.compile(r"( *)(\w+):")
 _VALUE = re.compile(r"\s*([\w.-]+)\s*(?:[(:].*)?")
 
 
-def groups() -> dict[str, list[str]]:
-    """The choices of each group of conf/: models, tasks, rows (experiment), ..."""
-    conf = layout.conf_folder()
+def groups(beside: Path | None = None) -> dict[str, list[str]]:
+    """The choices of each group of conf/ and of a folder beside it: models, tasks, rows (experiment), ..."""
     found: dict[str, list[str]] = {}
-    for path in sorted(conf.glob("*/**/*.yaml")):
-        name = path.relative_to(conf).with_suffix("").as_posix()
-        group, _, choice = name.partition("/")
-        if group != "table" and not path.stem.startswith("_"):
-            found.setdefault(group, []).append(choice)
-    return found
+    for conf in (layout.conf_folder(), *([] if beside is None else [beside])):
+        for path in sorted(conf.glob("*/**/*.yaml")):
+            name = path.relative_to(conf).with_suffix("").as_posix()
+            group, _, choice = name.partition("/")
+            known = found.setdefault(group, []) if group != "table" else [choice]
+            if choice not in known and not path.stem.startswith("_"):
+                known.append(choice)
+    return {group: known for group, known in found.items() if known}
 
 
 def table_names() -> list[str]:

@@ -86,6 +86,8 @@ FLAGS = (
     *("--version",),
 )
 """Hydra's, behind train."""
+BEHIND = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all"), "--config-dir": (), "-cd": ()}
+"""What stands behind a flag as a word of its own; (): a folder."""
 FOLDERS = ("data_dir", "task.path", "task.vectors", "hydra.run.dir", "hydra.sweep.dir", "--config-dir")
 """Keys of a configuration that name files and folders."""
 
@@ -99,8 +101,14 @@ def candidates(words: Sequence[str], last: str) -> list[str]:
         return []
     key, equals, value = last.partition("=")
     key = key if key in FOLDERS else key.lstrip("+").removeprefix("--")
+    sign = last[: len(last) - len(last.lstrip("+~"))]
+    if sign and not equals:
+        names = [name for name in candidates(words, last.lstrip("+~")) if not name.startswith("-")]
+        return [f"{sign}{name.removesuffix('=') if sign == '~' else name}" for name in names]
     if equals:
         return [f"{last[: len(last) - len(value)]}{found}" for found in _values(verb, key, value, said)]
+    if said and said[-1] in BEHIND:
+        return _starting(last, BEHIND[said[-1]]) if BEHIND[said[-1]] else _folders(last)
     if last.startswith("-") and not last.startswith("--") and verb == "train":
         return _starting(last, ("-m", "-cd", "-cn", "-h"))
     given = {word.partition("=")[0].lstrip("+").removeprefix("--") for word in said}
@@ -131,7 +139,8 @@ def _values(verb: str, key: str, value: str, said: Sequence[str]) -> list[str]:
         known = groups[key] if key in groups else choices.values(key)
     names = list(known() if callable(known) else known)
     taken = ahead.split(",") if ahead else []
-    return [f"{head}{name}" for name in _starting(part, names) if name not in taken]
+    found = [f"{head}{name}" for name in _starting(part, names) if name not in taken]
+    return found or (_paths(value) if known is choices.runs else [])
 
 
 def _levelled(last: str, names: Sequence[str]) -> list[str]:
@@ -144,6 +153,10 @@ def _levelled(last: str, names: Sequence[str]) -> list[str]:
 
 def _starting(last: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(last)]
+
+
+def _folders(value: str) -> list[str]:
+    return [path for path in _paths(value) if path.endswith("/")]
 
 
 def _paths(value: str) -> list[str]:

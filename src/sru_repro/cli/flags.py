@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from hydra._internal.utils import get_args_parser  # the one place that knows all of them
-
 from ..core.closest import did_you_mean
 from ..core.errors import ConfigError
 
@@ -44,6 +42,10 @@ def flags_of(args: Sequence[str]) -> Flags:
     Raises:
         ConfigError: a flag that there is not, or one without its argument.
     """
+    from hydra._internal.utils import (
+        get_args_parser,  # the one place that knows all of them; verbs without need none
+    )
+
     parser = get_args_parser()
     parser.allow_abbrev = False
     setattr(parser, "error", _refuse)  # noqa: B010  argparse would print its usage, and end the process

@@ -10,7 +10,6 @@ from pydantic import BeforeValidator, ConfigDict
 from ..core.closest import did_you_mean
 from ..core.errors import ConfigError, DataError
 from ..core.settings import Settings, checked, keys
-from . import choices
 from .flags import SWEEP_AGENT
 
 DIGITS = 18
@@ -140,6 +139,8 @@ def existing_run(key: str, folder: str) -> Path:
     """
     found = Path(folder)
     if not found.exists():
+        from . import choices  # imports Hydra: --help has no need of it
+
         beside = (str(place.parent) for place in found.parent.glob("*/run.json"))
         near = did_you_mean(folder.rstrip("/"), [*choices.runs(), *beside])
         raise DataError(f"{found}: expected a run record, found none; {key}= names the folder of a run{near}")

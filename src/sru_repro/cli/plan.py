@@ -2,15 +2,16 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError
 from . import choices
-from .compose import made, resolve
+from .compose import made, one_line, resolve
 from .flags import Flags
-from .words import hydra_words, members
+from .words import hydra_words, last_ones, members
 
 if TYPE_CHECKING:
     from ..training.config import RunConfig
@@ -29,7 +30,9 @@ def planned(flags: Flags) -> "tuple[list[str], RunConfig | None]":
     """
     if "--help" in flags.hydra:  # whatever else is said
         return [], None
-    words = hydra_words(flags.words, flags.sweeping, choices.keys)
+    words, counting = last_ones(hydra_words(flags.words, flags.sweeping, choices.keys, once=False))
+    for word in counting:
+        print(f"{word.partition('=')[0].lstrip('+~')}: given twice, {word} counts", file=sys.stderr)
     if flags.asking or flags.elsewhere:
         return words, None
     _check_folders(words, flags.sweeping)
@@ -37,7 +40,8 @@ def planned(flags: Flags) -> "tuple[list[str], RunConfig | None]":
         return words, None  # Hydra's to look into both
     if not flags.sweeping:
         return words, resolve(made(words, flags.config_dir))
-    _check_sweep(words, flags.config_dir)
+    with one_line(words):
+        _check_sweep(words, flags.config_dir)
     return words, None
 
 
@@ -56,8 +60,8 @@ def _check_folders(words: Sequence[str], sweeping: bool) -> None:
 def _check_sweep(words: Sequence[str], config_dir: Path | None) -> None:
     """Refuses a sweep that names what does not exist, and one without a single member that can be run; of others the
     members that can be are."""
-    chosen = members(words)
-    groups = choices.groups()
+    groups = choices.groups(config_dir)
+    chosen = members(words, groups)
     first = [some[0] for some in chosen]
     made(first, config_dir)
     for place, some in enumerate(chosen):

@@ -13,6 +13,7 @@ from functools import cache
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 TEXTS = (
     *("data_dir", "row", "task.path", "task.vectors", "logger.project", "model._class_"),
@@ -50,7 +51,7 @@ def parsed_word(word: str) -> Override | None:
     """What Hydra's grammar finds in a word; None where it finds nothing."""
     try:
         return _parser().parse_override(word)
-    except (HydraException, ValueError, RecursionError):
+    except (HydraException, OmegaConfBaseException, ValueError, RecursionError):
         return None
 
 

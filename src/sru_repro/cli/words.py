@@ -1,9 +1,11 @@
-"""The words of a command line as Hydra has to get them: values as the user's shell gave them, no key twice, and what
-a sweep makes of them."""
+"""The words of a command line as Hydra has to get them: values as the user's shell gave them, the last one of each key,
+and what a sweep makes of them."""
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from hydra.core.override_parser.types import Glob
 
 from ..core.closest import closest, did_you_mean
 from ..core.errors import ConfigError
@@ -46,6 +48,23 @@ def hydra_words(
     return words
 
 
+def last_ones(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words without those that a later one of the same keys overrules, as in Hydra, and those later ones where
+    they say something else. What a later word sets in part stays: Hydra reads words in order."""
+    kept, counting = list[str](), dict[str, str]()
+    for word in words:
+        key = _key(word)
+        names = set(_named(key, word))
+        for other in [other for other in kept if set(_named(_key(other), other)) <= names]:
+            if other.startswith("+") and not word.startswith("+"):
+                continue  # it makes the key that this word sets
+            kept.remove(other)
+            if other.lstrip("+") != word.lstrip("+"):
+                counting[key] = word
+        kept.append(word)
+    return kept, list(counting.values())
+
+
 def dotlist(args: Sequence[str]) -> list[str]:
     """Changes of a recorded configuration for `OmegaConf.from_dotlist`, which reads values as YAML.
 
@@ -62,8 +81,9 @@ def dotlist(args: Sequence[str]) -> list[str]:
     return found
 
 
-def members(words: Sequence[str]) -> list[list[str]]:
-    """The choices of each word of a sweep, as words; of an interval, which a search draws from, its start.
+def members(words: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """The choices of each word of a sweep, as words; of an interval, which a search draws from, its start; of a glob
+    the names of its group that it fits.
 
     Raises:
         ConfigError: a sweep without a choice.
@@ -76,7 +96,12 @@ def members(words: Sequence[str]) -> list[list[str]]:
         elif not parsed.is_discrete_sweep():
             chosen.append([f"{head}={getattr(parsed.value(), 'start', 0)}"])
         else:
-            chosen.append([f"{head}={value}" for value in parsed.sweep_string_iterator()])
+            value = parsed.value()
+            if isinstance(value, Glob):
+                found = value.filter(list(groups.get(head.lstrip("+"), ())))
+            else:
+                found = list(parsed.sweep_string_iterator())
+            chosen.append([f"{head}={each}" for each in found])
             if not chosen[-1]:
                 raise ConfigError(f"{word}: expected something to sweep over, found nothing")
     return chosen
@@ -119,6 +144,10 @@ def _parts(arg: str, before: str, known: Callable[[], list[str]]) -> tuple[str, 
     if not key.strip():
         raise ConfigError(f"{arg}: expected key=value, found no key")
     return sign, key, value
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")
 
 
 def _named(key: str, word: str) -> Iterator[str]:

@@ -30,20 +30,20 @@ def bounded(folder: Path) -> None:
     Raises:
         ConfigError: the file, what was expected, what was found.
     """
-    paths = [
-        path for pattern in ("*.yaml", "*/*.yaml", "*/*/*.yaml") for path in sorted(folder.glob(pattern))
-    ]
-    for path in paths[:FILES]:
-        if not path.is_file():
-            continue
-        try:
-            if path.stat().st_size > LARGEST:
-                raise ConfigError(f"{path}: expected a configuration, found {path.stat().st_size:,} bytes")
-            _look_through(path)
-        except RecursionError:
-            raise ConfigError(f"{path}: expected at most {LEVELS} levels of keys, found hundreds") from None
-        except (OSError, UnicodeDecodeError, YAMLError):
-            continue
+    for path in _files(folder):
+        bounded_file(path)
+
+
+def bounded_file(path: Path) -> None:
+    """Refuses one file that would not be read in a moment; errors as of `bounded`."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ConfigError(f"{path}: expected a configuration, found {path.stat().st_size:,} bytes")
+        _look_through(path)
+    except RecursionError:
+        raise ConfigError(f"{path}: expected at most {LEVELS} levels of keys, found hundreds") from None
+    except (OSError, UnicodeDecodeError, YAMLError):
+        return
 
 
 def undecodable(folder: Path) -> str:

@@ -44,7 +44,7 @@ class BuildError(RuntimeError):
 def _wanted() -> Path | None:
     """SRU_REPRO_KERNELS, or a folder in the user's cache; None where there is nobody's home."""
     with suppress(RuntimeError):
-        if named := os.environ.get(VARIABLE):
+        if named := os.environ.get(VARIABLE, "").strip():  # blanks alone name no folder
             return Path(named).expanduser().absolute()
         base = os.environ.get("XDG_CACHE_HOME")
         return (Path(base) if base else Path.home() / ".cache").absolute() / "sru-repro/kernels"

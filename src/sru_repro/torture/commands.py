@@ -72,17 +72,19 @@ def _key(arg: str) -> str:
 
 
 def _all_said(args: Sequence[str], config: RunConfig) -> None:
-    """Each word is to be seen in the configuration."""
-    for arg in args:
-        key, _, value = arg.partition("=")
-        key = _key(arg)
+    """Each word is to be seen in the configuration, but for those of a key that a later word sets again."""
+    for place, arg in enumerate(args):
+        key, value = _key(arg), arg.partition("=")[2]
+        if key in map(_key, args[place + 1 :]):
+            continue
         found = OmegaConf.select(OmegaConf.create(config.plain), key) if not key.startswith("hydra") else None
         if value == MINE:
             continue  # its file says what it is
         if arg.startswith("~"):
             assert found is None, f"{arg}: {key} is {found!r}"
-        elif key in GROUPS and value in choices.groups()[key]:
-            assert config.plain[key]["name"] == value, f"{arg}: {key}.name is {config.plain[key]['name']!r}"
+        elif key in GROUPS and value.lstrip("/") in choices.groups()[key]:  # Hydra takes /name for name
+            name = config.plain[key]["name"]
+            assert name == value.lstrip("/"), f"{arg}: {key}.name is {name!r}"
         elif key == "experiment":
             row = Path(value).name
             assert value == "null" or config.top.row == row or any(_key(word) == "row" for word in args), arg

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import zipfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from sru_repro.core.errors import DataError
 from sru_repro.data.store.vector_files import read_rows
+from sru_repro.data.store.vector_text import read_text
 
 ROWS = {"the": "1 -2 3.5 4e-1", "film": "5 6 7 8", "café": "0 .5 -1 2"}
 WANTED = {*ROWS, "absent"}
@@ -181,3 +183,16 @@ def test_members_of_a_zip(tmp_path: Path) -> None:
         archive.writestr("folder/v.txt", lines())
         archive.writestr("__MACOSX/._v.txt", b"\0")
     check(tmp_path / "v.ZIP")
+
+
+@pytest.mark.parametrize("between", [b"\n\f", b"\n\x1c", b"\n\xef\xbb\xbf", b"\n\r"])
+def test_signs_before_a_word_lose_no_row(between: bytes) -> None:
+    count = 40  # the fast way begins behind the rows that are shown
+    text = between.join(f"word{n} {n} 2.5".encode() for n in range(count)) + b"\n"
+    rows = read_text(io.BytesIO(text), "v", {f"word{n}" for n in range(count)}, 2)
+    assert len(rows) == count
+
+
+def test_an_underscore_is_no_part_of_a_number() -> None:
+    with pytest.raises(DataError, match="expected"):
+        read_text(io.BytesIO(b"a 1.5 2.5\nb 1_000 2.5\n"), "v", {"b"}, 2)

@@ -40,6 +40,9 @@ _PACKED = {
 _STRANGE = {
     "zstd": b"\x28\xb5\x2f\xfd",
     "lz4": b"\x04\x22\x4d\x18",
+    "compress": b"\x1f\x9d",
+    "lzma": b"\x5d\x00\x00",
+    "lzip": b"LZIP",
     "7z": b"7z\xbc\xaf\x27\x1c",
     "rar": b"Rar!\x1a\x07",
     "PDF": b"%PDF-",

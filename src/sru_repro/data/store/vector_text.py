@@ -20,6 +20,7 @@ from .vector_rows import SHOWN, FloatArray, Foreign, Rows, check_dimension, wron
 _BLOCK, _LONGEST = 1 << 20, 16 << 20
 _NUMBERS = 3
 """In a word that holds blanks; with more it is a row before this one, whose line end is lost."""
+_CONTROLS = tuple(bytes([sign]) for sign in range(32) if sign != 9)
 _JUDGED = 64
 """Rows by which the dimension of a file is told."""
 
@@ -36,7 +37,7 @@ def read_text(stream: IO[bytes], name: str, wanted: Set[str], dim: int) -> Rows:
     expected, head = _header(name, head, dim)
     foreign = Foreign(name, wanted)
     for number, line in chain(head, lines):
-        line = line.rstrip()
+        line = _stripped(line)
         word = line[: line.find(b" ")]
         plain = word and line.count(b" ") == dim and b"\t" not in line
         if plain and count >= SHOWN and word not in words:  # nearly all of 5.6 GB: no more than this
@@ -66,6 +67,16 @@ def read_text(stream: IO[bytes], name: str, wanted: Set[str], dim: int) -> Rows:
         )
     foreign.refuse(rows)
     return rows
+
+
+def _stripped(line: bytes) -> bytes:
+    """A line without control signs and byte-order marks around it, which joined files leave; a first blank or tab
+    stays: the vector of a blank begins so."""
+    line = line.rstrip()
+    if line and (line[0] < 32 or line[0] == UTF8_MARK[0]):
+        while line.startswith((UTF8_MARK, *_CONTROLS)):
+            line = line.removeprefix(UTF8_MARK).lstrip(b"".join(_CONTROLS))
+    return line
 
 
 def is_text(start: bytes) -> bool:
@@ -150,14 +161,14 @@ def _is_number(text: bytes) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return b"_" not in text  # 1_000 is one to Python alone
 
 
 def _numbers(name: str, number: int, word: bytes, numbers: list[bytes]) -> FloatArray:
     try:
         with np.errstate(over="ignore"):
             row = np.array(numbers).astype(np.float32)
-        wrong = wrong_number(row)
+        wrong = next((i for i, text in enumerate(numbers) if b"_" in text), wrong_number(row))
     except ValueError:
         wrong = next((i for i, text in enumerate(numbers) if not _is_number(text)), 0)
     if wrong is None:
