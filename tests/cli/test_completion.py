@@ -244,3 +244,22 @@ def test_an_answer_needs_no_torch() -> None:
     assert "model.attention_every=" in done.stdout
     loaded = set(done.stderr.split())
     assert "hydra" in loaded and loaded.isdisjoint({"torch", "numpy", "pandas", "pytorch_lightning", "wandb"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "replaced"),
+    [
+        (r"task.path=my\ d", r"my\ data/"),
+        ('task.path="my d', "my data/"),
+        ("task.path='my d", "my data/"),
+        (r"--task.path=my\ data/a", r"my\ data/a\=b.txt "),
+    ],
+)
+def test_bash_replaces_what_stands_behind_its_last_break(
+    typed: str, replaced: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my data").mkdir()
+    (tmp_path / "my data/a=b.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    found = list(completion._completed("bash", f"sru-repro train {typed}", " \t\n\"'><=;|&(:"))
+    assert [one.replace("a=", r"a\=") for one in found] == [replaced]

@@ -19,14 +19,11 @@ from .completed import candidates
 SCRIPTS = {
     "bash": r"""
 _sru_repro() {
-    local line="${COMP_LINE:0:COMP_POINT}" word found
-    word="${line##*[[:space:]]}"
-    # bash replaces only what stands behind the last of its own word breaks, such as the = of key=value
-    local ahead="${word%"${word##*["$COMP_WORDBREAKS"]}"}"
+    local found
     COMPREPLY=()
     while IFS= read -r found; do
-        COMPREPLY+=("${found#"$ahead"}")
-    done < <(sru-repro completion complete bash "$line" 2>/dev/null)
+        COMPREPLY+=("$found")
+    done < <(sru-repro completion complete bash "${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" 2>/dev/null)
 }
 complete -o nospace -F _sru_repro sru-repro
 """,
@@ -54,8 +51,8 @@ _SPECIAL = re.compile(r"[^\w@%+=:,./{}~-]")
 def run(args: Sequence[str]) -> int:
     """Prints a shell's script, or, for that script, what the end of a line may become."""
     if args[:1] == ["complete"]:
-        shell, line = (*args[1:3], "", "")[:2]
-        print("\n".join(_completed(shell, line)))
+        shell, line, breaks = (*args[1:4], "", "", "")[:3]
+        print("\n".join(_completed(shell, line, breaks)))
         return 0
     if len(args) != 1 or args[0] not in SCRIPTS:
         near = did_you_mean(args[0], SCRIPTS) if args else ""
@@ -83,14 +80,39 @@ def hydras(words: Sequence[str]) -> int:
     )
 
 
-def _completed(shell: str, line: str) -> Iterable[str]:
+def _completed(shell: str, line: str, breaks: str) -> Iterable[str]:
     """What the last word of a line may become, as the shell wants it."""
     words, last = _words(line)
+    ahead, quote = _ahead(line, breaks)
     for found in candidates(words, last):
-        if shell == "bash":  # the others quote by themselves, and know where a word ends
-            found = _SPECIAL.sub(lambda special: f"\\{special[0]}", found)
-            found += "" if found.endswith(("=", "/", ".")) else " "
+        if shell == "bash":  # the others quote by themselves, and know where a word begins and ends
+            found = found.removeprefix(ahead)
+            if not quote:
+                found = _SPECIAL.sub(lambda special: f"\\{special[0]}", found)
+                found += "" if found.endswith(("=", "/", ".")) else " "
         yield found
+
+
+def _ahead(line: str, breaks: str) -> tuple[str, str]:
+    """What of the last word bash leaves as it is, and the quote that is open: it replaces what stands behind the last
+    of its word breaks, such as the = of key=value, or behind an open quote."""
+    ahead, since, quote, escaped = "", "", "", False
+    for symbol in line:
+        if escaped or (quote and symbol not in (quote, "\\")) or (quote == "'" and symbol != quote):
+            since, escaped = since + symbol, False
+        elif symbol == "\\":
+            escaped = True
+        elif symbol == quote:
+            quote = ""
+        elif symbol in "'\"":
+            ahead, since, quote = ahead + since, "", symbol
+        elif symbol.isspace():
+            ahead = since = ""
+        elif symbol in breaks:
+            ahead, since = ahead + since + symbol, ""
+        else:
+            since += symbol
+    return ahead, quote
 
 
 def _words(line: str) -> tuple[list[str], str]:
