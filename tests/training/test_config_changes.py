@@ -44,4 +44,4 @@ def test_a_changed_row_is_not_compared_with_the_paper(
     record = train(configured("sst", PAPER, "trainer.max_epochs=1"), tmp_path, ["seed=1", *overrides]).plain()
     assert record["changed"] == overrides
     assert record["data"]["comparable"] is False  # 40 examples
-    assert record["data"]["why_not"].endswith(why or "of each split")
+    assert record["data"]["why_not"].endswith(why or "as many of each class")

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from ..core.errors import DataError
+from ..core.lock import holder
 from ..records.run import read_record
 from ..training.weights import ASIDE, FOLDER, best_weights
 from ._ended import Ended, assert_same, ended
@@ -149,6 +150,7 @@ def together(tally: Tally, cut: Cut) -> None:
         with tally.trying(f"two at once, try {number}"):
             log = folder.with_name(f"{folder.name}.other")
             runs = [Trained(folder), Trained(folder, (*SMALL, "seed=2"), log)]
+            _hold_until_the_other_ends(folder, runs)
             ends = [run.end() for run in runs]
             assert sorted(ends) == [0, 2], f"statuses {ends}"
             won, lost = sorted(runs, key=lambda run: run.process.exitcode or 0)
@@ -159,6 +161,19 @@ def together(tally: Tally, cut: Cut) -> None:
             assert read_record(folder).seed == runs.index(won) + 1
             if won is runs[0]:
                 assert_same(ended(folder), _undisturbed()[0])
+
+
+def _hold_until_the_other_ends(folder: Path, runs: list[Trained]) -> None:
+    """On a busy machine one could be through before the other one has begun."""
+    first, second = runs
+    first.wait_for(lambda: (found := holder(folder)) is not None and found.pid in (first.pid, second.pid))
+    if (found := holder(folder)) is not None and found.pid == second.pid:
+        first, second = second, first
+    first.send(signal.SIGSTOP)
+    try:
+        second.end()
+    finally:
+        first.send(signal.SIGCONT)
 
 
 def replacing(tally: Tally, cut: Cut) -> None:

@@ -57,11 +57,11 @@ def require_wandb(config: RunConfig) -> None:
         return
     try:
         import wandb
-        import wandb.env
+        from wandb import env
     except ImportError:
         return
     fields = getattr(wandb.Settings, "model_fields", {})
-    known = {value for value in vars(wandb.env).values() if isinstance(value, str)} | OTHERS
+    known = {value for value in vars(env).values() if isinstance(value, str)} | OTHERS
     for name in fields:  # of x_name both WANDB_X_NAME and WANDB__NAME
         known |= {f"WANDB_{name.upper()}", f"WANDB_{name.removeprefix('x').upper()}"}
     for name, value in told.items():
