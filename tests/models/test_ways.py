@@ -30,7 +30,6 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
-from torch.nn.utils import prune
 from torch.utils.checkpoint import checkpoint
 
 from sru_repro import ops
@@ -307,86 +306,3 @@ def test_the_rest_works(name: str) -> None:
     assert isinstance(output(module(batch().as_subclass(Named))), Named)
     turned = batch().transpose(0, 1).contiguous().transpose(0, 1)
     assert_close(output(module(turned)), expected)
-
-
-@pytest.mark.parametrize("name", RECURRENCES)
-def test_weights_made_by_a_parametrization(name: str) -> None:
-    module = built(name)
-    expected = output(module(batch()))
-    for make in (nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm):
-        for part in list(module.modules()):
-            for place, value in list(part.named_parameters(recurse=False)):
-                if value.dim() == 2 and place == "weight":
-                    make(part, place)
-        found = output(module(batch()))
-        found.sum().backward()
-        if make is nn.utils.parametrizations.weight_norm:
-            assert_close(found, expected)
-        module = built(name)
-
-
-@pytest.mark.parametrize("name", [*RECURRENCES, "transformer_xl"])
-def test_pruned_weights_are_made_anew_at_every_call(name: str) -> None:
-    """Pruning hangs on a module's call, also where the module itself is never called."""
-    module = built(name)
-    for part in list(module.modules()):
-        for place, value in list(part.named_parameters(recurse=False)):
-            if value.dim() == 2 and place == "weight":
-                prune.l1_unstructured(part, place, 0.5)
-    pruned = {place: value for place, value in module.named_parameters() if place.endswith("weight_orig")}
-    assert pruned
-    for _ in range(2):
-        before = output(module(batch()))
-        before.square().sum().backward()  # a second time through weights that were made once would fail
-        with torch.no_grad():
-            for value in pruned.values():
-                value.mul_(1.5)
-        assert not torch.allclose(output(module(batch())), before)
-
-
-@pytest.mark.parametrize("name", [*RECURRENCES, *OTHERS, *MEMORIES])
-def test_hooks_of_other_people_see_calls_alone(name: str) -> None:
-    """Of a Linear whose weights are read there is none; a hook that wants an input must not be called without."""
-    module, seen = built(name), []
-    expected = output(module(batch()))
-    for part in module.modules():
-        part.register_forward_pre_hook(lambda part, given: seen.append(given[0].shape))
-        part.register_forward_pre_hook(lambda part, given, named: seen.append(given[0]), with_kwargs=True)
-    assert torch.equal(output(module(batch())), expected) and seen
-
-
-@pytest.mark.parametrize("name", [*RECURRENCES, *OTHERS, *MEMORIES])
-def test_linears_are_torchs_own(name: str) -> None:
-    """Others may be put in their place, and modules that were pickled whole have them."""
-    module = built(name)
-    expected = output(module(batch()))
-    for part in list(module.modules()):
-        for place, linear in list(part.named_children()):
-            if isinstance(linear, nn.Linear):
-                assert type(linear) is nn.Linear
-                own = nn.Linear(linear.in_features, linear.out_features, linear.bias is not None)
-                own.load_state_dict(linear.state_dict())
-                setattr(part, place, own)
-    assert torch.equal(output(module(batch())), expected)
-
-
-def test_another_module_in_the_place_of_a_linear_is_refused() -> None:
-    module = built("qrnn")
-    module.layers[0].linear = nn.Sequential(module.layers[0].linear)
-    with pytest.raises(ValueError, match=r"^expected a torch.nn.Linear, .* found torch\.nn\..*Sequential$"):
-        module(batch())
-
-
-def test_a_cnn_pickled_before_it_had_an_input_size() -> None:
-    module = built("cnn")
-    expected = output(module(batch()))
-    del module.input_size
-    assert torch.equal(output(module(batch())), expected)
-
-
-def test_a_mask_in_the_place_of_the_cnns_state_is_refused() -> None:
-    mask = torch.zeros(L, B, dtype=torch.bool)
-    with pytest.raises(
-        ValueError, match=r"^state: a CNN keeps none, .* found Tensor; padding is the third arg"
-    ):
-        built("cnn")(batch(), mask)
