@@ -96,9 +96,8 @@ def in_use(folder: Path, name: str) -> Iterator[None]:
             os.pwrite(file, json.dumps(asdict(me)).encode(), 0)
         yield
     finally:
-        with suppress(
-            OSError
-        ):  # the folder is gone, or nothing can be written any more: the lock ends all the same
+        # Where the folder is gone, or nothing can be written any more, the lock ends all the same.
+        with suppress(OSError):
             place.unlink()
         if file is not None:
             os.close(file)

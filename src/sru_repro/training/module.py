@@ -94,9 +94,8 @@ class TaskModule(pl.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        watch = (
-            None if scaler is not None else self.watch
-        )  # it leaves out such steps itself, and lowers the scale
+        # A scaler leaves out such steps itself, and lowers the scale.
+        watch = self.watch if scaler is None else None
         if watch is None and not gradient_clip_val:
             return
         norm = gradient_norm(optimizer)

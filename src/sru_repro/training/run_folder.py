@@ -27,9 +27,8 @@ class RunFolder:
     def save(self) -> None:
         """Writes run.json in one piece: a reader sees the old record or the new one."""
         self.content.wall_s = time.perf_counter() - self._started
-        self.content.notes = list(
-            dict.fromkeys(self.content.notes)
-        )  # a run in parts meets some of them again
+        # A run in parts meets some of them again.
+        self.content.notes = list(dict.fromkeys(self.content.notes))
         write(self.content, self.folder / RunRecord.FILE)
 
     def leave_out(self, seconds: float) -> None:
