@@ -31,7 +31,7 @@ libraries=(torch triton cuda-toolkit)
 for name in cublas cuda-cupti cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse \
     cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx; do libraries+=("nvidia-$name"); done
 
-uv pyproject.toml --extra dev --constraints <(echo "$torch") "${libraries[@]/#/--no-emit-package=}" \
+uv pyproject.toml --extra dev --extra sweeps --extra dashboards --constraints <(echo "$torch") "${libraries[@]/#/--no-emit-package=}" \
     --output-file requirements.lock "$@"
 ours='torch(text|metrics)|cuda-(core|bindings|pathfinder)|nvidia-cuda-nvrtc'
 if grep -nE '^(torch|triton|nvidia-|cuda-)' requirements.lock | grep -vE "^[0-9]+:($ours)=="; then

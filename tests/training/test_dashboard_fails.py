@@ -15,10 +15,10 @@ import pytest
 
 from sru_repro.core.errors import ConfigError
 from sru_repro.records.run import RunRecord
-from sru_repro.training import dashboard as module
 from sru_repro.training.config import RunConfig
-from sru_repro.training.dashboard import Dashboard
-from sru_repro.training.wandb_words import require_wandb
+from sru_repro.training.dashboards import open_dashboard
+from sru_repro.training.dashboards import wandb as module
+from sru_repro.training.dashboards.wandb_words import require_wandb
 
 pytest.importorskip("wandb")
 Configured = Callable[..., RunConfig]
@@ -91,7 +91,7 @@ def test_a_server_of_no_use_leaves_an_offline_run_that_the_record_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", server)
-    with Dashboard(configured("sst", "logger=wandb"), tmp_path / "run", content, said.append) as watched:
+    with open_dashboard(configured("sst", "logger=wandb"), tmp_path / "run", content, said.append) as watched:
         watched.log({"step": 1, "val/loss": 0.5})
         watched.finish({"test/accuracy": 0.5}, failed=False)
     (folder,) = (tmp_path / "run/wandb").glob("offline-run-*")
@@ -113,8 +113,8 @@ def test_a_service_that_dies_or_stops_costs_a_note_and_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
-    watched = Dashboard(configured("sst", "logger=wandb"), tmp_path / "run", content, said.append)
-    assert content.wandb_id and not said
+    watched = open_dashboard(configured("sst", "logger=wandb"), tmp_path / "run", content, said.append)
+    assert isinstance(watched, module.WandbDashboard) and content.wandb_id and not said
     (service,) = module._services()
     if when == "on the way":
         os.kill(service, number)
@@ -141,10 +141,10 @@ def test_the_next_run_of_a_sweep_has_a_dashboard_again(
     configured: Configured, content: RunRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
-    with Dashboard(configured("sst", "logger=wandb"), tmp_path / "one", content, print):
+    with open_dashboard(configured("sst", "logger=wandb"), tmp_path / "one", content, print):
         os.kill(module._services()[0], signal.SIGKILL)
     assert len(content.notes) == 1
-    with Dashboard(configured("sst", "logger=wandb"), tmp_path / "two", content, print) as watched:
+    with open_dashboard(configured("sst", "logger=wandb"), tmp_path / "two", content, print) as watched:
         watched.log({"step": 1})
     assert len(content.notes) == 1 and list((tmp_path / "two/wandb").glob("offline-run-*"))
 
@@ -153,7 +153,7 @@ def test_no_room_for_its_files(
     configured: Configured, content: RunRecord, said: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "wandb").write_text("a file where the folder should be")
-    with Dashboard(configured("sst", "logger=wandb", "logger.mode=offline"), tmp_path, content, said.append):
+    with open_dashboard(configured("sst", "logger=wandb", "logger.mode=offline"), tmp_path, content, said.append):
         pass
     assert said == content.notes and said[0].startswith("wandb stopped (FileExistsError")
     assert content.wandb_id is None

@@ -80,14 +80,14 @@ def _dashboard(tally: Tally, cut: Cut) -> None:
         import wandb
     except ImportError:
         raise Skip("wandb is not installed") from None
-    from ..training.dashboard import Dashboard, _services
+    from ..training.dashboards.wandb import WandbDashboard, _services
 
     def watched(told: dict[str, str], harm: Callable[[int], object], folder: Path) -> float:
         content = RunRecord(state="running", task="quickstart", row="sru", profile="smoke", seed=1)
         wandb.teardown()  # what it knows of the environment is from before
         with environment(told):
             began = time.monotonic()
-            with Dashboard(small("logger=wandb"), folder, content, lambda _: None) as dashboard:
+            with WandbDashboard(small("logger=wandb"), folder, content, lambda _: None) as dashboard:
                 for step in range(100):
                     dashboard.log({"step": step, "val/loss": 1.0})
                     if step == 50:

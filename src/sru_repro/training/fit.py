@@ -26,7 +26,7 @@ from .checkpoints import Checkpoints, best_entry
 from .compiled import CompiledEncoder, explained
 from .config import RunConfig
 from .console import Console
-from .dashboard import Dashboard
+from .dashboards import open_dashboard
 from .encoder_time import encoder_seconds
 from .flops import flop_per_step
 from .graph import GraphedSteps
@@ -52,7 +52,7 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
     headline = task_class(config.task.kind).headline_of(config.task)
     with (
         Console(title, headline, folder / "log.txt") as console,
-        Dashboard(config, folder, content, console.say) as dashboard,
+        open_dashboard(config, folder, content, console.say) as dashboard,
     ):
         order = BatchOrder(len(data.train), config.top.seed, reshuffle=data.reshuffle)
         recorder = Recorder(record, config.trainer, console, dashboard)
@@ -178,6 +178,8 @@ def build_trainer(config: RunConfig, callbacks: Sequence[Callback] = (), **optio
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     # Lightning 2.6 asks torch for a class that torch renamed.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    # Where Slurm is installed Lightning advises srun, also for a run of one process.
+    warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
     # Resuming in the middle of an epoch is exact here, see resume.py.
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
     with alone():

@@ -15,7 +15,7 @@ from ..core.processor import Processor
 from ..records.run import Progress, Throughput, Turns, Validation
 from .config import TrainerConfig
 from .console import Console
-from .dashboard import Dashboard
+from .dashboards import Dashboard
 from .faults import ADVICE, FILE, Watch
 from .module import TaskModule
 from .run_folder import RunFolder

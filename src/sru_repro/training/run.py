@@ -19,10 +19,10 @@ from ..records.run import Data, RunRecord, read_record
 from ..tasks import TaskData, task_class
 from . import replaced
 from .config import RunConfig, changes, require_both_ways
+from .dashboards.wandb_words import require_wandb
 from .going_on import checkpoint_to_go_on_from, goes_on_aside
 from .prepare import load_data, set_threads
 from .run_folder import RunFolder, is_done, now
-from .wandb_words import require_wandb
 from .weights import FOLDER, LAST, PREVIOUS, mend_best
 
 

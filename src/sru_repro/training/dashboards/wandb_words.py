@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from ..core.errors import ConfigError
-from ..core.home import without_home
-from ..records.run import RunRecord
-from .config import RunConfig, WandbConfig
+from ...core.errors import ConfigError
+from ...core.home import without_home
+from ...records.run import RunRecord
+from ..config import RunConfig, WandbConfig
 
 PROJECT = "sru-repro"
 """What conf/logger/wandb.yaml says: WANDB_PROJECT holds where nobody changed it."""

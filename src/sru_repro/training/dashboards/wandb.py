@@ -6,15 +6,15 @@ It may fail at any time, and a run may not: wandb is called in a thread of its o
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..records.run import RunRecord
+from ...records.run import RunRecord
+from ..config import RunConfig, WandbConfig
+from ._base import Dashboard
 from .bounded import Bounded
-from .config import CSVConfig, RunConfig
 from .wandb_words import QUIET, wanted_mode, words
 
 LOST_S = 14.0
@@ -23,25 +23,20 @@ ONLINE_S = 6.0
 """After so many a server that is not reached is given up; wandb itself would try for 90."""
 
 
-class Dashboard:
-    """A wandb run, or nothing when `logger=csv`. Points carry their own x axes: step, tokens, wall_s.
-
-    Use as a context manager: a run that fails is closed as failed, and the next one of a sweep gets its own. `say`
-    shows a line.
-    """
+class WandbDashboard(Dashboard):
+    """A wandb run; nothing where wandb is not installed, or its user wants none. `say` shows a line."""
 
     def __init__(
-        self, config: RunConfig, folder: Path, content: RunRecord, say: Callable[[str], None] | None = None
+        self, config: RunConfig, folder: Path, content: RunRecord, say: Callable[[str], None]
     ) -> None:
         self._run: Any = None
-        self._content, self._say = content, say or (lambda line: print(line, file=sys.stderr))
-        if isinstance(config.logger, CSVConfig):
-            return
+        self._content, self._say = content, say
         try:
             import wandb
         except ImportError:
             content.notes.append("wandb is not installed: no dashboard, curves are in metrics.csv")
             return
+        assert isinstance(config.logger, WandbConfig)
         mode = wanted_mode(config.logger, os.environ)
         if mode is None:
             return
@@ -63,14 +58,7 @@ class Dashboard:
         except Exception as error:
             self._give_up(error)
 
-    def __enter__(self) -> "Dashboard":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.finish({}, failed=kind is not None)
-
     def log(self, point: Mapping[str, float]) -> None:
-        """Adds a point to the curves."""
         run = self._run
         if run is not None:
             self._calls.later(lambda: run.log(point))
@@ -78,7 +66,6 @@ class Dashboard:
                 self._give_up(self._calls.failure)
 
     def finish(self, summary: Mapping[str, float], failed: bool) -> None:
-        """Writes the final figures and closes the run."""
         run, self._run = self._run, None
         if run is None:
             return

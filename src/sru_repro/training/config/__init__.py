@@ -3,120 +3,41 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError
 
-from .. import ops
-from ..core.closest import did_you_mean
-from ..core.errors import ConfigError
-from ..core.settings import Settings, checked
-from ..models import Encoder, ModelSettings, encoder_class, encoder_of
-from ..records.base import Part, first_problem
-from ..records.run import Paper, Printed
-from ..tasks import Task, TaskSettings, task_class
+from ... import ops
+from ...core.closest import did_you_mean
+from ...core.errors import ConfigError
+from ...core.settings import Settings, checked
+from ...models import Encoder, ModelSettings, encoder_class, encoder_of
+from ...records.base import Part, first_problem
+from ...records.run import Paper, Printed
+from ...tasks import Task, TaskSettings, task_class
+from .logger import LOGGERS, CSVConfig, Logger, WandbConfig
+from .optim import OptimConfig
+from .trainer import TrainerConfig
+
+__all__ = [
+    "GROUPS",
+    "LOGGERS",
+    "PROFILES",
+    "CSVConfig",
+    "Logger",
+    "OptimConfig",
+    "RunConfig",
+    "TopConfig",
+    "TrainerConfig",
+    "WandbConfig",
+    "changes",
+    "check",
+    "require_both_ways",
+]
 
 GROUPS = ("model", "task", "optim", "trainer", "logger")
 PROFILES = ("paper", "short", "smoke")
-DECOUPLES = ("adam", "adamw", "radam")
-
-Beta = Annotated[float, Field(ge=0, lt=1)]
-
-
-MOST = 1e30
-"""Of the learning rate; Adam divides it by numbers that are much smaller than 1."""
-
-
-class OptimConfig(Settings):
-    """The optimiser and the learning rate over time (`schedule.learning_rate` holds the equations).
-
-    betas         decay of the running means; sgd has none
-    weight_decay  what torch's class of that name makes of it
-    decoupled     adam and radam: weights shrink by lr * weight_decay, apart from the gradient (adamw: always)
-    clip_norm     of all gradients together; 0: none
-    warmup_steps  of linear growth, or of noam's rule; 0: none
-    decay_steps   cosine: the step at which it ends; 0: over the run's budget, whichever limit is nearest. Under
-                  trainer.max_seconds the rate then depends on the clock, and two runs of one seed differ.
-    noam_size     d of noam's rule
-    """
-
-    name: Literal["adam", "adamw", "adamax", "radam", "sgd"]
-    lr: float = Field(gt=0)
-    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), strict=False)
-    weight_decay: float = Field(ge=0)
-    decoupled: bool = False
-    clip_norm: float = Field(ge=0)
-    schedule: Literal["constant", "noam", "cosine"] = "constant"
-    warmup_steps: int = Field(default=0, ge=0)
-    decay_steps: int = Field(default=0, ge=0)
-    noam_size: int = Field(default=0, ge=0)
-
-    @field_validator("lr")
-    @classmethod
-    def _in_float32(cls, lr: float) -> float:
-        if lr > MOST:
-            raise ValueError(f"expected at most {MOST:g}, as rates are in float32, found {lr:g}")
-        return lr
-
-    @model_validator(mode="after")
-    def _clashes(self) -> "OptimConfig":
-        if self.decoupled and self.name not in DECOUPLES:
-            raise ValueError(f"decoupled=true needs a name among {', '.join(DECOUPLES)}, found {self.name}")
-        if self.schedule == "noam" and not (self.noam_size and self.warmup_steps):
-            found = f"{self.noam_size} and {self.warmup_steps}"
-            raise ValueError(f"schedule=noam needs noam_size and warmup_steps above 0, found {found}")
-        if self.schedule == "cosine" and 0 < self.decay_steps <= self.warmup_steps:
-            found = f"{self.decay_steps} and {self.warmup_steps}"
-            raise ValueError(f"schedule=cosine needs decay_steps above warmup_steps (or 0), found {found}")
-        return self
-
-
-class TrainerConfig(Settings):
-    """Device, precision and budget. 0 means no limit (`max_seconds` counts training alone, in seconds).
-
-    `max_steps`, `validate_every` and `log_every` count steps of the optimiser, of `accumulate` batches each.
-    `compile` runs the encoder through torch.compile, in training and evaluation; compiling counts as training time.
-    What torch compiles depends on the shapes it has met, so a resumed run may then differ in the last digits.
-    `graph` records whole steps, one for each shape, and replays them (graph.py); auto: with CUDA.
-    """
-
-    name: str
-    accelerator: Literal["auto", "cpu", "cuda"]
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed", "64-true"]
-    max_epochs: int = Field(ge=0)
-    max_steps: int = Field(ge=0)
-    max_seconds: float = Field(ge=0)
-    validate_every: int = Field(ge=0)
-    log_every: int = Field(ge=1)
-    threads: int = Field(ge=0, le=1024)
-    accumulate: int = Field(default=1, ge=1)
-    compile: bool = False
-    graph: Literal["auto", True, False] = False
-
-
-class WandbConfig(Settings):
-    """Weights & Biases; `auto` is online when the user is logged in, else offline. Names are as wandb takes them."""
-
-    name: Literal["wandb"]
-    project: str = Field(min_length=1, max_length=128)
-    mode: Literal["auto", "online", "offline"]
-    tags: list[Annotated[str, Field(min_length=1, max_length=64)]]
-
-    @field_validator("project")
-    @classmethod
-    def _as_wandb_has_it(cls, project: str) -> str:
-        if set(project) & set("/\\#?%:"):
-            raise ValueError(
-                f"expected a name without / \\ # ? % and :, found {project!r}; WANDB_ENTITY names a team"
-            )
-        return project
-
-
-class CSVConfig(Settings):
-    """No dashboard."""
-
-    name: Literal["csv"]
 
 
 class PaperFigures(Part):
@@ -148,7 +69,7 @@ class RunConfig:
     task: TaskSettings
     optim: OptimConfig
     trainer: TrainerConfig
-    logger: WandbConfig | CSVConfig
+    logger: Logger
     plain: dict[str, Any]
 
 
@@ -171,12 +92,11 @@ def check(config: Mapping[str, Any]) -> RunConfig:
             ops.choose(device)
     except ValueError as error:
         raise ConfigError(f"SRU_REPRO_BACKEND: {error}") from None
-    logger_type: Any = {"wandb": WandbConfig, "csv": CSVConfig}.get(str(groups["logger"].get("name")))
+    name = groups["logger"].get("name")
+    logger_type: Any = LOGGERS.get(str(name))
     if logger_type is None:
-        name = groups["logger"].get("name")
-        raise ConfigError(
-            f"logger.name: expected wandb or csv, found {name!r}{did_you_mean(str(name), ('wandb', 'csv'))}"
-        )
+        known = f"{', '.join([*LOGGERS][:-1])} or {[*LOGGERS][-1]}"
+        raise ConfigError(f"logger.name: expected {known}, found {name!r}{did_you_mean(str(name), LOGGERS)}")
     top = {key: value for key, value in rest.items() if key not in groups}
     top["paper"] = _paper(top.get("paper"))
     found = RunConfig(
