@@ -12,6 +12,8 @@ TEXT ?=
 SECTIONS ?=
 BUDGET ?=
 PACK ?=
+LOGGER ?=
+RUNS ?=
 ARGS ?=
 
 TORCH := torch==2.13.0
@@ -31,8 +33,16 @@ TABLES := $(filter-out quickstart,$(basename $(notdir $(wildcard conf/table/*.ya
 STEER = 'data_dir=$(DATA)' $(if $(PROFILE),'profile=$(PROFILE)') $(if $(SEEDS),'seeds=$(SEEDS)') \
 	$(if $(ROWS),'rows=$(ROWS)') $(if $(JOBS),'jobs=$(JOBS)') $(ARGS)
 
+SST := $(basename $(notdir $(wildcard conf/experiment/sst/*.yaml)))
+empty :=
+space := $(empty) $(empty)
+comma := ,
+TWO := 1,2
+THREE := 1,2,3
+commas = $(subst $(space),$(comma),$(strip $1))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart check test lint bench gpu-check gpu-rehearse torture list report dashboard sweep-example clean $(TABLES:%=reproduce-%)
+.PHONY: help setup quickstart check test lint bench gpu-check gpu-rehearse torture list report dashboard sweep-example slurm-sst clean $(TABLES:%=reproduce-%)
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
@@ -109,12 +119,16 @@ report: $(STAMP) ## write the tables and figures of results/ again from the run 
 	$(SUITE) report $(ARGS)
 
 sweep-example: $(STAMP) ## three models x two seeds in one command (see ARGS)
-	$(SUITE) train -m model=sru,lstm,qrnn seed=1,2 'data_dir=$(DATA)' 'profile=$(or $(PROFILE),smoke)' $(ARGS)
+	$(SUITE) train -m model=sru,lstm,qrnn 'seed=$(or $(SEEDS),$(TWO))' 'data_dir=$(DATA)' 'profile=$(or $(PROFILE),smoke)' $(ARGS)
 
-dashboard: ## how to send the offline runs to wandb
-	@echo "Runs are kept offline under runs/. To see them in wandb:"
-	@echo "  $(BIN)/wandb login"
-	@echo "  find runs -type d -name 'offline-run-*' -exec $(BIN)/wandb sync {} +"
+# Each row and seed a job; a job that is preempted or runs out of time is requeued and goes on from its checkpoint.
+slurm-sst: $(STAMP) ## the rows of Table 1 as Slurm jobs: make slurm-sst SEEDS=1,2 ARGS=hydra.launcher.partition=gpu
+	$(SUITE) train -m hydra/launcher=submitit_slurm 'sweep=runs/slurm-sst' 'experiment=$(call commas,$(addprefix sst/,$(or $(subst $(comma),$(space),$(ROWS)),$(SST))))' \
+		'seed=$(or $(SEEDS),$(THREE))' 'data_dir=$(DATA)' 'profile=$(or $(PROFILE),short)' hydra.launcher.timeout_min=240 \
+		hydra.launcher.max_num_timeout=100 $(ARGS)
+
+dashboard: $(STAMP) ## look at the curves of runs (LOGGER=tensorboard, trackio or wandb; RUNS=folder)
+	$(SUITE) dashboard $(if $(LOGGER),'logger=$(LOGGER)') $(if $(RUNS),'runs=$(RUNS)') $(ARGS)
 
 clean: ## remove .venv and the caches; runs, data and results stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache src/*.egg-info

@@ -23,7 +23,20 @@ NON_NEUTRAL = {"train": 6920, "dev": 872, "test": 1821}
 
 
 MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL")
-STEERED = ("DATA", "PROFILE", "SEEDS", "ROWS", "JOBS", "TEXT", "SECTIONS", "BUDGET", "PACK", "ARGS")
+STEERED = (
+    "DATA",
+    "PROFILE",
+    "SEEDS",
+    "ROWS",
+    "JOBS",
+    "TEXT",
+    "SECTIONS",
+    "BUDGET",
+    "PACK",
+    "LOGGER",
+    "RUNS",
+    "ARGS",
+)
 
 
 @pytest.hookimpl(optionalhook=True)

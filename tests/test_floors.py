@@ -180,7 +180,18 @@ def test_imports_within_the_package_are_relative_and_nothing_comes_from_the_futu
     assert not found, "\n".join(found)
 
 
-HEAVY = ["pytorch_lightning", "lightning", "wandb", "datasets", "gensim", "torchtext", "pooch", "pandas"]
+HEAVY = [
+    "pytorch_lightning",
+    "lightning",
+    "wandb",
+    "tensorboard",
+    "trackio",
+    "datasets",
+    "gensim",
+    "torchtext",
+    "pooch",
+    "pandas",
+]
 HEAVY += ["matplotlib", "hydra"]
 
 

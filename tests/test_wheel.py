@@ -105,6 +105,7 @@ def test_the_wheel_holds_what_is_read_while_running(wheel: Path) -> None:
     package = ROOT / "src/sru_repro"
     others = {path for path in package.rglob("*") if path.suffix in (".h", ".cpp", ".cu", ".json", ".typed")}
     assert len(others) > 8 and {f"sru_repro/{path.relative_to(package)}" for path in others} <= names
+    assert "hydra_plugins/sru_repro_search/optuna_sweeper.py" in names
     assert not [name for name in names if name.startswith("tests") or name.endswith(".pyc")]
 
 
@@ -115,6 +116,7 @@ def test_a_run_in_an_empty_folder(installed: Command, tmp_path: Path) -> None:
     assert listed.returncode == 0, listed.stderr
     known = json.loads(listed.stdout)
     assert "sru" in known["models"] and "quickstart" in known["tasks"] and len(known["rows"]) > 40
+    assert "hydra/sweeper/optuna" in installed("train", "search=quickstart", "--info", "defaults").stdout
     small = ("task=quickstart", "profile=smoke", "logger=csv", "trainer=cpu", "model.hidden_size=8")
     trained = installed("train", *small, "hydra.run.dir=run")
     assert trained.returncode == 0, trained.stderr

@@ -17,6 +17,8 @@ from sru_repro.bench import run as bench_run
 from sru_repro.bench.shapes import Shape
 from sru_repro.cli import campaign, tables
 from sru_repro.cli.bar import Bar
+from sru_repro.cli.sweep import member
+from sru_repro.cli.sweep.here import Here
 from sru_repro.data.sentences import treebank as sst_files
 from sru_repro.ops import build
 from sru_repro.verify import grid
@@ -132,6 +134,23 @@ def runs_made(sru_repro: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(campaign, "_finished", run)
     monkeypatch.setattr(campaign, "_in_turns", lambda jobs, bar, caught: run(jobs, 1, bar, caught))
     return made
+
+
+@pytest.fixture
+def members_here(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The arguments with which members of sweeps were begun; they train in this process, to save what another one takes
+    to start, and so that a test may patch what they do."""
+    begun: list[list[str]] = []
+
+    class Noted(Here):
+        """A training that is noted down."""
+
+        def __init__(self, words: Sequence[str], *how: Any) -> None:
+            begun.append([*words])
+            super().__init__(words, *how)
+
+    monkeypatch.setattr(member, "Training", Noted)
+    return begun
 
 
 @pytest.fixture

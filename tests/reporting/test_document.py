@@ -8,6 +8,7 @@ from rich.console import Console
 from sru_repro.reporting.document import (
     Block,
     Bullets,
+    Code,
     Heading,
     Picture,
     Table,
@@ -77,3 +78,11 @@ def test_terminal() -> None:
     assert lines[:4] == ["speed", "*Legend*", "one <two>", "three"]
     assert "Times <all>" in lines[4] and "SRU [2]" in "".join(lines) and "[1] why" in "".join(lines)
     assert any(line.split() == ["LSTM", "—", "x"] for line in lines)
+
+
+def test_lines_to_be_copied_are_no_markup() -> None:
+    line = f"train 'path=[bold]{'x' * 50}' \\\n    <b>=1"
+    assert markdown([Code(line)]) == f"    {line.splitlines()[0]}\n        <b>=1\n"
+    out = io.StringIO()
+    Console(file=out, width=80).print(*terminal([Code(line)]))
+    assert out.getvalue() == line + "\n"

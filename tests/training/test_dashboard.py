@@ -29,6 +29,16 @@ def _stranger_to_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture
+def configured(configured: Configured) -> Configured:
+    """Curves alone: what media a run shows, `test_offline.py` tells."""
+
+    def make(task: str, *words: str) -> RunConfig:
+        return configured(task, *words, *(("logger.media=false",) if "logger=wandb" in words else ()))
+
+    return make
+
+
 @dataclass
 class Stub:
     """Stands for the package wandb, and remembers what it was told."""
@@ -75,8 +85,15 @@ def test_a_run_is_named_grouped_and_tagged_for_people(
     assert run["config"]["model"] == record["config"]["model"] and run["config"]["data_fingerprint"]
     assert run["settings"]["silent"] and run["settings"]["console"] == "off"
     assert wandb.ended == [0]
+    best = {
+        f"best/{key}": (max if "accuracy" in key else min)(entry[key] for entry in record["epochs"])
+        for key in ("train/accuracy", "train/loss", "val/accuracy", "val/loss")
+    }
+    last = {key.replace("best", "last"): record["epochs"][-1][key.removeprefix("best/")] for key in best}
     assert wandb.summary == {
         **record["metrics"],
+        **best,
+        **last,
         "parameters": record["parameters"],
         "peak_bytes": record["peak_bytes"],
     }
@@ -86,14 +103,25 @@ def test_every_point_is_logged_once_against_the_three_axes(
     configured: Configured, wandb: Stub, tmp_path: Path
 ) -> None:
     train(configured("sst", "logger=wandb"), tmp_path / "run", [])
-    assert [axis[0] for axis in wandb.axes] == ["step", "tokens", "wall_s", "*"]
+    # None is hidden, so that each can be chosen in the dashboard.
+    assert wandb.axes == [("step", {}), ("tokens", {}), ("wall_s", {}), ("*", {"step_metric": "step"})]
     assert all({"step", "tokens", "wall_s"} <= point.keys() for point in wandb.points)
     steps = {key: [p["step"] for p in wandb.points if key in p] for key in ("train/loss", "val/accuracy")}
     assert steps == {"train/loss": [3, 5, 6, 9, 10, 12, 15], "val/accuracy": [5, 10, 15]}
     assert {key for point in wandb.points for key in point} == {
         *("step", "tokens", "wall_s", "train/loss", "train/accuracy", "val/loss", "val/accuracy"),
-        *("throughput/tokens_per_s", "throughput/step_ms", "optim/lr"),
+        *("throughput/tokens_per_s", "throughput/step_ms", "throughput/data_fraction"),
+        *("epoch", "optim/lr", "optim/grad_norm"),
     }
+
+
+def test_names_given_in_the_configuration(configured: Configured, wandb: Stub, tmp_path: Path) -> None:
+    names = {"run_name": "a, b", "group": "ours", "job_type": "tuning", "notes": "what I try: $5"}
+    words = [f"logger.{key}='{value}'" for key, value in names.items()]
+    train(configured("sst", "logger=wandb", "trainer.max_epochs=1", *words), tmp_path / "run", [])
+    (run,) = wandb.runs
+    found = {**{key: run[key] for key in ("group", "job_type", "notes")}, "run_name": run["name"]}
+    assert found == names
 
 
 def test_a_failed_run_is_closed_as_failed_before_the_next_one(

@@ -153,7 +153,9 @@ def test_no_room_for_its_files(
     configured: Configured, content: RunRecord, said: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "wandb").write_text("a file where the folder should be")
-    with open_dashboard(configured("sst", "logger=wandb", "logger.mode=offline"), tmp_path, content, said.append):
+    with open_dashboard(
+        configured("sst", "logger=wandb", "logger.mode=offline"), tmp_path, content, said.append
+    ):
         pass
     assert said == content.notes and said[0].startswith("wandb stopped (FileExistsError")
     assert content.wandb_id is None

@@ -238,7 +238,7 @@ def test_a_gradient_scaler_leaves_out_every_step_after_a_fault(tmp_path: Path) -
     trainer: Any = Stub(1.0)
     trainer.scaler, trainer.num_training_batches = scaler, 5
     watch = faults.Watch(tmp_path, trainer, linear, torch.device("cpu"), deferred=True)  # type: ignore[arg-type]
-    module: Any = SimpleNamespace(trainer=trainer, watch=watch, carry=None, train_sums=Totals())
+    module: Any = SimpleNamespace(trainer=trainer, watch=watch, gauges=None, carry=None, train_sums=Totals())
     optimizer, x = torch.optim.SGD(linear.parameters(), lr=0.1), torch.ones(2, 3)
     kept = []
     for number in range(1, 6):

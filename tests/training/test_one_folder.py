@@ -17,7 +17,7 @@ from sru_repro.core.interrupt import Interrupted
 from sru_repro.core.lock import Busy, in_use
 from sru_repro.records.base import write
 from sru_repro.records.run import read_record
-from sru_repro.reporting.runs.compare import compare
+from sru_repro.reporting.compare import compare
 from sru_repro.torture._ended import Ended, assert_same, ended
 from sru_repro.training import checkpoint_files, checkpoints, fit
 from sru_repro.training.config import RunConfig

@@ -18,7 +18,7 @@ from sru_repro.training.config import RunConfig
 from sru_repro.training.going_on import goes_on
 from sru_repro.training.load import evaluate, run_config, trained_task
 from sru_repro.training.run import train
-from sru_repro.training.run_folder import RunFolder, is_done
+from sru_repro.training.run_folder import RunFolder, is_done, same_run
 from sru_repro.training.weights import BEST, LAST, PREVIOUS
 
 Configured = Callable[..., RunConfig]
@@ -122,7 +122,16 @@ def test_checkpoints_hold_plain_types(finished: Path) -> None:
 
 def test_log_holds_a_line_a_validation_and_the_result(finished: Path) -> None:
     lines = (finished / "log.txt").read_text().splitlines()
-    assert len(lines) == 4 and "epoch 1" in lines[0] and "val/loss" in lines[2] and "test/" in lines[3]
+    told = [line for line in lines if "epoch " in line or "test/" in line]
+    assert len(told) == 4 and "epoch 1" in told[0] and "val/loss" in told[2] and "test/" in told[3]
+    record = read_record(finished)
+    assert lines[0].startswith(f"{record.task}/sru seed 1 · sru, 2 layers, {record.parameters:,} parameters")
+    assert next(line for line in lines if line.startswith("data ")).startswith(
+        f"data {record.data.description}"
+    )
+    (first,) = [line for line in lines if "step 1 " in line]
+    assert "  loss " in first and lines.index(first) < lines.index(told[0])
+    assert all(len(line) <= 80 or "data " in line or finished.name in line for line in lines)
 
 
 def test_evaluation_gives_the_recorded_figures_to_the_last_digit(finished: Path) -> None:
@@ -231,3 +240,23 @@ def test_cuda_is_refused_where_there_is_none(configured: Configured, tmp_path: P
     with pytest.raises(ConfigError, match=r"^trainer.accelerator=cuda: expected a CUDA GPU, found none"):
         train(configured("sst", "trainer=cuda"), tmp_path / "run", [])
     assert not (tmp_path / "run").exists()
+
+
+def test_what_does_not_make_another_run(finished: Path) -> None:
+    plain = read_record(finished).config
+    trainer = {key: value for key, value in plain["trainer"].items() if key not in ("accumulate", "graph")}
+    for other in (
+        {**plain, "sweep": "sweeps/a", "search": "sst"},
+        {**plain, "callbacks": None},
+        {**plain, "callbacks": {"rich_progress": {"show": "bar"}, "lr_monitor": {}}},
+        {**plain, "trainer": {**plain["trainer"], "profiler": "simple"}},
+        {**plain, "trainer": trainer},  # a record from before there were these keys
+    ):
+        assert same_run(plain, other) and same_run(other, plain)
+    for other in (
+        {**plain, "callbacks": {"early_stopping": {"patience": 3}}},
+        {**plain, "debug": {"name": "limit", "batches": 3}},
+        {**plain, "trainer": {**trainer, "accumulate": 2}},
+        {**plain, "model": {**plain["model"], "num_layers": 7}},
+    ):
+        assert not same_run(plain, other) and not same_run(other, plain)

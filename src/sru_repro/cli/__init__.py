@@ -1,6 +1,7 @@
 """The command line: `sru-repro VERB [key=value ...]`. One file a verb: parse, call, print."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,11 +20,12 @@ VERBS = {
     "reproduce": "run all rows of a table of the papers, restartable: table=sst",
     "fetch": "find or download the data of a task and check it: task=sst",
     "list": "models, tasks and rows of the tables with their parameters: task=sst",
-    "report": "write the tables and figures of results/ again from the run records",
+    "report": "write the tables and figures of results/ again; rank a sweep or a folder of runs: sweep=FOLDER",
     "bench": "measure speed against LSTM, GRU, convolutions and the authors' package: shapes=sst; task=decode",
     "gpu-check": "prove and measure everything on a CUDA GPU, section by section: sections=correct,speed",
     "pack": "the data that gpu-check needs where there is no network: out=FOLDER (see scripts/pack_offline.sh)",
-    "compare": "what differs between two runs: a=FOLDER b=FOLDER",
+    "dashboard": "look at the curves of runs, without an account: logger=tensorboard, trackio or wandb; runs=FOLDER",
+    "compare": "what differs between runs, and whether their figures do: RUN RUN ... html=FILE",
     "backends": "which back ends of the recurrences there are, and which one runs",
     "completion": "what makes TAB complete all of this: bash, zsh or fish",
 }
@@ -91,6 +93,14 @@ def _run(verb: str, args: list[str]) -> int:
         print((module.__doc__ or "").strip())
         if verb != "train":  # whose help Hydra completes: groups and keys
             return 0
+    elif verb == "train" and any(_asks_for_several(word) for word in args):
+        # torch would say on every start that all parameters have been used; it reads this when it is imported.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     elif verb in TRAINS:
         require_alone()
     return int(module.run(args))
+
+
+def _asks_for_several(word: str) -> bool:
+    """Whether an argument asks for one run on several devices: how many processes there are is compared then."""
+    return word.lstrip("-+").startswith(("trainer.devices=", "trainer.num_nodes="))

@@ -8,9 +8,11 @@ from typing import Any
 
 
 def duration(seconds: float) -> str:
-    """In minutes, or hours and minutes."""
+    """In seconds, minutes, or hours and minutes."""
     minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(1, minutes)} min"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def makespan(durations: Iterable[float], side_by_side: int) -> float:
@@ -83,10 +85,16 @@ class Bar:
             note = f"{row} {fraction:.0%}" + (f", {duration(left)} left" if left is not None else "")
             self._bar.update(self._task, completed=share, left=note)
 
-    def done(self, folder: Path, wall_s: float | None) -> None:
-        """A run is through."""
+    def skip(self, folder: Path) -> None:
+        """A run was through before."""
+        self._spent[folder] = 0.0
+
+    def done(self, folder: Path, wall_s: float | None, what: str = "", why: str = "") -> None:
+        """A run is through; `what` came of it, where that is not its folder and its time, and `why`."""
         self._running.pop(folder, None)
         self._spent[folder] = wall_s or 0.0
         left = self._left()
         note = f", {duration(left)} left" if left else ""
-        self.say(f"{len(self._spent)}/{len(self.expected)} {folder} {wall_s or 0:.0f} s{note}")
+        self.say(
+            f"{len(self._spent)}/{len(self.expected)} {what or f'{folder} {wall_s or 0:.0f} s'}{note}{why}"
+        )

@@ -11,6 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from ..core import layout
+from .folders import NO_GROUPS
 
 MANY = 500
 """Runs that are looked at, at most."""
@@ -23,7 +24,22 @@ HYDRA = (
         "hydra.job.chdir",
         "hydra.mode",
     ),
-    *("hydra.searchpath", "hydra.verbose", "hydra.sweeper.max_batch_size", "hydra/launcher", "hydra/sweeper"),
+    *(
+        "hydra.searchpath",
+        "hydra.verbose",
+        "hydra.sweeper.max_batch_size",
+        "hydra.sweeper.n_trials",
+        "hydra.sweeper.n_jobs",
+        "hydra.sweeper.seed",
+        "hydra.launcher.n_jobs",
+        "hydra.launcher.timeout_min",
+        "hydra.launcher.cpus_per_task",
+        "hydra.launcher.gpus_per_node",
+        "hydra.launcher.mem_gb",
+        "hydra.launcher.partition",
+        "hydra/launcher",
+        "hydra/sweeper",
+    ),
 )
 """Hydra's own keys that users give."""
 _LINE = re.compile(r"( *)(\w+):")
@@ -37,7 +53,7 @@ def groups(beside: Path | None = None) -> dict[str, list[str]]:
         for path in sorted(conf.glob("*/**/*.yaml")):
             name = path.relative_to(conf).with_suffix("").as_posix()
             group, _, choice = name.partition("/")
-            known = found.setdefault(group, []) if group != "table" else [choice]
+            known = found.setdefault(group, []) if group not in NO_GROUPS else [choice]
             if choice not in known and not path.stem.startswith("_"):
                 known.append(choice)
     return {group: known for group, known in found.items() if known}
@@ -97,7 +113,7 @@ def runs(folder: Path = Path("runs")) -> list[str]:
 
 def _chosen(word: str, choices: dict[str, list[str]]) -> bool:
     group, _, choice = word.partition("=")
-    return choice in choices.get(group, ())
+    return all(name in choices.get(group, ()) for name in choice.strip("[]").split(","))
 
 
 def _lines_of(group: str) -> Iterator[tuple[str, str]]:

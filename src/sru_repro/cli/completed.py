@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 from ..records.gpu_manifest import SECTIONS
 from ..records.run import PROFILES
 from . import choices
+from .search.settings import Pruner, Sampler
+from .sweep.launchers import LAUNCHERS
 
 Values = Iterable[str] | Callable[[], Iterable[str]]
 """What a key may be: names, or what tells them; PATHS: a file or folder."""
@@ -33,7 +36,11 @@ PARTS = ("shapes", "recurrence", "overhead", "growth")
 PACKED = ("sst", "squad", "enwik8")
 
 KEYS: dict[str, dict[str, Values]] = {
-    "train": {},
+    "train": {
+        "hydra/launcher": tuple(LAUNCHERS),
+        "hydra.sweeper.sampler": get_args(Sampler),
+        "hydra.sweeper.pruner": (*get_args(Pruner), "null"),
+    },
     "evaluate": {
         **{"run": choices.runs, "data_dir": PATHS, "trainer.accelerator": DEVICES, "task.batch_size": ANY},
         **dict.fromkeys(("task.eval_window", "task.eval_unroll", "task.eval_batch_size"), ANY),
@@ -48,7 +55,7 @@ KEYS: dict[str, dict[str, Values]] = {
     },
     "fetch": {},
     "list": {"task": lambda: choices.groups()["task"], "--json": ANY},
-    "report": {},
+    "report": {"sweep": PATHS},
     "bench": {
         **{"task": ("decode",), "device": DEVICES, "shapes": SHAPES, "sections": PARTS},
         **dict.fromkeys(("contexts", "repeats", "budget", "threads"), ANY),
@@ -64,7 +71,8 @@ KEYS: dict[str, dict[str, Values]] = {
         **dict.fromkeys(("budget", "seeds", "jobs", "seconds"), ANY),
     },
     "pack": {"out": PATHS, "data_dir": PATHS, "tasks": PACKED, "words": ANY, "questions": ANY, "bytes": ANY},
-    "compare": {"a": choices.runs, "b": choices.runs},
+    "dashboard": {"logger": ("tensorboard", "trackio", "wandb"), "runs": PATHS, "port": ANY},
+    "compare": {"a": choices.runs, "b": choices.runs, "html": PATHS, "against": ANY},
     "backends": {},
     "completion": {},
 }
@@ -72,6 +80,8 @@ KEYS: dict[str, dict[str, Values]] = {
 CONFIGURED = ("train", "fetch", "reproduce")
 """Verbs that take the keys of a configuration."""
 WORDS = {"completion": ("bash", "zsh", "fish")}
+RUNS = ("compare",)
+"""Verbs that take runs by their names alone."""
 FLAGS = (
     *(
         "--multirun",
@@ -88,7 +98,16 @@ FLAGS = (
 """Hydra's, behind train."""
 BEHIND = {"--cfg": ("job", "hydra", "all"), "-c": ("job", "hydra", "all"), "--config-dir": (), "-cd": ()}
 """What stands behind a flag as a word of its own; (): a folder."""
-FOLDERS = ("data_dir", "task.path", "task.vectors", "hydra.run.dir", "hydra.sweep.dir", "--config-dir")
+FOLDERS = (
+    "data_dir",
+    "sweep",
+    "task.path",
+    "task.vectors",
+    "logger.folder",
+    "hydra.run.dir",
+    "hydra.sweep.dir",
+    "--config-dir",
+)
 """Keys of a configuration that name files and folders."""
 
 
@@ -105,6 +124,10 @@ def candidates(words: Sequence[str], last: str) -> list[str]:
     if sign and not equals:
         names = [name for name in candidates(words, last.lstrip("+~")) if not name.startswith("-")]
         return [f"{sign}{name.removesuffix('=') if sign == '~' else name}" for name in names]
+    if verb in RUNS and not (equals and key in KEYS[verb]):
+        given = {word.partition("=")[0] for word in said}
+        named = [*(f"{name}=" for name in KEYS[verb] if name not in given), "--help"]
+        return _starting(last, named) + (_starting(last, choices.runs()) or _paths(last))
     if equals:
         return [f"{last[: len(last) - len(value)]}{found}" for found in _values(verb, key, value, said)]
     if said and said[-1] in BEHIND:

@@ -19,7 +19,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from ..core import layout
 from ..core.closest import did_you_mean
 from ..core.errors import ConfigError
-from . import choices
+from . import choices, folders
 from .closed import close
 from .flags import SWEEP_AGENT
 from .quoting import quote
@@ -38,6 +38,7 @@ GROUPS = ("model", "task", "optim", "trainer", "logger")
 def one_line(words: Sequence[str] = ()) -> Iterator[None]:
     """Turns what Hydra and OmegaConf raise into a `ConfigError` of one line; `words` made the configuration."""
     close()
+    folders.hide()
     try:
         yield
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError, UserWarning) as error:
@@ -53,6 +54,16 @@ def _shorten(error: Exception, words: Sequence[str]) -> str:
         return f"{packed[1]}: expected `# @package _global_` in its first line, found none"
     unknown_key = re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text)
     if unknown_key and re.search("not in struct|does not exist|Did you mean to override", text):
+        group, _, name = unknown_key[1].partition(".")
+        chosen = next((word for word in words if word.lstrip("+").startswith(f"{group}=")), "")
+        known = choices.groups().get(group, []) if group in ("callbacks", "debug") else []
+        if known and (
+            not chosen or (name.partition(".")[0] in known and name.partition(".")[0] not in chosen)
+        ):
+            which = (
+                name.partition(".")[0] if name.partition(".")[0] in known else f"one of {', '.join(known)}"
+            )
+            return f"{unknown_key[1]}: no such key unless {group}= chooses {which}"
         near = did_you_mean(unknown_key[1], choices.keys(words))
         return f"{unknown_key[1]}: no such key{near or '; `sru-repro train --cfg job` shows all there are'}"
     if isinstance(error, UserWarning) and (
@@ -150,8 +161,9 @@ def composed(overrides: Sequence[str], once: bool = False) -> "RunConfig":
     return resolve(made(hydra_words(words, known=choices.keys, once=once)))
 
 
-def made(words: Sequence[str], config_dir: Path | None = None) -> DictConfig:
-    """What these words, as `hydra_words` makes them, make of the configuration: not resolved, not checked."""
+def made(words: Sequence[str], config_dir: Path | None = None, with_hydra: bool = False) -> DictConfig:
+    """What these words, as `hydra_words` makes them, make of the configuration: not resolved, not checked; Hydra's own
+    part is in it where that is asked for."""
     one_choice(words, choices.groups())
     beside = []
     if config_dir is not None:
@@ -164,7 +176,7 @@ def made(words: Sequence[str], config_dir: Path | None = None) -> DictConfig:
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(layout.conf_folder()), version_base="1.3"):
             try:
-                return hydra_compose("config", overrides=[*words, *beside])
+                return hydra_compose("config", overrides=[*words, *beside], return_hydra_config=with_hydra)
             except UnicodeDecodeError:
                 found = undecodable(config_dir) if config_dir is not None else ""
                 raise ConfigError(

@@ -3,9 +3,11 @@
 
 Measures a run's best checkpoint again and sets the figures beside the recorded ones; status 1 when one differs though
 it was measured alike. What shaped the weights or the data (the other keys of task and model) cannot be changed.
-A reader's answers on the dev set are written to predictions.json in the run's folder, in SQuAD's official format.
+What it says of each example of the test set is written to predictions.json in the run's folder: a reader's answers in
+SQuAD's official format, of each sentence its text, class, the class it was taken for and that one's probability.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +17,7 @@ from ..core.closest import did_you_mean
 from ..core.errors import ConfigError, RunError
 from ..core.interrupt import signals
 from ..core.lock import holder, in_use
-from ..records.run import read_record
+from ..records.run import RunRecord, read_record
 from .compose import one_line
 from .options import Options, existing_run
 from .words import dotlist
@@ -24,7 +26,8 @@ CHANGEABLE = (
     *("data_dir=", "trainer.", "task.batch_size="),
     *("task.eval_window=", "task.eval_unroll=", "task.eval_batch_size="),  # of language models and readers
 )
-
+ROUNDING = 1e-5
+"""Of a figure: sums in float32 in another order."""
 
 RUN = "runs/TASK/ROW/PROFILE/seedN"
 
@@ -67,6 +70,10 @@ def run(args: Sequence[str]) -> int:
         verdict = (
             "not recorded" if before is None else "identical" if before == value else f"recorded {before!r}"
         )
+        if before is not None and before != value and _same(record, name, value):
+            verdict += (
+                f", by {record.ranks.world if record.ranks else 1} processes, which add up in another order"
+            )
         print(f"{name:<16} {value!r:<24} {verdict}")
     if predictions:
         try:
@@ -75,8 +82,15 @@ def run(args: Sequence[str]) -> int:
                     raise RunError(f"{folder}: another run has taken its place meanwhile; evaluate again")
                 print(write_predictions(folder, predictions))
         except OSError as error:
-            raise RunError(f"{folder}: the predictions could not be written ({error.strerror})") from None
+            print(f"{folder}: the predictions could not be written ({error.strerror})", file=sys.stderr)
     measured_otherwise = any(arg.startswith("task.eval_") for arg in rest)
-    return int(
-        not measured_otherwise and any(record.metrics.get(name) != value for name, value in now.items())
-    )
+    return int(not measured_otherwise and not all(_same(record, name, value) for name, value in now.items()))
+
+
+def _same(record: RunRecord, name: str, value: float) -> bool:
+    """Whether a figure is the recorded one; of a run of several processes, which shared out the streams of a language
+    model, but for rounding."""
+    before = record.metrics.get(name)
+    if record.ranks is None or before is None:
+        return before == value
+    return math.isclose(before, value, rel_tol=ROUNDING)

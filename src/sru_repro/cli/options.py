@@ -132,7 +132,7 @@ def some_of(key: str, wanted: Sequence[str] | None, known: Iterable[str]) -> lis
 
 
 def existing_run(key: str, folder: str) -> Path:
-    """The folder of a run.
+    """The folder of a run, which the value of `key` names; "" where it is named by a word of its own.
 
     Raises:
         DataError: there is nothing of that name.
@@ -143,7 +143,8 @@ def existing_run(key: str, folder: str) -> Path:
 
         beside = (str(place.parent) for place in found.parent.glob("*/run.json"))
         near = did_you_mean(folder.rstrip("/"), [*choices.runs(), *beside])
-        raise DataError(f"{found}: expected a run record, found none; {key}= names the folder of a run{near}")
+        named = f"{key}= names" if key else "name"
+        raise DataError(f"{found}: expected a run record, found none; {named} the folder of a run{near}")
     return found
 
 

@@ -16,11 +16,14 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 TEXTS = (
-    *("data_dir", "row", "task.path", "task.vectors", "logger.project", "model._class_"),
+    *("data_dir", "row", "sweep", "task.path", "task.vectors", "logger.project", "model._class_"),
+    *("logger.folder", "logger.run_name", "logger.group", "logger.job_type", "logger.notes"),
     *("paper.label", "paper.source", "paper.deviation"),
     *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.name"),
 )
 """Keys of free text: `2024` is a folder's name there, not a number, and `a,b` one name where nothing is swept."""
+NAMES = ("debug",)
+"""Groups with a choice that the grammar takes for something else: `debug=nan` names a file, and is no number."""
 LISTS = ("logger.tags",)
 """Keys of lists of free texts."""
 _ESCAPED = re.compile(r"\\[()\[\]{}:=, \t]")
@@ -36,7 +39,7 @@ def quoted(key: str, value: str, sweeping: bool) -> str:
     """A key's value so that Hydra's grammar finds in it what the user's shell gave."""
     if not value:
         return value
-    if key in TEXTS:
+    if key in TEXTS or key in NAMES:
         return _swept(value, _text) if sweeping and not key.startswith("hydra.") else _text(value)
     return (_list_of(value, _text) if key in LISTS else "") or _element(value, sweeping)
 

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from ..core.errors import ConfigError
 from ..core.interrupt import signals
+from ..core.variables import forget_run_id
 from ..reporting.runs.line import Row
 from .campaign import Job, Outcome, carry_out
 from .compose import composed
@@ -69,6 +70,8 @@ def run(args: Sequence[str]) -> int:
         for task in table.tasks
         for fold in folds
     ]
+    if len(jobs) > 1:
+        forget_run_id("a table")
     results = Path("results") if table.results and profile != "smoke" else Path("runs") / table.name
     all_rows = described(table)
     if (
@@ -99,7 +102,12 @@ def _job(
     if fold is not None:
         overrides.append(f"task.fold={fold}")
         folder /= f"fold{fold}"
-    return Job(folder, tuple(overrides), composed(overrides, once=True))
+    job = Job(folder, tuple(overrides), composed(overrides, once=True))
+    if job.config.debug is not None:
+        raise ConfigError(
+            f"debug: expected it with `sru-repro train`, as its runs are no results, found {job.config.debug.name}"
+        )
+    return job
 
 
 def _show(table: Table, results: Path, rows: Sequence[Row], outcome: Outcome) -> None:

@@ -2,8 +2,12 @@
 
     sru-repro train model=qrnn task=sst model.dropout=0.3 seed=7
     sru-repro train experiment=sst/sru2 profile=paper
-    sru-repro train -m model=sru,lstm,qrnn seed=1,2,3
+    sru-repro train -m model=sru,lstm,qrnn seed=1,2,3 sweep=sweeps/first
+    sru-repro train -m search=sst hydra.sweeper.n_trials=30 sweep=sweeps/tuned
 
+A search draws its members by Optuna: 'optim.lr=tag(log, interval(1e-4,1e-2))' extends what conf/search/ names.
+A sweep's members run by hydra/launcher=basic (one after the other), joblib (hydra.launcher.n_jobs=2 at a time),
+submitit_local or submitit_slurm. Called again with the same sweep=FOLDER it does only what is missing.
 Hydra's own arguments work, wherever they stand: -m, --cfg job, --info defaults, hydra.run.dir=... Values are taken as
 the shell gives them: 'task.path=my texts (2)/a,b.txt' (under -m commas sweep; key='...' and [a,b] mean what they do in
 Hydra). --key=value means key=value. TAB completes after `eval "$(sru-repro completion bash)"`, see `sru-repro
@@ -17,7 +21,7 @@ A model's class may lie outside the package: its file says where, `_class_: pack
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
@@ -25,11 +29,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from ..core import layout
-from ..core.errors import ConfigError, RunError, SuiteError, on_one_line
-from ..core.home import shown, without_home
+from ..core.errors import ConfigError, RunError, on_one_line
+from ..core.files import remove_empty
+from ..core.home import shown
+from ..core.variables import forget_run_id
 from . import completion
 from .compose import one_line, resolve
-from .flags import flags_of
+from .flags import Flags, flags_of
 from .plan import planned
 
 
@@ -38,52 +44,48 @@ def run(args: Sequence[str]) -> int:
     flags = flags_of(args)
     if flags.completion:
         return completion.hydras(flags.words)
-    sweeping = flags.sweeping
-    words, _ = planned(flags)
-    failed: list[tuple[str, Exception]] = []
-    done: list[Path] = []
-    begun: dict[Path, bool] = {}  # by the sweep's folder: whether a member has left one of its own
+    words, config, total = planned(flags)
+    if flags.sweeping and not flags.asking:
+        forget_run_id("-m")
+        from .sweep.run import sweep
 
-    def member(config: DictConfig) -> None:
+        return sweep(flags, words, config, total, lambda words: _hydra(_unused, flags, words))
+    failed: list[Exception] = []
+
+    def one(config: DictConfig) -> None:
         folder = Path(HydraConfig.get().runtime.output_dir)
-        overrides = list(HydraConfig.get().overrides.task)
         try:
-            _train(config, folder, overrides)
-            done.append(folder)
-        except Exception as error:  # raised below: Hydra would add a line of its own, and end the sweep
-            failed.append((" ".join(overrides), error))
-            _remove_empty(folder)
-            if sweeping:
-                place = Path(HydraConfig.get().sweep.dir)
-                begun[place] = begun.get(place, bool(done)) or folder.exists()
-                kind = "" if isinstance(error, SuiteError) else f"{type(error).__name__}: "
-                why = on_one_line(f"{' '.join(overrides)}: {kind}{error}")
-                print(without_home(f"sru-repro: {why}{_see(folder, error)}"), file=sys.stderr)
-            elif see := _see(folder, error):
+            _train(config, folder, list(HydraConfig.get().overrides.task))
+        except Exception as error:  # raised below: Hydra would add a line of its own
+            failed.append(error)
+            remove_empty(folder)
+            if see := _see(folder, error):
                 error.args = (f"{error}{see}",)
 
+    _hydra(one, flags, words)
+    if failed:
+        raise failed[0]
+    return 0
+
+
+def _hydra(task: Callable[[DictConfig], None], flags: Flags, words: Sequence[str]) -> None:
+    """Starts Hydra with these words."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # we print Hydra's errors ourselves
     sys.argv = ["sru-repro train", *flags.hydra, *words]
+    decorated = hydra.main(version_base="1.3", config_path=str(layout.conf_folder()), config_name="config")
     try:
         with one_line(words):
-            hydra.main(version_base="1.3", config_path=str(layout.conf_folder()), config_name="config")(
-                member
-            )()
+            decorated(task)()
     except BrokenPipeError:  # train --help | head
         raise
     except OSError as error:
         where = f"{error.filename}: expected a folder that can be made, found: {error.strerror}"
         raise ConfigError(f"{where}; name another by hydra.run.dir=") from None
-    for place, any_member in begun.items():
-        if not any_member and not done:  # what Hydra noted down of a sweep that never began
-            (place / "multirun.yaml").unlink(missing_ok=True)
-            _remove_empty(place)
-    if failed and not sweeping:
-        raise failed[0][1]
-    if failed:
-        names = "; ".join(name for name, _ in failed)
-        raise RunError(f"{len(failed)} of {len(failed) + len(done)} runs failed: {names}")
-    return 0
+
+
+def _unused(config: DictConfig) -> None:
+    """What Hydra would call for a member, if its launcher were not ours."""
+    raise AssertionError(config)
 
 
 def _see(folder: Path, error: Exception) -> str:
@@ -103,17 +105,6 @@ def _kept(folder: Path) -> str:
     return f"; the run before it lies whole in {shown(aside)}" if (aside / "run.json").is_file() else ""
 
 
-def _remove_empty(folder: Path) -> None:
-    """Removes the folder that Hydra made for a run that never began, and empty ones around it in the working
-    directory."""
-    here = Path.cwd()
-    around = [place for place in folder.absolute().parents if here in place.parents]
-    for place in (folder.absolute(), *around):
-        if place == here or place.is_symlink() or not place.is_dir() or any(place.iterdir()):
-            return
-        place.rmdir()
-
-
 def _train(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     checked = resolve(config)
     from ..core.interrupt import Interrupted
@@ -123,7 +114,7 @@ def _train(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     try:
         train(checked, folder, overrides, resume=bool(config.resume))
     except Interrupted as stop:
-        _remove_empty(folder)
+        remove_empty(folder)
         begun = goes_on(folder, checked.plain)
         then = f"go on with resume=true {_argument(folder)}" if begun else "nothing was begun"
         print(f"sru-repro: {stop}; {then}{_kept(folder)}", file=sys.stderr)

@@ -3,14 +3,19 @@ and what a sweep makes of them."""
 
 import json
 import re
+from ast import literal_eval
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hydra.core.override_parser.types import Glob
 
 from ..core.closest import closest, did_you_mean
 from ..core.errors import ConfigError
-from .quoting import parsed_word, quoted
+from .quoting import NAMES, TEXTS, parsed_word, quoted
 
+SEVERAL = ("callbacks",)
+"""Groups of which several may be chosen: callbacks=[early_stopping,model_summary]."""
+NOTHING = {"callbacks": "none", "debug": "none"}
+"""What groups call the choice of nothing, which users write as null, too."""
 UNLISTED = ("model._class_",)
 """Keys that no file of conf/ has, but that may be given."""
 _KEY = re.compile(r"[A-Za-z_$][\w$-]*(?:[./][\w$-]+)*(?:@[\w$.-]*(?::[\w$.-]+)?)?", re.ASCII)
@@ -37,8 +42,14 @@ def hydra_words(
             raise ConfigError(
                 f"{key}: no such key{near or '; `sru-repro train --cfg job` shows all there are'}"
             )
+        if nested := _nested(key, value or ""):
+            raise ConfigError(
+                f"{arg}: expected keys with dots, {nested}; so are a sweep's parameters named, too"
+            )
         if key in UNLISTED and not sign:
             sign = "++"
+        if key in NOTHING and value == "null":  # Hydra takes names alone
+            value = NOTHING[key]
         word = f"{sign}{key}" if value is None else f"{sign}{key}={quoted(key, value, sweeping)}"
         for name in _named(key, word):
             if once and name in given:
@@ -53,9 +64,9 @@ def last_ones(words: Sequence[str]) -> tuple[list[str], list[str]]:
     they say something else. What a later word sets in part stays: Hydra reads words in order."""
     kept, counting = list[str](), dict[str, str]()
     for word in words:
-        key = _key(word)
+        key = key_of(word)
         names = set(_named(key, word))
-        for other in [other for other in kept if set(_named(_key(other), other)) <= names]:
+        for other in [other for other in kept if set(_named(key_of(other), other)) <= names]:
             if other.startswith("+") and not word.startswith("+"):
                 continue  # it makes the key that this word sets
             kept.remove(other)
@@ -117,6 +128,14 @@ def one_choice(words: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Non
         key = word.partition("=")[0].lstrip("+")
         parsed = parsed_word(word) if key in groups else None
         value = parsed.value() if parsed is not None and not parsed.is_sweep_override() else None
+        if isinstance(value, list) and key in SEVERAL:
+            known = groups[key]
+            for name in map(str, value):
+                if name not in known:
+                    raise ConfigError(
+                        f"{key}: expected names among {', '.join(known)}; found {name!r}{did_you_mean(name, known)}"
+                    )
+            continue
         if isinstance(value, list | dict):
             ways = (
                 f"; for one run of each: -m {key}={','.join(map(str, value))}"
@@ -125,6 +144,35 @@ def one_choice(words: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Non
             )
             known = ", ".join(groups[key]) if len(groups[key]) < 20 else "the names in conf/"
             raise ConfigError(f"{key}: expected one of {known}, found {value}{ways}")
+
+
+def _nested(key: str, value: str) -> str:
+    """The words meant by a mapping as Python or JSON write it, which Hydra's grammar takes for a text: agents of wandb
+    hand on so what stands nested in a sweep's file. Nothing of other values."""
+    if not value.lstrip().startswith("{") or key in TEXTS or key in NAMES or key.startswith("hydra."):
+        return ""
+    parsed = parsed_word(f"key={value}")
+    if parsed is not None and isinstance(parsed.value(), dict):
+        return ""
+    try:
+        content = literal_eval(value.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        try:
+            content = json.loads(value)
+        except (ValueError, RecursionError):
+            return ""
+    if not isinstance(content, dict):
+        return ""
+    found, levels = list[str](), [(key, content)]
+    while levels:
+        above, content = levels.pop()
+        for name, inner in content.items():
+            if isinstance(inner, dict):
+                levels.append((f"{above}.{name}", inner))
+            else:
+                said = inner if isinstance(inner, str) else json.dumps(inner, default=str)
+                found.append(f"{above}.{name}={said}")
+    return " ".join(found)
 
 
 def _parts(arg: str, before: str, known: Callable[[], list[str]]) -> tuple[str, str, str | None]:
@@ -146,7 +194,8 @@ def _parts(arg: str, before: str, known: Callable[[], list[str]]) -> tuple[str, 
     return sign, key, value
 
 
-def _key(word: str) -> str:
+def key_of(word: str) -> str:
+    """The key that a word sets."""
     return word.partition("=")[0].lstrip("+~")
 
 

@@ -1,10 +1,12 @@
-"""One process, one run, whatever started it: schedulers and launchers leave variables behind that libraries read as
-orders. Those of several processes for one run are refused, and nobody reads the others.
+"""Which of several processes of a run this is, as schedulers and launchers tell it in variables that libraries would
+read as orders. Several are welcome where the run asks for them (`trainer.devices`, `trainer.num_nodes`), else refused;
+nobody but this file reads the variables.
 """
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from .errors import ConfigError
 
@@ -39,14 +41,36 @@ NAMES = frozenset(
 )
 
 
-def require_alone(environment: Mapping[str, str] | None = None) -> None:
-    """Refuses to be one of several processes that would train the same run.
+LOCAL = (
+    "LOCAL_RANK",
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MPI_LOCALRANKID",
+    "MV2_COMM_WORLD_LOCAL_RANK",
+    "SLURM_LOCALID",
+)
+"""Which process of its machine this is."""
 
-    A task of `srun` may be one: a shell in a terminal (`srun --pty`), where only the first has input, or what the agent
-    of a sweep starts, which gives each task another run.
 
-    Raises:
-        ConfigError: the variable, its value, what to do.
+@dataclass(frozen=True)
+class Launched:
+    """What a launcher says of this process: one of `processes`, number `rank`, on its machine number `local`.
+
+    `size` and `name` are the variables that say so, `instead` is how to start one process.
+    """
+
+    processes: int
+    rank: int
+    local: int | None
+    size: str
+    name: str
+    instead: str
+
+
+def launched(environment: Mapping[str, str] | None = None) -> Launched | None:
+    """What a launcher has told, where it started several processes for one job; None where this one is alone.
+
+    A task of `srun` may be alone: a shell in a terminal (`srun --pty`), where only the first has input, or what the
+    agent of a sweep starts, which gives each task another run.
     """
     told = os.environ if environment is None else environment
     for size, rank, instead in LAUNCHERS:
@@ -55,10 +79,38 @@ def require_alone(environment: Mapping[str, str] | None = None) -> None:
         if slurms and ("WANDB_SWEEP_ID" in told or ("SLURM_PTY_PORT" in told and this == 0)):
             continue
         if processes is not None and processes > 1 and this is not None:
-            raise ConfigError(
-                f"{size}={processes}: expected one process for a run, found {processes}, of which this is "
-                f"{rank}={this}; start it {instead}, or unset {size} where each of them is a run of its own"
-            )
+            locals_ = (_number(told.get(name)) for name in LOCAL)
+            local = next((number for number in locals_ if number is not None), None)
+            return Launched(processes, this, local, size, rank, instead)
+    return None
+
+
+def require_alone(environment: Mapping[str, str] | None = None) -> None:
+    """Refuses to be one of several processes that would train the same run.
+
+    Raises:
+        ConfigError: the variable, its value, what to do.
+    """
+    if (found := launched(environment)) is not None:
+        raise ConfigError(
+            f"{found.size}={found.processes}: expected one process for a run, found {found.processes}, of which this "
+            f"is {found.name}={found.rank}; start it {found.instead}, unset {found.size} where each of them is a run "
+            f"of its own, or train one run on all of them with trainer.devices={found.processes} (of each node, with "
+            "trainer.num_nodes)"
+        )
+
+
+def require_one_process(what: str) -> None:
+    """Refuses to be one of several processes of something that starts others itself.
+
+    Raises:
+        ConfigError: the variable, its value, what to do.
+    """
+    if (found := launched()) is not None:
+        raise ConfigError(
+            f"{found.size}={found.processes}: expected one process for {what}, which starts those of each run itself, "
+            f"found {found.processes}; start it {found.instead}"
+        )
 
 
 def _number(text: str | None) -> int | None:

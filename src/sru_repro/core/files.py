@@ -47,6 +47,29 @@ def remove_parts(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def remove_empty(folder: Path) -> None:
+    """Removes a folder that was made for nothing, and empty ones around it in the working directory."""
+    here = Path.cwd()
+    around = [place for place in folder.absolute().parents if here in place.parents]
+    for place in (folder.absolute(), *around):
+        if place == here or place.is_symlink() or not place.is_dir() or any(place.iterdir()):
+            return
+        place.rmdir()
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """All files below a folder, also behind links: runs often lie on a larger disk. What links lead to twice, or round
+    in a circle, comes once."""
+    seen = set[str]()
+    for here, folders, names in os.walk(folder, followlinks=True):
+        place = os.path.realpath(here)
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        yield from (Path(here, name) for name in names)
+
+
 def write_text(place: Path, text: str) -> None:
     """UTF-8, lines end with a line feed on every system."""
     with whole(place) as part:

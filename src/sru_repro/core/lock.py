@@ -61,19 +61,20 @@ class Holder:
 class Busy(ConfigError):
     """Another process works in the folder."""
 
-    def __init__(self, folder: Path, holder: Holder | None) -> None:
+    def __init__(self, folder: Path, holder: Holder | None, by: str = "hydra.run.dir") -> None:
         who = str(holder) if holder is not None else "another process"
         unseen = holder is not None and not holder.here
         way = f"; if that process is gone, delete {folder / FILE}" if unseen else ""
         super().__init__(
             f"{folder}: expected a folder nobody works in, found it in use by {who}; wait for its end or name another "
-            f"by hydra.run.dir={way}"
+            f"by {by}={way}"
         )
 
 
 @contextmanager
-def in_use(folder: Path, name: str) -> Iterator[None]:
-    """Holds the folder for this process inside the block; `name` is what others are told.
+def in_use(folder: Path, name: str, by: str = "hydra.run.dir") -> Iterator[None]:
+    """Holds the folder for this process inside the block; `name` is what others are told, `by` the key that names
+    another folder.
 
     Raises:
         Busy: another process holds it. OSError: no file can be made there.
@@ -87,9 +88,9 @@ def in_use(folder: Path, name: str) -> Iterator[None]:
         f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         _start_of(os.getpid()),
     )
-    file = _locked(place)
+    file = _locked(place, by)
     if file is None:
-        _claim(place, me)
+        _claim(place, me, by)
     try:
         if file is not None:
             os.ftruncate(file, 0)
@@ -122,7 +123,7 @@ def holder(folder: Path) -> Holder | None:
     return None
 
 
-def _locked(place: Path) -> int | None:
+def _locked(place: Path, by: str) -> int | None:
     """The open, locked file; None where the file system knows no locks."""
     end = time.monotonic() + _PATIENCE_S
     while True:
@@ -140,21 +141,21 @@ def _locked(place: Path) -> int | None:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise
             if time.monotonic() >= end:
-                raise Busy(place.parent, _read(place)) from None
+                raise Busy(place.parent, _read(place), by) from None
             time.sleep(0.02)
 
 
-def _claim(place: Path, me: Holder) -> None:
+def _claim(place: Path, me: Holder, by: str) -> None:
     """Writes the file, unless whoever it names may live; of two who do so at once the later one has it."""
     before = _read(place)
     if before is not None and before.may_live:
-        raise Busy(place.parent, before)
+        raise Busy(place.parent, before, by)
     part = place.with_name(f"{place.name}.{me.pid}.part")
     part.write_text(json.dumps(asdict(me)))
     os.replace(part, place)
     time.sleep(_SETTLE_S)
     if (now := _read(place)) != me:
-        raise Busy(place.parent, now)
+        raise Busy(place.parent, now, by)
 
 
 def _read(place: Path) -> Holder | None:

@@ -14,6 +14,8 @@ from typing import TypedDict
 
 import torch
 
+from .cores import SIDE_BY_SIDE as SIDE_BY_SIDE
+from .cores import cores as cores
 from .errors import ConfigError
 from .layout import checkout
 
@@ -35,14 +37,6 @@ RECORDED = (
 REVISION = "SRU_REPRO_REVISION"
 """The variable that names the commit, "abc123def456 dirty", of a copy of the checkout that is without its history."""
 
-SIDE_BY_SIDE = "SRU_REPRO_SIDE_BY_SIDE"
-"""The variable in which a campaign tells its runs how many of them share the machine."""
-
-
-def cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
 
 class HardwareFacts(TypedDict):
     """The machine: name, short name for files, memory in bytes."""
@@ -62,8 +56,8 @@ class Revision(TypedDict):
     dirty: bool | None
 
 
-def hardware(device: str) -> HardwareFacts:
-    """What a record says of the machine; `device` is "cpu" or "cuda"."""
+def hardware(device: str, processes: int = 1) -> HardwareFacts:
+    """What a record says of the machine; `device` is "cpu" or "cuda", of which each of the run's processes has one."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     chip, flags = _processor()
     wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
@@ -77,6 +71,8 @@ def hardware(device: str) -> HardwareFacts:
         properties = torch.cuda.get_device_properties(torch.cuda.current_device())
         name = f"{properties.name}, {properties.total_memory / 2**30:.0f} GB; {name}"
         slug = properties.name
+    if processes > 1:
+        name, slug = f"{name}, {processes} processes", f"{slug}-{processes}-processes"
     if beside := os.environ.get(SIDE_BY_SIDE):
         name, slug = f"{name}, {beside} runs side by side", f"{slug}-{beside}-runs"
     slug = re.sub(r"[^a-z0-9]+", "-", slug.lower()).strip("-")

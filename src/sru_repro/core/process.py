@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from . import machine
+from . import cores
 
 _POLL_S = 0.05
-_SILENT = "it said nothing"
+SILENT = "it said nothing"
+"""What stands for the last line of a log without lines."""
 
 
 class Process:
@@ -69,7 +70,7 @@ class Process:
 
     def last_line(self) -> str:
         """The last line of its log."""
-        return last_line(self.log) if self.log else _SILENT
+        return last_line(self.log) if self.log else SILENT
 
     def send(self, number: signal.Signals) -> None:
         """Sends a signal to it, or to its group; to a process that has ended nothing, to what is left of a group all
@@ -98,8 +99,8 @@ class Training(Process):
         self.folder = folder
         environment = dict(environment or {})
         if side_by_side > 1:
-            share = max(1, machine.cores() // side_by_side)
-            environment |= {"OMP_NUM_THREADS": str(share), machine.SIDE_BY_SIDE: str(side_by_side)}
+            share = max(1, cores.cores() // side_by_side)
+            environment |= {"OMP_NUM_THREADS": str(share), cores.SIDE_BY_SIDE: str(side_by_side)}
         args = [sys.executable, "-m", "sru_repro", "train", *overrides, f"hydra.run.dir={folder}"]
         super().__init__(args, folder / "log.txt", environment)
 
@@ -107,7 +108,7 @@ class Training(Process):
 def last_line(log: Path) -> str:
     """The last line of what a process said."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else _SILENT
+    return lines[-1] if lines else SILENT
 
 
 def wait_all(processes: Iterable[Process], seconds: float | None) -> bool:

@@ -1,6 +1,7 @@
 """The variables of the environment that the suite reads, and a look for mistyped ones, which nobody would miss."""
 
 import os
+import sys
 
 from .closest import did_you_mean
 from .errors import ConfigError
@@ -15,8 +16,11 @@ VARIABLES = {
     "SRU_REPRO_DATA": "a folder of real data, for the tests alone; a run's is data_dir=",
 }
 """Those that a user sets, and what each says."""
-INNER = ("SRU_REPRO_DATA_KEY", "SRU_REPRO_REVISION", "SRU_REPRO_SIDE_BY_SIDE", "SRU_REPRO_TURNS")
-"""Those by which make, packs and campaigns tell the suite something."""
+INNER = (
+    *("SRU_REPRO_DATA_KEY", "SRU_REPRO_REVISION", "SRU_REPRO_SIDE_BY_SIDE", "SRU_REPRO_TURNS"),
+    *("SRU_REPRO_MEMBER", "SRU_REPRO_ONE_PROCESS", "SRU_REPRO_TRIAL"),
+)
+"""Those by which make, packs, campaigns, sweeps, searches and the GPU check tell the suite something."""
 
 
 def explained() -> str:
@@ -35,3 +39,12 @@ def require_known() -> None:
         if name.startswith(PREFIX) and name not in VARIABLES and name not in INNER:
             near = did_you_mean(name, VARIABLES)
             raise ConfigError(f"{name}: no such variable; expected one of {', '.join(VARIABLES)}{near}")
+
+
+def forget_run_id(many: str) -> None:
+    """Takes WANDB_RUN_ID out of the environment, with a line: it names a single run, and here there are many."""
+    if name := os.environ.pop("WANDB_RUN_ID", ""):
+        print(
+            f"WANDB_RUN_ID={name}: names one run, {many} makes many; each gets an id of its own",
+            file=sys.stderr,
+        )

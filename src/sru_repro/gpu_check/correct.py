@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from .. import ops
-from . import calls, generation, kernels, large, lean, outside, whole_models
+from . import calls, generation, kernels, large, lean, outside, ranks, whole_models
 from .plan import Each, Functions, SectionOptions, Several
 
 
@@ -32,6 +32,7 @@ FUNCTIONS: Functions = {
     "compile": whole_models.compiled,
     "large": large.large,
     "beyond-2^31": large.beyond,
+    "ranks": ranks.together,
     "resume": outside.resume,
     "sanitizer": outside.sanitizer,
 }

@@ -17,7 +17,7 @@ from ..records.run import RunRecord, read_record
 from ..reporting.runs.records import load_records
 from ..training.config import check
 from ..training.prepare import load_data
-from ..training.run_folder import identity, is_done
+from ..training.run_folder import is_done, same_run
 from .plan import SectionOptions
 from .side_by_side import Run
 
@@ -83,11 +83,10 @@ def _found(run: Run, config: Mapping[str, Any], kept: Sequence[RunRecord]) -> Ru
     with suppress(DataError):
         if is_done(run.folder, config):
             return read_record(run.folder)
-    wanted = identity(config)
     found = [
         record
         for record in kept
-        if (record.row, record.seed) == (run.row, run.seed) and identity(record.config) == wanted
+        if (record.row, record.seed) == (run.row, run.seed) and same_run(record.config, config)
     ]
     return max(found, key=lambda record: record.started, default=None)
 

@@ -106,6 +106,7 @@ SECTIONS: Mapping[str, Section] = {
             Declared("compile", "a model through torch.compile", 5.0),
             Declared("large", "as many columns as fill a GPU", 5.0),
             Declared("beyond-2^31", "tensors of more than 2^31 values", 3.0),
+            Declared("ranks", "one run on two GPUs, over NCCL, learns step by step what it learns on one"),
             # These start several processes, one after the other; what they need is kept for them.
             Declared(
                 "sanitizer",

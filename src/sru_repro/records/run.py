@@ -18,10 +18,14 @@ Printed = Number | list[Number | None] | None
 
 PROFILES = ("paper", "short", "smoke")
 """From the paper's budget to one that only shows that the parts fit together."""
+PRUNED_AT = "pruned at "
+"""How the error of a run begins that a search ended early: it was interrupted, and did not fail."""
 PUBLISHED = PROFILES[:2]
 """What may be quoted."""
 NO_RESULT = "smoke: not a result"
 """What stands beside the figures of every other profile, which shows only that the parts fit together."""
+DEBUGGED = "debug: not a result"
+"""What stands beside the figures of a debugging preset, whatever its profile."""
 
 
 class Data(Part):
@@ -84,6 +88,17 @@ class Graphs(Part):
     """Between a step and its replay, as a part of what the step changed; 0: bit for bit the same."""
     notes: list[str] = Field(default_factory=list)
     """Why shapes were not recorded."""
+
+
+class Together(Part):
+    """Several processes that trained the run, one for each device (`trainer.devices`, `trainer.num_nodes`)."""
+
+    world: int
+    """How many."""
+    backend: str
+    """What their gradients went over: gloo or nccl."""
+    hardware: list[str] = Field(default_factory=list)
+    """The machine or GPU of each, where they differ."""
 
 
 class Validation(Part):
@@ -170,6 +185,8 @@ class RunRecord(Record):
     """Of weights, dropout and the order of batches."""
     fold: int | None = None
     """Counts from 0; null without cross-validation."""
+    sweep: str | None = None
+    """The folder of the sweep that it is a member of."""
     error: str | None = None
     """Of a run that failed or was interrupted: the first line."""
 
@@ -199,8 +216,12 @@ class RunRecord(Record):
     """What else is worth knowing of this run."""
     pid: int | None = None
     """The process that trained."""
+    ranks: Together | None = None
+    """Processes that trained the run together; null where it was one. Paces are those of all together."""
     wandb_id: str | None = None
     """The run's name in the dashboard."""
+    wandb_sweep: str | None = None
+    """The sweep of wandb's whose agent started it (WANDB_SWEEP_ID)."""
     started: str = ""
     """UTC, ISO 8601; so is `ended`."""
     ended: str | None = None
@@ -255,9 +276,29 @@ class RunRecord(Record):
         return self.state == "finished"
 
     @property
+    def pruned(self) -> bool:
+        """Whether a search ended it early."""
+        return self.state == "interrupted" and (self.error or "").startswith(PRUNED_AT)
+
+    @property
+    def value(self) -> float | None:
+        """The headline on the validation set, at its best until now."""
+        choose = max if self.higher_is_better else min
+        known = (entry.figures.get(self.validated) for entry in self.epochs)
+        return choose((figure for figure in known if figure is not None), default=None)
+
+    @property
     def caveat(self) -> str:
         """What has to stand beside its figures; "" where they may be quoted."""
+        if self.debug:
+            return DEBUGGED
         return "" if self.profile in PUBLISHED else NO_RESULT
+
+    @property
+    def debug(self) -> str:
+        """The debugging preset that made it; "" of any other run."""
+        found = self.config.get("debug")
+        return str(found.get("name") or "") if isinstance(found, dict) else ""
 
     @property
     def score(self) -> float:

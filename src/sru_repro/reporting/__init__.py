@@ -1,8 +1,8 @@
 """From run records to tables and figures: nothing here trains; importing it loads no torch and no pandas."""
 
 from ..records.run import read_record
+from .compare import compare
 from .report import report
-from .runs.compare import compare
 from .runs.figure import draw_figure, write_figure
 from .runs.publish import publish
 from .runs.records import frame, load_records

@@ -4,29 +4,16 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..core.files import whole
+from ..core.palette import GREY, STYLE
 from .document import literal
-from .palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 100
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so a picture looks alike everywhere
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.axisbelow": True,
-    "grid.color": "#E3E3E3",
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "xtick.labelcolor": "black",
-    "ytick.labelcolor": "black",
-}
 
 
 @contextmanager

@@ -41,6 +41,13 @@ class Bullets:
 
 
 @dataclass(frozen=True)
+class Code:
+    """Lines to be copied, taken literally."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """A file beside the document, and the words for whoever cannot see it."""
 
@@ -75,7 +82,7 @@ class Table:
         return replace(self, heads=[self.heads[place] for place in kept], body=body)
 
 
-Block = Heading | Text | Bullets | Picture | Table
+Block = Heading | Text | Bullets | Code | Picture | Table
 
 
 def generated(source: str) -> Text:
@@ -103,6 +110,8 @@ def _markdown(block: Block) -> str:
             return block.text
         case Bullets():
             return "\n".join(f"- {_plain(line)}" for line in block.lines)
+        case Code():
+            return "\n".join(f"    {line}" for line in literal(block.text).split("\n"))
         case Picture():
             return f"![{_plain(block.words)}]({block.file})"
         case Table():
@@ -156,7 +165,7 @@ def terminal(blocks: Iterable[Block]) -> list["RenderableType"]:
         blocks.append(Text(f"{LEGEND}."))
     for block in blocks:
         match block:
-            case Heading() | Text():
+            case Heading() | Text() | Code():
                 shown.append(Words(literal(block.text)))
             case Bullets():
                 shown += [Words(literal(line)) for line in block.lines]

@@ -6,7 +6,7 @@ science and checks its settings without importing Lightning.
 A new task is a new file here with one subclass of `Task`, and conf/task/NAME.yaml whose `task.kind` is the file's name.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypedDict
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..core.settings import Settings
 from ..models import Encoder, ModelSettings, State
+from ._media import Shown
 
 
 def full_precision(logits: Tensor) -> Tensor:
@@ -109,14 +110,17 @@ class Step:
     """What one batch yields: the loss to minimise, sums to measure by, the state to carry on.
 
     `totals` holds sums over the batch, never means (plain numbers where the sizes of the batch tell them, so that
-    nothing waits for the device); `Task.metrics` turns the sums over a whole split into figures. `outputs` is what is
-    said of each example in evaluation, by the example's name, where the task tells examples apart.
+    nothing waits for the device); `Task.metrics` turns the sums over a whole split into figures. Of what is no single
+    number, such as a confusion in evaluation, `Task.media` makes what there is to see. `outputs` is what is
+    said of each example in evaluation, by the example's name, where the task tells examples apart; or else `said` tells
+    it in their order. It is called when the split is over, so that no batch waits for the device.
     """
 
     loss: Tensor
     totals: dict[str, Tensor | float]
     carry: State = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    said: Callable[[], Sequence[Said]] | None = None
 
 
 class Task(nn.Module):
@@ -171,6 +175,13 @@ class Task(nn.Module):
         """Words or characters of a batch, padding left out; the host knows them."""
         raise NotImplementedError
 
+    def shard(self, batch: Any, rank: int, world: int) -> tuple[Any, float]:
+        """What one of several processes reads of a batch, and by what its loss is multiplied so that the losses of all
+        add up to the loss of the whole batch. 0: nothing is left for it; it reads something that does not count then,
+        as all have to go through the same steps. A task that does not say how leaves a batch to the first one.
+        """
+        return batch, float(rank == 0)
+
     def fitted(self, batches: Batches) -> Batches:
         """Training batches padded up to a few shapes, where masks keep every gradient as it is; else as they are."""
         return batches
@@ -188,6 +199,18 @@ class Task(nn.Module):
     def metrics(totals: Mapping[str, float]) -> dict[str, float]:
         """Figures from sums over a split."""
         raise NotImplementedError
+
+    def media(self, batches: Batches, sums: Mapping[str, Tensor]) -> Shown:
+        """What there is to look at, of the weights as they are: a few examples, always the same ones, of an evaluation.
+
+        Called in evaluation, without gradients. It draws no random number but from generators of its own, and costs
+        about as much as a batch.
+
+        Args:
+            batches: of the validation set.
+            sums: those over the last split that are no single numbers.
+        """
+        return {}
 
     def predict(self, text: str) -> Said:
         """What the task says about a text, ready to be printed as JSON."""

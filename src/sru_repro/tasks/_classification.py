@@ -3,7 +3,7 @@
 Shapes: L time, B batch, D word vector, H encoding, C classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,16 +13,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import DataError
-from ..data.sentences.batches import ClassificationBatches, TextBatch, make_batch
+from ..data.batches import shard_of
+from ..data.sentences.batches import ClassificationBatches, TextBatch, columns, make_batch
 from ..data.sentences.examples import Example, Splits, part_of
 from ..data.sentences.words import clean
 from ..data.store.vectors import load_vectors, plain_form
 from ..data.store.vocabulary import Vocabulary
 from ..models import ModelSettings, State, encoder_of
+from ..models._inside import looking
 from ._base import Batches, Build, Said, Saved, Step, Task, TaskData, TaskSettings, full_precision
+from ._inside import LONGEST, inside_media
+from ._media import ConfusionMedia, Shown, TableMedia
 
 SIDES: dict[str, Literal["left", "right"]] = {"left": "left", "masked": "right"}
 
+SHOWN = 16
+"""Sentences of the validation set that are shown with what they are taken for."""
+SAID = ("text", "gold", "predicted", "probability")
+"""What is said of a sentence."""
 WRITTEN = {"(": "-lrb-", ")": "-rrb-", '"': "``"}
 
 
@@ -168,10 +176,20 @@ class Classification(Task):
             "correct": (logits_BC.argmax(-1) == batch.labels_B).double().sum(),
             "examples": float(len(losses_B)),
         }
+        if not self.training:
+            ones_B = torch.ones_like(losses_B, dtype=torch.float64)
+            counts_CC = ones_B.new_zeros(len(self.classes), len(self.classes))
+            places = batch.labels_B, logits_BC.argmax(-1)
+            totals["confusion"] = counts_CC.index_put_(places, ones_B, accumulate=True)
+            return Step(losses_B.mean(), totals, said=lambda: self._said(batch, logits_BC.detach()))
         return Step(losses_B.mean(), totals)
 
     def tokens(self, batch: TextBatch) -> int:
         return batch.tokens
+
+    def shard(self, batch: TextBatch, rank: int, world: int) -> tuple[TextBatch, float]:
+        own, counted = shard_of(len(batch.labels_B), rank, world)
+        return columns(batch, own), counted / len(batch.labels_B)
 
     def fitted(self, batches: Batches) -> Batches:
         assert isinstance(batches, ClassificationBatches)
@@ -185,6 +203,56 @@ class Classification(Task):
     def metrics(totals: Mapping[str, float]) -> dict[str, float]:
         count = totals["examples"]
         return {"loss": totals["nats"] / count, "accuracy": totals["correct"] / count}
+
+    def media(self, batches: Batches, sums: Mapping[str, Tensor]) -> Shown:
+        """Sentences with the class they have and the class they are taken for, the confusion, gates on a sentence."""
+        batch: TextBatch = batches[0]
+        size = len(batch.labels_B)
+        chosen = [place * size // min(size, SHOWN) for place in range(min(size, SHOWN))]
+        device = self.output.weight.device
+        some = [
+            None if x_LB is None else x_LB[:, chosen].to(device)
+            for x_LB in (batch.ids_LB, batch.padding_LB, batch.added_LB)
+        ]
+        logits: Any = self.logits
+        texts = [self._words_of(batch, column) for column in chosen]
+        rows = self._rows(texts, batch.labels_B[chosen], full_precision(logits(*some)))
+        found: dict[str, Any] = {"predictions": TableMedia(SAID, rows)}
+        if "confusion" in sums:
+            counts_CC = sums["confusion"].long().tolist()
+            found["confusion"] = ConfusionMedia(self.classes, counts_CC)
+        # The longest of them that can be read; the widest filter of Kim's CNN needs five words.
+        words = max((words[:LONGEST] for words in texts), key=len)
+        if len(words) >= 5:
+            ids_L1 = torch.tensor(self.vocabulary.ids(words), device=device).unsqueeze(1)
+            with looking(self.encoder) as inside:
+                self.encoder.forward(self.embedding(ids_L1))
+            found |= inside_media(inside, words)
+        return found
+
+    def _rows(
+        self, texts: Sequence[Sequence[str]], labels_B: Tensor, logits_BC: Tensor
+    ) -> list[tuple[str, str, str, float]]:
+        """Of each sentence what `SAID` names; waits for the device."""
+        highest_B, taken_B = (values_B.tolist() for values_B in logits_BC.softmax(-1).max(-1))
+        return [
+            (" ".join(words), self.classes[gold], self.classes[taken], p)
+            for words, gold, taken, p in zip(texts, labels_B.tolist(), taken_B, highest_B, strict=True)
+        ]
+
+    def _said(self, batch: TextBatch, logits_BC: Tensor) -> list[Said]:
+        """Of each sentence of a batch what it was taken for."""
+        here = batch._replace(ids_LB=batch.ids_LB.cpu(), padding_LB=batch.padding_LB.cpu())
+        texts = [self._words_of(here, column) for column in range(len(batch.labels_B))]
+        return [
+            dict(zip(SAID, (*row[:-1], round(row[-1], 6)), strict=True))
+            for row in self._rows(texts, batch.labels_B, logits_BC)
+        ]
+
+    def _words_of(self, batch: TextBatch, column: int) -> list[str]:
+        """The words of a sentence, as far as the vocabulary has them."""
+        ids = batch.ids_LB[~batch.padding_LB[:, column], column].tolist()
+        return [self.vocabulary.words[number] for number in ids]
 
     @torch.no_grad()
     def predict(self, text: str) -> Said:

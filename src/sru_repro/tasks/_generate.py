@@ -62,17 +62,19 @@ def continuation(
     seed: int = 1,
     device: torch.device | str = "cpu",
     fixed: Fixed | None = None,
+    recorded: bool = True,
 ) -> Iterator[int]:
     """The `length` symbols that follow the prompt, each as soon as it is drawn; always the same ones for a seed.
 
     The prompt goes through the model in one call; then every symbol in a call of its own, with the state handed on.
-    With `fixed` that call is recorded once, see `RecordedSteps`.
+    That call is recorded once, see `RecordedSteps`.
 
     Args:
         step: the model, see `StepOver`.
         prompt_ids: the symbols to go on from; where there are none, `start` is read in their place.
         device: where the model's symbols go.
         fixed: of the model's encoder; None: the state is handed on as the model gives it.
+        recorded: False: steps stay plain calls, as for a few symbols amid a training, which has graphs of its own.
     """
     if length < 1:
         raise ConfigError(f"length: expected 1 or more symbols, found {length}")
@@ -84,8 +86,11 @@ def continuation(
     for left in range(length - 1, -1, -1):
         drawn_1 = sample(log_p_1V, temperature, top_k, generator)
         yield int(drawn_1)
-        if left:
-            read_11 = drawn_1.to(device).unsqueeze(0)
+        read_11 = drawn_1.to(device).unsqueeze(0)
+        if left and not recorded:
+            with torch.no_grad():
+                log_p_1V, state = step(read_11, state)
+        elif left:
             advance = advance or _advancing(step, read_11, state, left, fixed)
             log_p_1V = advance(read_11)
 

@@ -19,68 +19,29 @@ counted with the symbols of the whole corpus.
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError, DataError
-from ..data.batches import Sizes
+from ..data.batches import Sizes, shard_of
 from ..data.text import corpora
 from ..data.text.corpus import Text
-from ..data.text.load import clash, load_corpus
-from ..data.text.streams import StreamBatches
-from ..data.text.symbols import Level, Symbols
+from ..data.text.load import load_corpus
+from ..data.text.streams import StreamBatches, streams_of
+from ..data.text.symbols import Symbols
 from ..models import AttentionContext, ModelSettings, State, encoder_of
 from ._adaptive import AdaptiveEmbedding, AdaptiveSoftmax, WithRoom
-from ._base import Batches, Build, Said, Saved, Step, Task, TaskData, TaskSettings, full_precision, one_of
+from ._base import Batches, Build, Said, Saved, Step, Task, TaskData, full_precision
 from ._generate import continuation
+from ._lm_config import LanguageModelConfig
+from ._lm_media import language_media
+from ._media import Shown
 
 Segment = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Sizes]
 """Inputs and targets (L, B), and what a tail of an adaptive softmax has room for."""
-
-
-class LanguageModelConfig(TaskSettings):
-    """Settings of the protocol; conf/task/_language_model.yaml says what each is."""
-
-    corpus: Annotated[str, one_of(corpora.names)]
-    level: Level
-    path: str
-    limit: int = Field(ge=0)
-    max_bytes: int = Field(ge=20_000)
-    vocabulary_size: int = Field(ge=0)
-    embedding_size: int = Field(ge=1)
-    scale_embedding: bool
-    tie_weights: bool
-    cutoffs: tuple[int, ...] = Field(strict=False)
-    div_value: int = Field(ge=1)
-    tie_projections: bool
-    dropout: float = Field(ge=0, lt=1)
-    batch_size: int = Field(ge=1)
-    unroll: int = Field(ge=1)
-    memory: int = Field(ge=0)
-    eval_unroll: int = Field(ge=1)
-    eval_window: int = Field(ge=1)
-    eval_batch_size: int = Field(ge=1)
-    val_batch_size: int = Field(ge=1)
-    val_limit: int = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _clashes(self) -> "LanguageModelConfig":
-        if problem := clash(self.corpus, self.level, self.path, self.vocabulary_size):
-            raise ValueError(problem)
-        if any(a >= b for a, b in zip((0, *self.cutoffs), self.cutoffs, strict=False)):
-            raise ValueError(f"cutoffs={list(self.cutoffs)} need to rise from above 0")
-        if self.tie_projections and not (self.cutoffs and self.tie_weights):
-            raise ValueError("tie_projections=true needs cutoffs and tie_weights=true")
-        return self
-
-    @property
-    def by_words(self) -> bool:
-        """Whether figures are perplexities of words; else bits per character."""
-        return self.level == "words"
 
 
 class LanguageModel(Task):
@@ -219,6 +180,11 @@ class LanguageModel(Task):
     def tokens(self, batch: Segment) -> int:
         return batch[1].numel()
 
+    def shard(self, batch: Segment, rank: int, world: int) -> tuple[Segment, float]:
+        """Streams of its own, in every segment the same ones, so that their state can be carried."""
+        own, counted = shard_of(batch[0].size(1), rank, world)
+        return streams_of(batch[:2], own), counted / batch[0].size(1)
+
     def fitted(self, batches: Batches) -> Batches:
         """Of an adaptive softmax every segment says how many targets lie in each cluster: the device is not asked."""
         if isinstance(self.output, AdaptiveSoftmax):
@@ -277,13 +243,8 @@ class LanguageModel(Task):
         decoder, ids = symbols.decoder(), symbols.encode(prompt)
         for number in ids:  # so that the first word knows whether a space comes before it
             decoder.feed(number)
-
-        def step(ids_LB: Tensor, state: State) -> tuple[Tensor, State]:
-            h_LBH, state = self.encoder(self.embed(ids_LB), state)
-            return self.log_probabilities(h_LBH[-1]), state
-
         for number in continuation(
-            step,
+            self._following,
             ids,
             length,
             start=self._line_end(),
@@ -295,6 +256,14 @@ class LanguageModel(Task):
         ):
             yield decoder.feed(number)
         yield decoder.finish()
+
+    def _following(self, ids_LB: Tensor, state: State) -> tuple[Tensor, State]:
+        h_LBH, state = self.encoder(self.embed(ids_LB), state)
+        return self.log_probabilities(h_LBH[-1]), state
+
+    def media(self, batches: Batches, sums: Mapping[str, Tensor]) -> Shown:
+        ids_N = batches[0][0][:, 0].to(self.device)
+        return language_media(ids_N, self._symbols(), self.encoder, self.embed, self._following)
 
     def _line_end(self) -> int:
         """What comes before a text that begins with nothing; number 0 in a corpus without lines."""

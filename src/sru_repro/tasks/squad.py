@@ -24,18 +24,25 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError, DataError
-from ..data.squad.batches import FEATURES, ReaderBatch, ReaderBatches, make_reader_batch
+from ..data.batches import shard_of
+from ..data.squad.batches import FEATURES, ReaderBatch, ReaderBatches, columns, make_reader_batch
 from ..data.squad.dataset import Squad, load_squad, single_example
 from ..data.squad.tokens import Tokenizer
 from ..data.squad.words import reader_vectors, word_numbers
 from ..data.store.vocabulary import PAD_ID
 from ..models import ModelSettings, State, encoder_of
+from ..models._inside import looking
 from ..models._padding import cleared
 from ..models._stack import Stack
 from ._base import Answer, Batches, Build, Said, Saved, Span, Step, Task, TaskData, TaskSettings
+from ._inside import LONGEST, inside_media
+from ._media import Shown
 from ._reader import ENTITIES, TAGS, Alignment, Dropout, Ends, Pooling, look_up, names, span_nats
 from ._span import best_spans, em_f1, top_spans
+from ._squad_media import answers_beside, first_examples
 
+SHOWN = 12
+"""Questions of the validation set that are shown with their answers."""
 TIES = 937
 """Seeds the order of equally long passages, so which questions share a batch; the batches' own order is the run's."""
 
@@ -213,6 +220,12 @@ class SQuAD(Task):
     def tokens(self, batch: ReaderBatch) -> int:
         return batch.tokens
 
+    def shard(self, batch: ReaderBatch, rank: int, world: int) -> tuple[ReaderBatch, float]:
+        own, counted = shard_of(len(batch.start_B), rank, world)
+        part = columns(batch, own)
+        spans, all_spans = (int((one.start_B >= 0).sum()) for one in (part, batch))
+        return part, spans / max(1, all_spans) if counted else 0.0
+
     def fitted(self, batches: Batches) -> Batches:
         assert isinstance(batches, ReaderBatches)
         return batches.fitted() if self.encoder.pads_anywhere else batches
@@ -244,6 +257,18 @@ class SQuAD(Task):
             return h_LBH.sum() + h_QBH.sum()
 
         return run
+
+    def media(self, batches: Batches, sums: Mapping[str, Tensor]) -> Shown:
+        """Questions with their answers and what the reader takes for them; gates and attention on a question."""
+        batch: ReaderBatch = batches[len(batches) // 2]  # of passages of middling length
+        batch = first_examples(batch, SHOWN, self.ends.start.weight.device)
+        table = answers_beside(batch.examples.items, self._texts(batch, *self(batch)))
+        words = slice(0, min(len(batch.examples.items[0].question), LONGEST))
+        _, question_QBD = self.inputs(batch)
+        with looking(self.question_encoder) as inside:
+            self.question_encoder.forward(question_QBD[words, :1])
+        steps = [self.words[number] for number in batch.question_QB[words, 0].tolist()]
+        return {"predictions": table, **inside_media(inside, steps)}
 
     def predict(self, text: str) -> Said:
         raise ConfigError(

@@ -128,6 +128,8 @@ def hours_of_logging(folder: Path, hours: int) -> Iterator[tuple[float, float]]:
     with alone():
         from ..training import recorder as module
         from ..training.module import TaskModule, Totals
+    from ..training.console import Console
+    from ..training.dashboards._base import NoDashboard
     from ..training.run_folder import RunFolder
 
     real, now = time.perf_counter, [0.0]
@@ -141,11 +143,16 @@ def hours_of_logging(folder: Path, hours: int) -> Iterator[tuple[float, float]]:
     watched.results = {"val": {"loss": 1.0, "bpc": 2.0}}
     watched.__dict__.update(task=SimpleNamespace(metrics=dict), _device=torch.device("cpu"))
     trainer: Any = SimpleNamespace(
-        global_step=0, num_training_batches=1000, accumulate_grad_batches=1, sanity_checking=False
+        is_global_zero=True,
+        precision_plugin=None,
+        global_step=0,
+        num_training_batches=1000,
+        accumulate_grad_batches=1,
+        sanity_checking=False,
     )
     trainer.current_epoch, trainer.should_stop, trainer.is_last_batch = 0, False, False
-    silent: Any = SimpleNamespace(progress=lambda *_: None, validated=lambda _: None, log=lambda _: None)
-    recorder = module.Recorder(RunFolder(folder, content), config.trainer, silent, silent)
+    console = Console("ten hours", "bpc", folder / "log.txt", show="none")
+    recorder = module.Recorder(RunFolder(folder, content), config.trainer, console, NoDashboard())
     clock: Any = SimpleNamespace(perf_counter=lambda: now[0])
     original, module.time = module.time, clock
     try:

@@ -9,7 +9,7 @@ import torch
 from ..records.run import read_record
 from ..training.weights import BEST, LAST
 
-CLOCK = {"wall_s", "throughput/tokens_per_s", "throughput/step_ms"}
+CLOCK = {"wall_s", "throughput/tokens_per_s", "throughput/step_ms", "throughput/data_fraction"}
 
 
 @dataclass

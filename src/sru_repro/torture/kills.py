@@ -204,10 +204,14 @@ def _finished(folder: Path) -> bool:
         return False
 
 
+OF_A_RUN = ("quic", "data ", "  ")
+"""What lines of a training begin with: its title, which may be shortened, its data, and what goes on from a line."""
+
+
 def _one_line(run: Trained, folder: Path, reason: str) -> None:
     """Raises unless the run ended with status 1 and one line that tells the reason, and left everything whole."""
     status, said = run.end(), run.said()
-    errors = [line for line in said.splitlines() if not line.startswith("quickstart/sru")]
+    errors = [line for line in said.splitlines() if not line.startswith(OF_A_RUN)]
     assert (status, len(errors)) == (1, 1), f"status {status}: {' | '.join(errors[-5:])}"
     assert reason in errors[0] and errors[0].startswith("sru-repro: "), errors[0]
     assert require_whole(folder), "there was a checkpoint before"

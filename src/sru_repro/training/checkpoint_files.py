@@ -23,11 +23,14 @@ class CheckpointFiles(TorchCheckpointIO):
     of        what every checkpoint says of the run
     take_up   is told of the content of a checkpoint before Lightning takes it up
     best      the content of best.ckpt, which last.ckpt holds, too: the best weights are always those that belong to it
+    writes    whether this process writes them; of several ranks the first does
     rotate    whether last.ckpt may take the place of the one before; not where a run goes on from that one
     """
 
-    def __init__(self, of: Mapping[str, Any], take_up: Callable[[dict[str, Any]], None]) -> None:
-        self.of, self.take_up = dict(of), take_up
+    def __init__(
+        self, of: Mapping[str, Any], take_up: Callable[[dict[str, Any]], None], writes: bool = True
+    ) -> None:
+        self.of, self.take_up, self.writes = dict(of), take_up, writes
         self.best: dict[str, Any] | None = None
         self.rotate = True
 
@@ -64,6 +67,6 @@ class CheckpointFiles(TorchCheckpointIO):
         self.rotate = Path(path).name != Path(PREVIOUS).name
         checkpoint = read_checkpoint(Path(path), "a checkpoint to go on from")
         self.take_up(checkpoint)
-        if best := checkpoint.pop("best", None):
+        if (best := checkpoint.pop("best", None)) and self.writes:
             self.save_checkpoint(best, Path(path).with_name(Path(BEST).name))
         return checkpoint

@@ -11,11 +11,12 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from ..core.interrupt import Signals
+from ..core.interrupt import Interrupted, Signals
 from ..records.run import RunRecord, Validation
 from . import replaced
 from .checkpoint_files import CheckpointFiles
 from .going_on import limits, of_run
+from .ranks.world import ALONE, Ranks
 from .run_folder import RunFolder
 from .stepping import steps_now
 from .weights import BEST, LAST, OF
@@ -44,9 +45,12 @@ class Checkpoints(Callback):
     run can be given a larger budget and goes on as if it had had it from the start.
     """
 
-    def __init__(self, record: RunFolder, signals: Signals, validate_every: int) -> None:
-        self.record, self.signals, self.validate_every = record, signals, validate_every
-        self.files = CheckpointFiles(of_run(record.content), self._take_up)
+    def __init__(
+        self, record: RunFolder, signals: Signals, validate_every: int, ranks: Ranks = ALONE
+    ) -> None:
+        self.record, self.signals, self.validate_every, self.ranks = record, signals, validate_every, ranks
+        self.files = CheckpointFiles(of_run(record.content), self._take_up, ranks.first)
+        self._told: int | None = None  # the signal that all ranks know of
         self._onward: dict[str, Any] | None = None
         self._saved = -SAVE_EVERY_S
 
@@ -87,13 +91,15 @@ class Checkpoints(Callback):
     ) -> None:
         if not steps_now(trainer, batch_idx):
             return
+        self._agree(trainer)
         validates = self.validate_every and trainer.global_step % self.validate_every == 0
         if trainer.should_stop and not (validates or (trainer.is_last_batch and not self.validate_every)):
             self._keep_onward(trainer)
-        if self.signals.received is not None and not validates and not _ends_epoch(trainer):
+        if self._received is not None and not validates and not _ends_epoch(trainer):
             self._save_last(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._agree(trainer)
         if best_entry(self.record.content) is self.record.content.epochs[-1]:
             trainer.save_checkpoint(self.record.folder / BEST, weights_only=True)
         if not _ends_epoch(trainer):
@@ -105,12 +111,26 @@ class Checkpoints(Callback):
         self._save_last(trainer)
 
     def _save_last(self, trainer: pl.Trainer) -> None:
-        ends = trainer.should_stop or self.signals.received is not None
-        if ends or time.monotonic() - self._saved >= SAVE_EVERY_S:
+        self._agree(trainer)
+        ends = trainer.should_stop or self._received is not None
+        if ends or self.ranks.same(time.monotonic() - self._saved) >= SAVE_EVERY_S:
             trainer.save_checkpoint(self.record.folder / LAST)
             self._saved = time.monotonic()
-            replaced.drop(self.record.folder)
-        self.signals.raise_if_any()
+            if self.ranks.first:
+                replaced.drop(self.record.folder)
+        if self._received is not None:
+            raise Interrupted(self._received)
+
+    @property
+    def _received(self) -> int | None:
+        """The signal that came; of several ranks to any of them, as all know by now."""
+        return self._told if self.ranks.several else self.signals.received
+
+    def _agree(self, trainer: pl.Trainer) -> None:
+        """All ranks stop at the same step: what stops one of them, a signal or a limit, stops all."""
+        if self.ranks.several:
+            stops, number = self.ranks.most(trainer.should_stop, self.signals.received or 0)
+            trainer.should_stop, self._told = bool(stops), int(number) or None
 
 
 def _ends_epoch(trainer: pl.Trainer) -> bool:

@@ -22,6 +22,7 @@ from ..core.files import whole
 from ..data.batches import BatchOrder, Sizes
 from ..models import State, detach
 from ..tasks import Task
+from .ranks.world import ALONE, Ranks
 
 FILE = "fault.pt"
 ADVICE = "lower optim.lr or set optim.clip_norm"
@@ -46,6 +47,7 @@ class Watch(nn.Module):
         task: what is trained.
         device: where.
         deferred: whether the device counts and is asked later, as CUDA always is.
+        ranks: all that train the run; they stop together.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Watch(nn.Module):
         task: Task,
         device: torch.device,
         deferred: bool | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         super().__init__()
+        self.ranks = ranks
         self.folder, self.trainer = folder, trainer
         self.deferred = device.type == "cuda" if deferred is None else deferred
         self._task = (task,)  # in a tuple, as it is no part of this module
@@ -87,8 +91,12 @@ class Watch(nn.Module):
         if self.deferred:
             torch.fmax(self.sound, self.seen, out=self.sound)  # leaves out what is not a number
             self.seen.add_(loss.detach(), alpha=0).add_(1.0)  # not a number from here on, unless it is finite
-        elif not math.isfinite(value := float(loss.detach())):
-            raise self._error(self.trainer.global_step + 1, f"the loss is {value}", self._step)
+            return
+        value, step = float(loss.detach()), self.trainer.global_step + 1
+        if error := self.ranks.fault(
+            not math.isfinite(value), lambda: self._error(step, f"the loss is {value}", self._step)
+        ):
+            raise error
 
     def spoiled(self, loss: Tensor) -> Tensor:
         """The loss that goes backward: itself, and after a fault, for ever, no number. A gradient scaler asks the
@@ -103,8 +111,11 @@ class Watch(nn.Module):
         """
         if self.deferred:
             self.seen.add_(norm, alpha=0)
-        elif not math.isfinite(value := float(norm)):
-            raise self._error(self.trainer.global_step + 1, f"the gradients' norm is {value}", self._step)
+        elif not math.isfinite(value := float(norm)):  # of all ranks the same
+            step, found = self.trainer.global_step + 1, f"the gradients' norm is {value}"
+            error = self.ranks.fault(True, lambda: self._error(step, found, self._step))
+            assert error is not None
+            raise error
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Has the step change no weight if there was a fault: a fused one knows how, others get a rate of zero."""
@@ -133,10 +144,11 @@ class Watch(nn.Module):
         if math.isnan(float(self.seen)):
             first = int(self.sound) - self._asked
             epoch, batch_idx, step = since[min(first, len(since) - 1)] if since else (0, 0, 0)
-            batch = self._batch(epoch, batch_idx)
-            raise self._error(
-                step, "the loss or the gradients' norm is not finite", [Read(batch, None, None)]
-            )
+            read = Read(self._batch(epoch, batch_idx), None, None)
+            found = "the loss or the gradients' norm is not finite"
+            error = self.ranks.fault(True, lambda: self._error(step, found, [read]))
+            assert error is not None
+            raise error
         self._asked = int(self.seen)
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is not None and scaler.get_scale() < SMALLEST_SCALE:
@@ -150,7 +162,7 @@ class Watch(nn.Module):
         loader: Any = self.trainer.train_dataloader
         order = BatchOrder(loader.sampler.n_batches, loader.sampler.seed, reshuffle=loader.sampler.reshuffle)
         order.set_epoch(epoch)
-        return loader.dataset[list(order)[batch_idx]]
+        return getattr(loader.dataset, "whole", loader.dataset)[list(order)[batch_idx]]
 
     def _error(self, step: int, found: str, reads: list[Read]) -> RunError:
         task, reads = self._task[0], list(reads)
@@ -193,10 +205,10 @@ def first_not_finite(task: Task, reads: list[Read], context: Callable[[], Any] =
     for name, weight in task.named_parameters():
         if not bool(weight.isfinite().all()):
             return f"the weight {name} is not finite"
-    device, before = next(task.parameters()).device, torch.get_rng_state()
+    device, before, found = next(task.parameters()).device, torch.get_rng_state(), list[str]()
     grads = [weight.grad for weight in task.parameters()]
     try:
-        with torch.enable_grad(), _looking(task) as found:
+        with torch.enable_grad(), looking(task, found.append):
             for read in reads:
                 if read.random is not None:
                     torch.set_rng_state(read.random)
@@ -219,17 +231,31 @@ def first_not_finite(task: Task, reads: list[Read], context: Callable[[], Any] =
 
 
 @contextmanager
-def _looking(task: Task) -> Iterator[list[str]]:
-    """What is not finite inside the block: inputs and outputs of layers, then gradients, each as it is computed."""
-    found: list[str] = []
+def looking(
+    task: Task, tell: Callable[[str], object], reached: Callable[[str], object] | None = None
+) -> Iterator[None]:
+    """Tells what is the first that is not finite inside the block: inputs and outputs of layers, then gradients, each
+    as it is computed. `reached` is told the layers whose outputs have a gradient by now that is finite."""
+    told = False
+
+    def found(what: str) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            tell(what)
 
     def look(value: Any, what: str) -> None:
-        if not found and not all(_finite(i) for i in _pytree.tree_leaves(value) if isinstance(i, Tensor)):
-            found.append(what)
+        if not told and not all(_finite(i) for i in _pytree.tree_leaves(value) if isinstance(i, Tensor)):
+            found(what)
 
     def look_at_gradient(grad: Tensor | None, what: str) -> None:
-        if not found and grad is not None and not bool(grad.isfinite().all()):
-            found.append(what)
+        if not told and grad is not None and not bool(grad.isfinite().all()):
+            found(what)
+
+    def look_back(grad: Tensor | None, name: str) -> None:
+        look_at_gradient(grad, f"the gradient of the output of {name}")
+        if reached is not None and not told:
+            reached(name)
 
     def hook(name: str) -> Any:
         def called(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -237,9 +263,7 @@ def _looking(task: Task) -> Iterator[list[str]]:
             look(output, f"the output of {name}")
             for tensor in _pytree.tree_leaves(output):
                 if isinstance(tensor, Tensor) and tensor.requires_grad:
-                    tensor.register_hook(
-                        lambda grad: look_at_gradient(grad, f"the gradient of the output of {name}")
-                    )
+                    tensor.register_hook(lambda grad: look_back(grad, name))
 
         return called
 
@@ -249,7 +273,7 @@ def _looking(task: Task) -> Iterator[list[str]]:
             what = f"the gradient of the weight {name}"
             handles.append(weight.register_hook(lambda grad, what=what: look_at_gradient(grad, what)))
     try:
-        yield found
+        yield
     finally:
         for handle in handles:
             handle.remove()

@@ -3,9 +3,9 @@
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import pytorch_lightning as pl
 import torch
@@ -20,46 +20,72 @@ from ..core.interrupt import Signals
 from ..core.processor import Processor
 from ..core.turns import Turn
 from ..data.batches import BatchOrder
-from ..records.run import Graphs, Progress, RunRecord
-from ..tasks import Batches, Task, TaskData, task_class
+from ..records.run import Graphs, Progress, RunRecord, Together
+from ..records.study import Reports
+from ..tasks import Batches, Task, TaskData
+from .callbacks import chosen, limits_of
+from .callbacks.profiling import profiled, profiler_of
 from .checkpoints import Checkpoints, best_entry
 from .compiled import CompiledEncoder, explained
 from .config import RunConfig
-from .console import Console
 from .dashboards import open_dashboard
 from .encoder_time import encoder_seconds
 from .flops import flop_per_step
 from .graph import GraphedSteps
 from .module import TaskModule
-from .prepare import build_task
+from .opening import console_of
+from .prepare import build_task, seed_rank
+from .progress import Following
+from .pruning import Pruning
+from .ranks.quiet import Mute
+from .ranks.shards import for_evaluation, for_training
+from .ranks.strategy import DDP
+from .ranks.world import ALONE, Ranks
 from .recorder import Recorder, require_finite
 from .resume import ExactResume
 from .run_folder import RunFolder, now, write_predictions
 from .schedule import Schedule
-from .stepping import ValidateEvery, steps_per_epoch
+from .showing import Showing
+from .stepping import StopTogether, ValidateEvery, steps_per_epoch
 from .turns import InTurns
 from .weights import best_weights, take_weights
 
+T = TypeVar("T")
 
-def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, start: Path | None) -> None:
-    """Trains, from the checkpoint `start` if there is one, goes back to the best, tests, and completes the record."""
+
+def fit(
+    config: RunConfig,
+    record: RunFolder,
+    data: TaskData,
+    caught: Signals,
+    start: Path | None,
+    ranks: Ranks = ALONE,
+) -> None:
+    """Trains, from the checkpoint `start` if there is one, goes back to the best, tests, and completes the record.
+
+    Several ranks all go this way, side by side; only the first one shows and writes anything.
+    """
     content, folder = record.content, record.folder
-    module = TaskModule(build_task(config, data), config.optim)
+    module = TaskModule(build_task(config, data), config.optim, ranks)
+    ranks.join(config.trainer.accelerator)
+    seed_rank(config, ranks.rank)
     task = module.task
     content.parameters = task.published_parameters()
-    title = f"{config.task.name}/{config.top.row} seed {config.top.seed}"
-    title += f" ({content.caveat})" if content.caveat else ""
-    headline = task_class(config.task.kind).headline_of(config.task)
     with (
-        Console(title, headline, folder / "log.txt") as console,
-        open_dashboard(config, folder, content, console.say) as dashboard,
+        _shown(ranks, lambda: console_of(config, content, folder, start)) as console,
+        _shown(ranks, lambda: open_dashboard(config, folder, content, console.say)) as dashboard,
     ):
         order = BatchOrder(len(data.train), config.top.seed, reshuffle=data.reshuffle)
-        recorder = Recorder(record, config.trainer, console, dashboard)
+        following = Following(console, with_rate=config.callbacks.lr_monitor is not None)
+        recorder = Recorder(record, config.trainer, console, dashboard, following, ranks)
+        profiler = profiler_of(config.trainer.profiler, folder) if ranks.first else None
         every = config.trainer.validate_every
-        turn = Turn.asked_for()
+        showing = Showing(recorder, folder, data.val, console.say)
+        turn = None if ranks.several else Turn.asked_for()
+        trial = Reports.asked_for()
         trainer = build_trainer(
             config,
+            ranks=ranks,
             max_epochs=-1,  # the recorder ends the training, whichever limit is reached first
             gradient_clip_val=config.optim.clip_norm or None,
             val_check_interval=every or 1.0,  # in batches; ValidateEvery makes it steps
@@ -67,19 +93,30 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
             callbacks=[
                 Schedule(config.optim, recorder),
                 recorder,
-                ExactResume(order),
-                Checkpoints(record, caught, every),
+                showing,
+                *chosen(config, recorder, content, console),
+                ExactResume(order, ranks),
+                Checkpoints(record, caught, every, ranks),
                 ValidateEvery(every),
                 *([InTurns(turn, recorder, record, caught)] if turn else []),
+                *([StopTogether(ranks)] if ranks.several else []),
+                *([Pruning(trial, recorder, record)] if trial else []),
             ],
+            profiler=profiler,
         )
-        train, val, test, graphed = data.train, data.val, data.test, None
+        train, graphed = for_training(data.train, task, ranks), None
+        few = config.debug.batches if config.debug is not None else 0
+        val, test = (for_evaluation(split, task, ranks, few) for split in (data.val, data.test))
         if config.trainer.graph:
             val, test = task.together(val), task.together(test)
             train, content.graphs = task.fitted(train), content.graphs or Graphs()
             graphed = GraphedSteps(trainer, content.graphs)
             trainer.fit_loop.epoch_loop.automatic_optimization = graphed
         device = torch.device(config.trainer.accelerator)
+        if ranks.several:
+            names = ranks.each(machine.hardware(device.type)["name"])
+            differ = names if len(set(names)) > 1 else []
+            content.ranks = Together(world=ranks.world, backend=ranks.backend(device.type), hardware=differ)
         machine.reset_peak_memory(device)
         caught.deferred = True
         with alone(), explained(config.trainer.compile), ops.keep_casts():
@@ -90,6 +127,8 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
                 ckpt_path=start,
                 weights_only=True,
             )
+        if profiler is not None and trainer.is_global_zero:
+            profiled(profiler, folder, content, console)
         if graphed is not None:  # what follows needs the memory
             graphed.release()
             module.carry = None
@@ -112,9 +151,13 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
         best = content.best = best_entry(content)
         caught.deferred = False  # nothing to save any more: a signal ends what follows at once
         caught.raise_if_any()
+        if not ranks.first:
+            take_weights(task, best_weights(folder), folder)
+            measure(build_trainer(config, ranks=ranks), module, "test", test)
+            return
         clock = Processor()
         clock.start()
-        encoder_s = encoder_seconds(trainer, task, data.train, device)
+        encoder_s = None if ranks.several else encoder_seconds(trainer, task, data.train, device)
         clock.stop()
         if encoder_s is not None:
             speed.encoder_seconds_per_epoch = encoder_s
@@ -122,7 +165,8 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
                 speed.processor = min(speed.processor, clock.share)
         content.throughput.flop_per_step = _operations(config, content, trainer, task, data)
         take_weights(task, best_weights(folder), folder)
-        figures = measure(build_trainer(config), module, "test", test)
+        console.progress(1.0, None, "testing")
+        figures = measure(build_trainer(config, [showing], ranks=ranks), module, "test", test)
         require_finite("test set", figures)
         if module.outputs["test"]:
             write_predictions(folder, module.outputs["test"])
@@ -138,7 +182,12 @@ def fit(config: RunConfig, record: RunFolder, data: TaskData, caught: Signals, s
         dashboard.finish(summary, failed=False)
         record.save()  # with what there is to note of that
         test = f"{content.headline} {figures[content.headline]:.4f}"
-        console.say(f"{title}: {test}  {content.wall_s:.0f} s  {os.path.relpath(folder)}")
+        console.ended(test, content.wall_s, os.path.relpath(folder))
+
+
+def _shown(ranks: Ranks, make: Callable[[], T]) -> T:
+    """What is shown of a run, once."""
+    return make() if ranks.first else cast(T, Mute())
 
 
 def _operations(
@@ -167,9 +216,11 @@ def measure(
     return {f"{split}/{name}": value for name, value in module.results[split].items()}
 
 
-def build_trainer(config: RunConfig, callbacks: Sequence[Callback] = (), **options: Any) -> pl.Trainer:
-    """A Lightning trainer with nothing of its own on the screen or on disk, which runs in this process and nowhere
-    else, whatever scheduler or launcher started that."""
+def build_trainer(
+    config: RunConfig, callbacks: Sequence[Callback] = (), ranks: Ranks = ALONE, **options: Any
+) -> pl.Trainer:
+    """A Lightning trainer with nothing of its own on the screen or on disk, which starts no process, whatever scheduler
+    or launcher started this one."""
     compiled = [CompiledEncoder()] if config.trainer.compile else []
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     # Every batch is ready in memory: workers would only copy it between processes.
@@ -182,11 +233,18 @@ def build_trainer(config: RunConfig, callbacks: Sequence[Callback] = (), **optio
     warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
     # Resuming in the middle of an epoch is exact here, see resume.py.
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
+    if ranks.several:
+        # Every rank logs the figures of all.
+        warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
+        # What torch names instead moves them between ranks once, which it need not.
+        warnings.filterwarnings("ignore", message=".*broadcast_buffers.*")
+        options |= {"strategy": DDP(ranks), "use_distributed_sampler": False}
+    else:
+        options["plugins"] = [LightningEnvironment()]  # or Lightning asks the environment which it is in
     with alone():
         return pl.Trainer(
             accelerator=config.trainer.accelerator,
             devices=1,
-            plugins=[LightningEnvironment()],  # or Lightning asks the environment which it is in
             precision=config.trainer.precision,  # type: ignore[arg-type]  # "auto" was decided by config.check
             accumulate_grad_batches=config.trainer.accumulate,
             callbacks=[*compiled, *callbacks],
@@ -195,6 +253,7 @@ def build_trainer(config: RunConfig, callbacks: Sequence[Callback] = (), **optio
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            **limits_of(config),
             **options,
         )
 

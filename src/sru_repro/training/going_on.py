@@ -8,7 +8,7 @@ from typing import Any
 from ..core.errors import ConfigError, DataError
 from ..core.home import without_home
 from ..records.run import RunRecord, read_record
-from .run_folder import identity
+from .run_folder import identity, same_run
 from .weights import ASIDE, LAST, OF, PREVIOUS, read_checkpoint
 
 LIMITS = ("max_epochs", "max_steps", "max_seconds")
@@ -61,7 +61,7 @@ def goes_on(folder: Path, config: Mapping[str, object], fingerprint: str | None 
     except DataError:
         return False
     same_data = fingerprint in (None, record.data.fingerprint)
-    return same_data and identity(record.config) == identity(config)
+    return same_data and same_run(record.config, config)
 
 
 def goes_on_aside(folder: Path, config: Mapping[str, Any], fingerprint: str) -> bool:

@@ -17,12 +17,17 @@ from .config import TrainerConfig
 from .console import Console
 from .dashboards import Dashboard
 from .faults import ADVICE, FILE, Watch
+from .gauges import StepGauges
 from .module import TaskModule
+from .progress import Following
+from .ranks.world import ALONE, Ranks
 from .run_folder import RunFolder
 from .stepping import steps_now, steps_per_epoch
 
 Point = dict[str, float]
-"""A point of the curves: step, tokens, wall_s, and figures by their keys."""
+"""A point of the curves: step, tokens, wall_s, epoch, and figures by their keys."""
+AXES = ("step", "tokens", "wall_s", "epoch")
+SKIPPED = "optim/skipped_steps"
 SAVE_EVERY_S = 2.0
 TRIM_EVERY_S = 15.0
 """Giving memory back takes some 50 ms, and as much again until it is there again."""
@@ -49,21 +54,27 @@ class Recorder(Callback):
         config: TrainerConfig,
         console: Console,
         dashboard: Dashboard,
+        following: Following | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks, self._agreed_s = ranks, 0.0
         self.record, self.config, self.console, self.dashboard = record, config, console, dashboard
+        self.following = following or Following(console)
         self.train_s = 0.0
         self.processor = Processor()
         self.turns: Turns | None = None
         self.tokens = 0
         self.rate = math.nan  # the learning rate of the last step, which the schedule sets
         self.points: list[Point] = []
+        self.axes: Point = {}  # of the last validation
         self._sums: dict[str, float] = {}  # since the last validation
         self._finished = False
         self._started: float | None = None
-        self._window: tuple[float, int, int] = (0.0, 0, 0)
+        self._window: tuple[float, int, int, float] = (0.0, 0, 0, 0.0)
         self._saved = 0.0
         self._trimmed = time.perf_counter()
         self._watch: Watch | None = None
+        self._gauges = StepGauges(torch.device("cpu"))
 
     # What a resumed run needs to go on counting.
     def state_dict(self) -> dict[str, Any]:
@@ -84,17 +95,39 @@ class Recorder(Callback):
         self.processor = Processor(*state_dict.get("processor", ()))
         self.points = state_dict["points"]
         self.record.content.epochs = [Validation.model_validate(entry) for entry in state_dict["epochs"]]
+        if self.record.content.epochs:  # its test shows media there, and may be all that is left
+            last = self.record.content.epochs[-1]
+            self.axes = {axis: getattr(last, axis) for axis in AXES}
         self._sums, self._finished = state_dict["sums"], state_dict["finished"]
+        self.dashboard.go_on(self.points)
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, TaskModule)
         (self.record.folder / FILE).unlink(missing_ok=True)  # of a start before this one
-        self._watch = module.watch = Watch(self.record.folder, trainer, module.task, module.device)
+        skipped = next((p[SKIPPED] for p in reversed(self.points) if SKIPPED in p), 0.0)
+        self._gauges = module.gauges = StepGauges(module.device, skipped)
+        self._watch = module.watch = Watch(
+            self.record.folder, trainer, module.task, module.device, ranks=self.ranks
+        )
+        self._agreed_s = self.train_s
         trainer.should_stop = self._finished  # a run that was stopped in its test has no step left to do
+
+    def finish(self, trainer: pl.Trainer) -> None:
+        """The training ends here, also where it is taken up again."""
+        trainer.should_stop = self._finished = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training has come to its end."""
+        return self._finished
 
     def seconds(self) -> float:
         """Of training so far."""
         return self.train_s + (time.perf_counter() - self._started if self._started is not None else 0.0)
+
+    def used_s(self) -> float:
+        """Seconds of training by which the budget is measured; of several ranks the first one's after the last step."""
+        return self._agreed_s if self.ranks.several else self.seconds()
 
     def pause(self, module: pl.LightningModule) -> None:
         """Stops the clock until the next batch."""
@@ -106,10 +139,11 @@ class Recorder(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        self._gauges.data.starts(training=self._started is not None)
         if self._started is None:
             self._started = time.perf_counter()
             self.processor.start()
-            self._window = (self.seconds(), self.tokens, trainer.global_step)
+            self._window = self._now(trainer, self.seconds())
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -119,12 +153,16 @@ class Recorder(Callback):
         if not steps_now(trainer, batch_idx):
             return
         self.record.content.metrics = {}  # of a run that had finished before it went on
-        seconds = self.seconds()
+        if self.ranks.several:
+            self._agreed_s = self.ranks.same(self.seconds())
+        seconds = self.used_s()
         self.processor.look()
         if trainer.global_step % self.config.log_every == 0:
             self._point(trainer, module)
         if self.fraction(trainer, seconds) == 1.0:
-            trainer.should_stop = self._finished = True
+            self.finish(trainer)
+        if time.perf_counter() >= self.following.due:
+            self.following.look(trainer, module, self.points, self.fraction(trainer, seconds), self.rate)
         if time.perf_counter() - self._saved > SAVE_EVERY_S:
             self._saved = time.perf_counter()
             self._progress(trainer, seconds)
@@ -137,7 +175,6 @@ class Recorder(Callback):
         left = seconds * (1 - done) / done if done > 0 else None
         self.record.content.progress = Progress(fraction=done, left_s=left)
         self.record.save()
-        self.console.progress(done, left)
 
     def fraction(self, trainer: pl.Trainer, seconds: float) -> float:
         """How much of the budget is used: the nearest of its limits."""
@@ -149,28 +186,34 @@ class Recorder(Callback):
 
     def _point(self, trainer: pl.Trainer, module: TaskModule) -> None:
         """A point of the training curve since the last one."""
-        sums = module.train_sums.values()  # waits for the device
+        sums = self.ranks.sums(module.train_sums.values())  # waits for the device
         if self._watch is not None:
             self._watch.ask()
         module.train_sums.clear()
         for name, value in sums.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         seconds = self.seconds()
-        since_s, since_tokens, since_step = self._window
-        self._window = (seconds, self.tokens, trainer.global_step)
+        since_s, since_tokens, since_step, since_wait = self._window
+        self._window = self._now(trainer, seconds)
         point = self._axes(trainer, seconds)
         if sums:
             figures = {f"train/{name}": value for name, value in module.task.metrics(sums).items()}
             require_finite(f"step {trainer.global_step}", figures)
             point |= figures
             point["optim/lr"] = self.rate
+        point |= self._gauges.read(getattr(trainer.precision_plugin, "scaler", None))
         if trainer.global_step > since_step:
             point["throughput/tokens_per_s"] = (self.tokens - since_tokens) / (seconds - since_s)
             point["throughput/step_ms"] = 1e3 * (seconds - since_s) / (trainer.global_step - since_step)
+            point["throughput/data_fraction"] = (self._gauges.data.seconds - since_wait) / (seconds - since_s)
         self._log(point)
 
+    def _now(self, trainer: pl.Trainer, seconds: float) -> tuple[float, int, int, float]:
+        return seconds, self.tokens, trainer.global_step, self._gauges.data.seconds
+
     def _axes(self, trainer: pl.Trainer, seconds: float) -> Point:
-        return {"step": trainer.global_step, "tokens": self.tokens, "wall_s": seconds}
+        places = (trainer.global_step, self.tokens, seconds, trainer.current_epoch)
+        return dict(zip(AXES, places, strict=True))
 
     def _log(self, point: Point) -> None:
         self.points.append(point)
@@ -188,10 +231,10 @@ class Recorder(Callback):
         require_finite(f"step {trainer.global_step}", figures)
         train = {f"train/{name}": value for name, value in module.task.metrics(self._sums).items()}
         self._sums = {}
-        axes = {"epoch": trainer.current_epoch, **self._axes(trainer, self.train_s)}
-        entry = Validation.model_validate({**axes, **figures, **train})
+        self.axes = self._axes(trainer, self.train_s)
+        entry = Validation.model_validate({**self.axes, **figures, **train})
         self.record.content.epochs.append(entry)
-        self._log({**self._axes(trainer, self.train_s), **figures})
+        self._log({**self.axes, **figures})
         self.record.curve(self.points)
         self._progress(trainer, self.train_s)
         self.console.validated(entry)

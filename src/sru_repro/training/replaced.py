@@ -5,11 +5,12 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from ..core.dashboard_places import EVENTS
 from ..core.errors import DataError
 from ..records.run import RunRecord, read_record
 from .weights import ASIDE, BEST, FOLDER, LAST, PREVIOUS
 
-_MOVED = (RunRecord.FILE, "metrics.csv", "predictions.json", "fault.pt")
+_NAMES = (RunRecord.FILE, "metrics.csv", "predictions.json", "fault.pt")
 """The record goes first: at no moment does one lie beside another run's weights."""
 
 
@@ -23,12 +24,12 @@ def set_aside(folder: Path) -> None:
     half = (aside / RunRecord.FILE).exists() and not (folder / RunRecord.FILE).exists()
     if not half:
         if not _worth_keeping(folder):
-            for name in (*_MOVED, BEST):
+            for name in (*_moved(folder), BEST):
                 (folder / name).unlink(missing_ok=True)
             return
         _remove(aside)
     aside.mkdir(exist_ok=True)
-    for name in _MOVED:
+    for name in _moved(folder):
         with suppress(FileNotFoundError):
             os.replace(folder / name, aside / name)
     weights = folder / FOLDER
@@ -50,8 +51,9 @@ def put_back(folder: Path) -> None:
     if (aside / FOLDER).is_dir():
         (folder / FOLDER).mkdir(exist_ok=True)
         _move_files(aside / FOLDER, folder / FOLDER)
-    for name in reversed(_MOVED):
+    for name in _moved(folder):
         (folder / name).unlink(missing_ok=True)
+    for name in reversed(_moved(aside)):
         with suppress(FileNotFoundError):
             os.replace(aside / name, folder / name)
     _remove(aside)
@@ -67,6 +69,10 @@ def drop(folder: Path) -> None:
     """Removes what lies aside: the run that replaces it is whole on disk."""
     (folder / ASIDE / RunRecord.FILE).unlink(missing_ok=True)
     _remove(folder / ASIDE)
+
+
+def _moved(folder: Path) -> list[str]:
+    return [*_NAMES, *(path.name for path in folder.glob(EVENTS))]  # which TensorBoard would take for one run
 
 
 def _worth_keeping(folder: Path) -> bool:

@@ -15,9 +15,13 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from torch.utils import _pytree
 
+from ..core.errors import RunError
 from ..data.batches import BatchOrder
 from ..models import State
 from .module import TaskModule
+from .ranks.world import ALONE, Ranks
+
+OTHERS = "others"
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,13 @@ class Kept:
 
 
 class ExactResume(Callback):
-    """Saves and restores what Lightning does not. `order` is the sampler of the training batches."""
+    """Saves and restores what Lightning does not. `order` is the sampler of the training batches.
 
-    def __init__(self, order: BatchOrder) -> None:
-        self.order = order
+    Of several ranks each has its own; the first one saves those of all.
+    """
+
+    def __init__(self, order: BatchOrder, ranks: Ranks = ALONE) -> None:
+        self.order, self.ranks = order, ranks
         self._pending: Kept | None = None
         self._module: TaskModule | None = None
 
@@ -44,11 +51,24 @@ class ExactResume(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         assert self._module is not None
-        cuda = torch.cuda.get_rng_state_all() if self._module.device.type == "cuda" else []
-        return vars(Kept(torch.get_rng_state(), cuda, self._module.carry, self._module.train_sums.sums))
+        device, cuda = self._module.device, list[Tensor]()
+        if device.type == "cuda":
+            several = self.ranks.several  # of whom each has a GPU
+            cuda = [torch.cuda.get_rng_state(device)] if several else torch.cuda.get_rng_state_all()
+        own = vars(Kept(torch.get_rng_state(), cuda, self._module.carry, self._module.train_sums.sums))
+        if not self.ranks.several:
+            return own
+        every = self.ranks.gathered(_pytree.tree_map_only(Tensor, lambda x: x.detach().cpu(), own))
+        return {**own, OTHERS: every[1:]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        self._pending = Kept(**state_dict)
+        every = [{k: v for k, v in state_dict.items() if k != OTHERS}, *state_dict.get(OTHERS, ())]
+        if len(every) != self.ranks.world:
+            raise RunError(
+                f"resume=true: expected trainer.devices and trainer.num_nodes with which the run began, {len(every)} "
+                f"devices in all, found {self.ranks.world}"
+            )
+        self._pending = Kept(**every[self.ranks.rank])
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: Mapping[str, Any]
@@ -70,7 +90,9 @@ class ExactResume(Callback):
         assert isinstance(pl_module, TaskModule)
         state, self._pending = self._pending, None
         torch.set_rng_state(state.cpu.cpu())
-        if state.cuda:
+        if state.cuda and self.ranks.several:
+            torch.cuda.set_rng_state(state.cuda[0].cpu(), pl_module.device)
+        elif state.cuda:
             torch.cuda.set_rng_state_all([value.cpu() for value in state.cuda])
         carry, sums = _pytree.tree_map_only(
             torch.Tensor, lambda value: value.to(pl_module.device), (state.carry, state.sums)

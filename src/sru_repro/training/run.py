@@ -4,11 +4,11 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from ..core import machine
-from ..core.alone import alone, require_alone
+from ..core.alone import alone
 from ..core.errors import ConfigError, RunError, SuiteError
 from ..core.files import remove_parts
 from ..core.home import shown, without_home
@@ -22,6 +22,10 @@ from .config import RunConfig, changes, require_both_ways
 from .dashboards.wandb_words import require_wandb
 from .going_on import checkpoint_to_go_on_from, goes_on_aside
 from .prepare import load_data, set_threads
+from .ranks.children import Leader, leading
+from .ranks.follow import follow
+from .ranks.place import place_of, store_of
+from .ranks.world import Ranks
 from .run_folder import RunFolder, is_done, now
 from .weights import FOLDER, LAST, PREVIOUS, mend_best
 
@@ -36,11 +40,17 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
     Raises:
         SuiteError: what the user can mend, or a failure of the run. Interrupted: a signal came; it can be resumed.
     """
-    require_alone()
-    require_wandb(config)
     require_both_ways(config)
+    ranks, launched = place_of(config)
+    if launched is not None:
+        ranks.store = store_of(ranks, launched)
+    if not ranks.first:
+        return _followed(ranks, folder)
+    require_wandb(config)
     set_threads(config)
-    with signals() as caught, _held(config, folder):
+    if sys.stderr is not None and sys.stderr.isatty():  # PyTorch's and Lightning's libraries take seconds
+        print("sru-repro: loading data and libraries ...", file=sys.stderr, flush=True)
+    with signals() as caught, _held(config, folder), _with_others(ranks, folder) as ranks:
         data = load_data(config)
         if resume and replaced.lies_aside(folder) and goes_on_aside(folder, config.plain, data.fingerprint):
             replaced.put_back(folder)
@@ -65,13 +75,44 @@ def train(config: RunConfig, folder: Path, overrides: list[str], resume: bool = 
             if start is None:
                 replaced.set_aside(folder)
             record.save()
-            fit(config, record, data, caught, start)
-        except BaseException as error:
+            if isinstance(ranks, Leader):
+                ranks.stuck = lambda error: _close(record, error)
+                ranks.call(
+                    {
+                        "folder": str(folder.absolute()),
+                        "config": config.plain,
+                        "content": content.plain(),
+                        "start": start and str(start.absolute()),
+                    },
+                    ranks.alive,
+                )
+            fit(config, record, data, caught, start, ranks)
+        except BaseException as caused:
+            error = ranks.explained(caused) if isinstance(ranks, Leader) else caused
             _close(record, error)
+            if error is not caused:
+                raise error from None
             if isinstance(error, SuiteError) or not isinstance(error, Exception):
                 raise
             raise RunError(f"{content.error} (traceback in {shown(folder / 'log.txt')})") from error
         return content
+
+
+def _followed(ranks: Ranks, own: Path) -> RunRecord:
+    """The record of the run that a launcher's first process keeps; this one trains a part of it, and takes away the
+    empty folder that was made for it. What ended the run the first one tells."""
+    try:
+        return read_record(follow(ranks))
+    except Interrupted as stop:
+        raise SystemExit(stop.status) from None
+    finally:
+        with suppress(OSError):  # it is the run's folder, or there is none
+            own.rmdir()
+
+
+def _with_others(ranks: Ranks, folder: Path) -> AbstractContextManager[Ranks]:
+    """The first of several ranks with the others, or the only one."""
+    return leading(ranks, folder) if ranks.several else nullcontext(ranks)
 
 
 @contextmanager
@@ -106,13 +147,14 @@ def _content(config: RunConfig, data: TaskData, device: str, overrides: list[str
         profile=config.top.profile,
         seed=config.top.seed,
         fold=getattr(config.task, "fold", None),
+        sweep=config.top.sweep,
         config=config.plain,
         overrides=overrides,
         changed=changed,
         paper=config.top.paper,
         code=Code.model_validate(machine.code_revision()),
         packages=machine.packages(),
-        hardware=Hardware.model_validate(machine.hardware(device)),
+        hardware=Hardware.model_validate(machine.hardware(device, config.trainer.world)),
         data=Data(
             fingerprint=data.fingerprint,
             description=data.description,

@@ -53,7 +53,7 @@ class Schedule(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        fraction = self.recorder.fraction(trainer, self.recorder.seconds())
+        fraction = self.recorder.fraction(trainer, self.recorder.used_s())
         rate = learning_rate(self.optim, trainer.global_step + 1, fraction)
         if rate != self.recorder.rate or batch_idx == 0:
             set_rate(trainer.optimizers[0], rate)

@@ -10,6 +10,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from .ranks.world import Ranks
+
 
 def steps_per_epoch(batches: int, accumulate: int) -> int:
     """Steps of the optimiser in an epoch of so many batches."""
@@ -55,3 +57,23 @@ class ValidateEvery(Callback):
     def _tell(self, trainer: pl.Trainer, stepped: bool) -> None:
         if self.steps:  # every batch, or one that never comes
             trainer.val_check_batch = 1 if stepped and trainer.global_step % self.steps == 0 else sys.maxsize
+
+
+class StopTogether(Callback):
+    """Comes last in the list of several ranks: what any callback of any rank has stopped, all of them stop."""
+
+    def __init__(self, ranks: Ranks) -> None:
+        self.ranks = ranks
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if steps_now(trainer, batch_idx):
+            self._agree(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self._agree(trainer)
+
+    def _agree(self, trainer: pl.Trainer) -> None:
+        trainer.should_stop = bool(self.ranks.most(trainer.should_stop)[0])

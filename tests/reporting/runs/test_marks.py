@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from sru_repro.records.base import write
 from sru_repro.records.run import NO_RESULT, RunRecord, Throughput, Turns
+from sru_repro.reporting.compare import compare
 from sru_repro.reporting.document import markdown
 from sru_repro.reporting.marks import DAGGER, LEGEND, marked
 from sru_repro.reporting.numbers import median_interval
-from sru_repro.reporting.runs.compare import compare
 from sru_repro.reporting.runs.figure import draw_figure
 from sru_repro.reporting.runs.line import Row
 from sru_repro.reporting.runs.overview import overview

@@ -94,6 +94,24 @@ def test_frame(sst: list[RunRecord]) -> None:
     assert list(frame([]).columns)[:3] == ["table", "task", "row"]
 
 
+def test_a_frame_has_the_settings_that_differ_or_all(record: Factory) -> None:
+    runs = [
+        record("sru2", seed, config={"optim": {"lr": lr, "betas": [0.9, lr]}, "paper": {"line": seed}})
+        for seed, lr in ((1, 0.1), (2, 0.2))
+    ]
+    lines = frame(runs)
+    assert lines["config.optim.lr"].tolist() == [0.1, 0.2]
+    assert lines["config.optim.betas"].tolist() == ["[0.9, 0.1]", "[0.9, 0.2]"]
+    assert [key for key in map(str, lines) if key.startswith("config.")] == [
+        "config.optim.betas",
+        "config.optim.lr",
+    ]
+    assert not [key for key in map(str, frame(runs[:1])) if key.startswith("config.")]
+    every = frame(runs[:1], every_setting=True)
+    assert every["config.data_dir"].tolist() == ["/home/someone/data"]
+    assert "config.seed" not in every and "config.paper.line" not in every
+
+
 def test_import_is_light() -> None:
     heavy = "{'torch', 'pandas', 'matplotlib', 'rich', 'numpy'}"
     code = f"import sys, sru_repro.reporting; print(sorted({heavy} & set(sys.modules)))"

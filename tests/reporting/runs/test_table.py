@@ -99,12 +99,17 @@ def test_an_unconfirmed_number_is_marked(record: Factory, rows: list[Row]) -> No
 def test_origin_of_the_numbers_is_told(record: Factory, rows: list[Row]) -> None:
     runs = [
         record("sru2", 1),
-        record("sru2", 2, code={"revision": "def5678", "dirty": True}, config={"optim": {"lr": 0.01}}),
+        record(
+            "sru2",
+            2,
+            code={"revision": "def5678", "dirty": True},
+            config={"optim": {"lr": 0.01}, "sweep": "a", "trainer": {"profiler": "simple"}},
+        ),
     ]
     text = render_table("sst", runs, rows)
     assert "- Code: abc1234, def5678 with local changes; torch 2.13.0" in text
     assert "- Run: 2026-11-21 to 2026-11-22, 7 minutes in all; number of runs: 2" in text
-    assert "- Runs of SRU, 2 layers (sst) differ in optim.lr" in text
+    assert "- Runs of SRU, 2 layers (sst) differ in optim.lr\n" in text
     assert "- Note: the paper counts 76,961 phrases" in text
     assert "- Back end reference loop: SRU, 2 layers" in text
     part = render_table("sst", [record("sru2", data={"share": 0.25})], rows)

@@ -95,6 +95,18 @@ def longer(batch: TextBatch, length: int, padding: Padding) -> TextBatch:
     )
 
 
+def columns(batch: TextBatch, own: slice) -> TextBatch:
+    """Some sentences of a batch, as they stand in it."""
+    padding_LB = batch.padding_LB[:, own].contiguous()
+    return TextBatch(
+        batch.ids_LB[:, own].contiguous(),
+        padding_LB,
+        batch.labels_B[own],
+        int((~padding_LB).sum()),
+        None if batch.added_LB is None else batch.added_LB[:, own].contiguous(),
+    )
+
+
 class ClassificationBatches(Dataset[TextBatch]):
     """All batches of a split, made when the object is made and never again.
 

@@ -99,6 +99,18 @@ def make_reader_batch(
     )
 
 
+def columns(batch: ReaderBatch, own: slice) -> ReaderBatch:
+    """Some questions of a batch with their passages, padded as they are in it."""
+    cut = {
+        name: value[own].contiguous() if name in ("start_B", "end_B") else value[:, own].contiguous()
+        for name, value in batch._asdict().items()
+        if isinstance(value, Tensor)
+    }
+    examples = batch.examples.items[own]
+    tokens = sum(len(example.passage) + len(example.question) for example in examples)
+    return batch._replace(**cut, examples=Examples(examples), tokens=tokens)
+
+
 class ReaderBatches(Dataset[ReaderBatch]):
     """Batches of a split; which questions share one is settled here, what is in it is read when it is asked for.
 

@@ -46,5 +46,11 @@ class StreamBatches:
         return _time_first(self._inputs_BL[:, span]), _time_first(self._targets_BL[:, span])
 
 
+def streams_of(segment: tuple[Tensor, Tensor], own: slice) -> tuple[Tensor, Tensor]:
+    """The same segment of some of the streams."""
+    inputs_LB, targets_LB = segment
+    return inputs_LB[:, own].contiguous(), targets_LB[:, own].contiguous()
+
+
 def _time_first(segment_BL: npt.NDArray[np.integer]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(segment_BL.T, dtype=np.int64))

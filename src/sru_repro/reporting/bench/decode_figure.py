@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.palette import Dashes, styles
 from ...records.decode import Comparison, DecodeRecord
 from ..canvas import canvas, save
 from ..marks import LEGEND, marked
-from ..palette import Dashes, styles
 from .decode_tables import streams
 
 if TYPE_CHECKING:

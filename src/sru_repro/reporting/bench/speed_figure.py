@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.palette import GREY, colour
 from ...records.bench import Entry, SpeedRecord, Timed
 from ..canvas import canvas, save
 from ..marks import LEGEND, marked
 from ..numbers import significant
-from ..palette import GREY, colour
 from .speed_tables import MODES, against_lstm, several_types
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...core.palette import GREY, colour
 from ...records.gpu_manifest import SECTIONS
 from ...records.gpu_page import FinishedRun, FoundRuns
 from ..bench.speed_figure import times_axis, two_lines
 from ..bench.speed_tables import against_lstm, fastest_lstm
 from ..canvas import canvas, save
-from ..palette import GREY, colour
 from ..runs.panels import Curve, curves
 from ..runs.records import metric_of
 from .claims import COLUMNS, COPY_SHARE, KERNELS, PAPER_TIMES, PASSES, WAYS, copy_share, kernels, recurrences

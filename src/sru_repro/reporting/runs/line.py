@@ -11,14 +11,11 @@ from ...records.base import Part
 from ...records.run import Paper, Printed, RunRecord
 from ..document import literal
 from ..marks import least
-from .records import FOLDS, Metric, flatten, metric_of
+from .records import FOLDS, Metric, flatten, free, metric_of
 from .verdict import verdict
 
 REFERENCE = "reference loop"
 """The back end that is there to be read, not to be fast."""
-
-_FREE_KEYS = {"seed", "fold", "data_dir", "logger", "paper"}
-"""Config keys in which the runs of one row may differ."""
 
 
 class Row(Part):
@@ -107,7 +104,7 @@ class Line:
     def changed_settings(self) -> list[str]:
         """Config keys, other than the seed and places, that differ between the runs of this line."""
         configs = [dict(flatten(run.config)) for run in self.runs]
-        keys = sorted({key for config in configs for key in config if not set(key.split(".")) & _FREE_KEYS})
+        keys = sorted({key for config in configs for key in config if not free(key)})
         return [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from ..palette import GREY, colour, styles
+from ...core.palette import GREY, colour, styles
 from . import cells
 from .costs import clock
 from .line import Line

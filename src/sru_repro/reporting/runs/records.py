@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...records.beside import beside
 from ...records.run import RunRecord, read_record
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ _FRAME = (
     *("throughput.seconds_per_epoch", "throughput.encoder_seconds_per_epoch", "throughput.tokens_per_s"),
     *("throughput.processor", "peak_bytes", "wall_s", "started"),
 )
+_TOLD = (
+    "config.row",
+    "config.seed",
+    "config.profile",
+    "config.task.fold",
+    "config.task.name",
+    "config.paper",
+)
+"""Settings with a column of their own."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +87,45 @@ def load_records(*places: Path) -> list[RunRecord]:
     return [newest[key] for key in sorted(newest, key=repr)]
 
 
-def frame(records: Iterable[RunRecord]) -> "pandas.DataFrame":
-    """One line per run: what it was, what it cost, every metric (fractions, as recorded) by its key."""
+def frame(records: Iterable[RunRecord], *, every_setting: bool = False) -> "pandas.DataFrame":
+    """One line per run: what it was, what it cost, its settings (`config.optim.lr`), every metric (fractions, as
+    recorded) by its key.
+
+    Settings are those in which the runs differ, or with `every_setting` all; what stands in a column of its own (row,
+    seed, fold, profile) is not told twice, nor the paper's figures. A list is its text.
+    """
     import pandas
 
-    lines = []
+    lines, settings = [], []
     for run in records:
         known = dict(flatten(run.plain()))
         lines.append({name: known.get(name) for name in _FRAME} | run.metrics)
-    return pandas.DataFrame(lines, columns=None if lines else pandas.Index(_FRAME))
+        settings.append({key: value for key, value in known.items() if _is_setting(key)})
+    told = pandas.DataFrame(lines, columns=None if lines else pandas.Index(_FRAME))
+    found = pandas.DataFrame(settings, index=told.index)
+    found = found.map(lambda value: str(value) if isinstance(value, list) else value)
+    if not every_setting:
+        found = found.loc[:, found.nunique(dropna=False) > 1]
+    whole = told.join(found)
+    return whole[[*_FRAME, *sorted(map(str, found)), *told.columns.drop([*_FRAME])]]
+
+
+def _is_setting(key: str) -> bool:
+    return key.startswith("config.") and not key.startswith("config.paper.") and key not in _TOLD
+
+
+def free(key: str) -> bool:
+    """Whether the runs of one row may differ in this setting: in seed, fold, and what stands beside a run."""
+    return key in ("seed", "task.fold") or beside(key)
+
+
+def chosen(run: RunRecord) -> dict[str, str]:
+    """What may be chosen or not and has no keys where it is not, by name, "" where it is not: callbacks that change a
+    run, and the debugging preset."""
+    found = run.config.get("callbacks")
+    names = [name for name, of in found.items() if of is not None] if isinstance(found, dict) else []
+    told = ", ".join(sorted(name for name in names if not beside(f"callbacks.{name}")))
+    return {"callbacks": told, "debug": run.debug}
 
 
 def flatten(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -19,20 +19,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from statistics import fmean, stdev
 
-# Student's t, 97.5 % quantile for 1 to 30 degrees of freedom: spares a dependency on SciPy.
-_T975 = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
-    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
-    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
+from ..statistics import t975
 
 
 def t_quantile(df: float) -> float:
     """The 97.5 % quantile of Student's t; below 31 degrees of freedom that of the whole number beneath."""
-    if df < 31:
-        return _T975[max(int(df), 1) - 1]
-    z = 1.959964
-    return z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
+    return t975(max(int(df), 1) if df < 31 else df)
 
 
 def digits(printed: float, least: int) -> int:

@@ -16,7 +16,8 @@ from ...models import Encoder, ModelSettings, encoder_class, encoder_of
 from ...records.base import Part, first_problem
 from ...records.run import Paper, Printed
 from ...tasks import Task, TaskSettings, task_class
-from .logger import LOGGERS, CSVConfig, Logger, WandbConfig
+from .callbacks import CallbacksConfig, DebugConfig, EarlyStoppingConfig, callbacks_of, monitored
+from .logger import LOGGERS, CSVConfig, Logger, TensorboardConfig, TrackioConfig, WandbConfig
 from .optim import OptimConfig
 from .trainer import TrainerConfig
 
@@ -25,10 +26,14 @@ __all__ = [
     "LOGGERS",
     "PROFILES",
     "CSVConfig",
+    "CallbacksConfig",
+    "DebugConfig",
     "Logger",
     "OptimConfig",
     "RunConfig",
+    "TensorboardConfig",
     "TopConfig",
+    "TrackioConfig",
     "TrainerConfig",
     "WandbConfig",
     "changes",
@@ -37,6 +42,8 @@ __all__ = [
 ]
 
 GROUPS = ("model", "task", "optim", "trainer", "logger")
+CHOSEN = ("callbacks", "debug")
+"""Groups that stand in a configuration only where something of them was chosen."""
 PROFILES = ("paper", "short", "smoke")
 
 
@@ -58,6 +65,8 @@ class TopConfig(Settings):
     profile: Literal["paper", "short", "smoke"]
     data_dir: str = Field(min_length=1)
     paper: Paper | None
+    sweep: str | None = Field(default=None, min_length=1)
+    """The folder of the sweep that it is a member of."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,13 @@ class RunConfig:
     optim: OptimConfig
     trainer: TrainerConfig
     logger: Logger
+    callbacks: CallbacksConfig
+    debug: DebugConfig | None
     plain: dict[str, Any]
+
+    def monitored(self) -> tuple[str, Literal["min", "max"]]:
+        """The figure that early stopping looks at, as `val/loss`, and its better direction."""
+        return monitored(self.callbacks.early_stopping or EarlyStoppingConfig(), self.task)
 
 
 def check(config: Mapping[str, Any]) -> RunConfig:
@@ -80,8 +95,9 @@ def check(config: Mapping[str, Any]) -> RunConfig:
         ConfigError: one line that names the key, what is allowed and what was found.
     """
     _budgets(config.get("budgets", {}))
-    rest = {key: value for key, value in config.items() if key != "budgets"}
-    groups = {name: _group(rest, name) for name in GROUPS}
+    unset = [key for key in CHOSEN if config.get(key) in (None, {})]
+    rest = {key: value for key, value in config.items() if key not in ("budgets", *unset)}
+    groups = {name: _group(rest, name) for name in (*GROUPS, *(name for name in CHOSEN if name in rest))}
     encoder = _encoder(groups["model"])
     task_type = _task(groups["task"].get("kind")).Config
     rest["trainer"] = groups["trainer"] = _concrete(groups["trainer"])
@@ -100,12 +116,14 @@ def check(config: Mapping[str, Any]) -> RunConfig:
     top = {key: value for key, value in rest.items() if key not in groups}
     top["paper"] = _paper(top.get("paper"))
     found = RunConfig(
-        top=checked(TopConfig, top, beside=GROUPS),
+        top=checked(TopConfig, top, beside=(*GROUPS, *CHOSEN)),
         model=checked(encoder.Config, groups["model"], "model."),
         task=checked(task_type, groups["task"], "task."),
         optim=checked(OptimConfig, groups["optim"], "optim."),
         trainer=checked(TrainerConfig, groups["trainer"], "trainer."),
         logger=checked(logger_type, groups["logger"], "logger."),
+        callbacks=callbacks_of(groups.get("callbacks", {})),
+        debug=checked(DebugConfig, groups["debug"], "debug.") if "debug" in groups else None,
         plain=rest,
     )
     _clashes(found)
@@ -136,8 +154,11 @@ def _concrete(trainer: Mapping[str, object]) -> dict[str, object]:
     decided = dict(trainer)
     if trainer.get("accelerator") == "auto":
         decided["accelerator"] = "cuda" if gpu else "cpu"
+    if trainer.get("devices") == "auto":
+        decided["devices"] = max(1, torch.cuda.device_count()) if decided.get("accelerator") == "cuda" else 1
     if trainer.get("graph") == "auto":
-        decided["graph"] = decided.get("accelerator") == "cuda"
+        several = [decided.get(key, 1) for key in ("devices", "num_nodes")] != [1, 1]
+        decided["graph"] = decided.get("accelerator") == "cuda" and not several
     if trainer.get("precision") == "auto":
         decided["precision"] = "bf16-mixed" if bf16 else "32-true"
     return decided
@@ -145,6 +166,7 @@ def _concrete(trainer: Mapping[str, object]) -> dict[str, object]:
 
 def _clashes(config: RunConfig) -> None:
     trainer = config.trainer
+    config.monitored()
     if not (trainer.max_epochs or trainer.max_steps or trainer.max_seconds):
         raise ConfigError(
             "trainer: expected a limit in max_epochs, max_steps or max_seconds, found 0 in all three"
@@ -152,6 +174,11 @@ def _clashes(config: RunConfig) -> None:
     if trainer.accelerator == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
             "trainer.accelerator=cuda: expected a CUDA GPU, found none; set trainer=auto or cpu"
+        )
+    if trainer.graph and trainer.world > 1:
+        raise ConfigError(
+            f"trainer.graph=true: expected trainer.devices=1, as the gradients of several devices are added up between "
+            f"the kernels of a step, found {trainer.world} devices; set trainer.graph=false or leave it at auto"
         )
     if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
         raise ConfigError("trainer.precision=16-mixed needs trainer.accelerator=cuda, found cpu")
@@ -234,7 +261,13 @@ def changes(overrides: Sequence[str]) -> list[str]:
         "trainer.max_",
         "trainer.validate_every",
         "trainer.accumulate",
+        "debug",
     )
     args = [arg.lstrip("+~") for arg in overrides]
     which_data = ("task.fold=", "task.path=")
-    return [arg for arg in args if arg.startswith(science) and not arg.startswith(which_data)]
+    stops = re.compile(r"callbacks(\.early_stopping|=.*(early_stopping|default))")
+    return [
+        arg
+        for arg in args
+        if (arg.startswith(science) and not arg.startswith(which_data)) or stops.match(arg)
+    ]

@@ -2,9 +2,12 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ...core.settings import Settings
+
+MOST_DEVICES = 1024
+"""Of one machine."""
 
 
 class TrainerConfig(Settings):
@@ -13,7 +16,10 @@ class TrainerConfig(Settings):
     `max_steps`, `validate_every` and `log_every` count steps of the optimiser, of `accumulate` batches each.
     `compile` runs the encoder through torch.compile, in training and evaluation; compiling counts as training time.
     What torch compiles depends on the shapes it has met, so a resumed run may then differ in the last digits.
-    `graph` records whole steps, one for each shape, and replays them (graph.py); auto: with CUDA.
+    `profiler` is one of Lightning's; what it finds lies in the run's folder.
+    `graph` records whole steps, one for each shape, and replays them (graph.py); auto: with CUDA, on one device.
+    `devices` of each of `num_nodes` machines train one run together, a process each (ranks/): `task.batch_size` is that
+    of all together, so that the run is the same experiment. auto: all GPUs there are; on a CPU one.
     """
 
     name: str
@@ -28,3 +34,19 @@ class TrainerConfig(Settings):
     accumulate: int = Field(default=1, ge=1)
     compile: bool = False
     graph: Literal["auto", True, False] = False
+    profiler: Literal["simple", "advanced", "pytorch"] | None = None
+    devices: int | Literal["auto"] = 1
+    num_nodes: int = Field(default=1, ge=1, le=4096)
+
+    @field_validator("devices", mode="before")
+    @classmethod
+    def _number_or_auto(cls, devices: object) -> object:
+        if devices == "auto" or (type(devices) is int and 1 <= devices <= MOST_DEVICES):
+            return devices
+        raise ValueError(f"expected auto or a number from 1 to {MOST_DEVICES}, found {devices!r:.60}")
+
+    @property
+    def world(self) -> int:
+        """Processes that train the run; `devices` is a number by then."""
+        assert isinstance(self.devices, int)
+        return self.devices * self.num_nodes

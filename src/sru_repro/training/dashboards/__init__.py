@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...records.run import RunRecord
-from ..config import RunConfig, WandbConfig
+from ..config import RunConfig, TensorboardConfig, TrackioConfig, WandbConfig
 from ._base import Dashboard, NoDashboard
+from .tensorboard import TensorboardDashboard
+from .trackio import TrackioDashboard
 from .wandb import WandbDashboard
 
 __all__ = ["Dashboard", "open_dashboard"]
@@ -19,4 +21,8 @@ def open_dashboard(
     say = say or (lambda line: print(line, file=sys.stderr))
     if isinstance(config.logger, WandbConfig):
         return WandbDashboard(config, folder, content, say)
+    if isinstance(config.logger, TensorboardConfig):
+        return TensorboardDashboard(config, folder, content, say)
+    if isinstance(config.logger, TrackioConfig):
+        return TrackioDashboard(config, folder, content, say)
     return NoDashboard()

@@ -5,20 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...tasks._media import ConfusionMedia, TableMedia, TextMedia
 
-@dataclass(frozen=True)
-class TableMedia:
-    """Rows under heads; cells are texts and numbers."""
-
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str | int | float]]
-
-
-@dataclass(frozen=True)
-class TextMedia:
-    """A text, such as a sample that a language model has drawn."""
-
-    text: str
+__all__ = ["ConfusionMedia", "Dashboard", "Media", "NoDashboard", "PictureMedia", "TableMedia", "TextMedia"]
 
 
 @dataclass(frozen=True)
@@ -29,19 +18,14 @@ class PictureMedia:
     caption: str = ""
 
 
-@dataclass(frozen=True)
-class ConfusionMedia:
-    """How often a class (row) was taken for each class (column)."""
-
-    classes: Sequence[str]
-    counts: Sequence[Sequence[int]]
-
-
 Media = TableMedia | TextMedia | PictureMedia | ConfusionMedia
 
 
 class Dashboard(ABC):
     """Use as a context manager: a run that fails is closed as failed, and the next one of a sweep gets its own."""
+
+    wants_media = False
+    """Whether `show` does anything: of a run that nobody looks at no media are made."""
 
     def __enter__(self) -> "Dashboard":
         return self
@@ -53,8 +37,11 @@ class Dashboard(ABC):
     def log(self, point: Mapping[str, float]) -> None:
         """Adds a point to the curves. It carries its own x axes: step, tokens, wall_s."""
 
+    def go_on(self, points: Sequence[Mapping[str, float]]) -> None:  # noqa: B027  wandb knows its run by its id
+        """The run goes on from a checkpoint, whose curves are these points: what came after them is to be forgotten."""
+
     def show(self, media: Mapping[str, Media], axes: Mapping[str, float]) -> None:  # noqa: B027  some show curves only
-        """Things to look at, by name, and where in the run they were made."""
+        """Things to look at, by key ("media/predictions"), and where in the run they were made."""
 
     @abstractmethod
     def finish(self, summary: Mapping[str, float], failed: bool) -> None:

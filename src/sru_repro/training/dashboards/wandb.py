@@ -1,7 +1,6 @@
 """The dashboard: a wandb run, offline unless the user is logged in, never asking anything.
 
-It may fail at any time, and a run may not: wandb is called in a thread of its own, which nobody waits for longer than
-`LOST_S` in all. What fails is said once, and stands in the record's notes.
+It may fail at any time, and a run may not (`Guarded`).
 """
 
 import os
@@ -13,35 +12,44 @@ from typing import Any
 
 from ...records.run import RunRecord
 from ..config import RunConfig, WandbConfig
-from ._base import Dashboard
+from ._base import Media, TableMedia, TextMedia
 from .bounded import Bounded
+from .extremes import best_and_last
+from .guarded import LOST_S, Guarded, reason
+from .wandb_files import keep_files, staged_in
+from .wandb_media import shown
 from .wandb_words import QUIET, wanted_mode, words
 
-LOST_S = 14.0
-"""Seconds that wandb may cost a run in all, opening and closing together."""
 ONLINE_S = 6.0
 """After so many a server that is not reached is given up; wandb itself would try for 90."""
+FILES_S = 600.0
+"""Seconds that keeping files may take at the end, where its user wants that; a large checkpoint has to be sent."""
+AXES = ("step", "tokens", "wall_s")
+"""What curves are drawn over, as their reader chooses; the first where nothing is chosen."""
 
 
-class WandbDashboard(Dashboard):
+class WandbDashboard(Guarded):
     """A wandb run; nothing where wandb is not installed, or its user wants none. `say` shows a line."""
+
+    NAME = "wandb"
 
     def __init__(
         self, config: RunConfig, folder: Path, content: RunRecord, say: Callable[[str], None]
     ) -> None:
-        self._run: Any = None
-        self._content, self._say = content, say
+        assert isinstance(config.logger, WandbConfig)
+        super().__init__(content, say, config.logger.media, LOST_S)
+        self._folder = folder
+        self._texts: dict[str, list[tuple[float, str]]] = {}
         try:
             import wandb
         except ImportError:
             content.notes.append("wandb is not installed: no dashboard, curves are in metrics.csv")
             return
-        assert isinstance(config.logger, WandbConfig)
+        self._artifacts = config.logger.artifacts
         mode = wanted_mode(config.logger, os.environ)
         if mode is None:
             return
         self._ours = getattr(wandb, "run", None) is None  # or the caller has a run of its own under way
-        self._calls = Bounded(LOST_S)
         try:
             try:
                 self._open(config, folder, mode)
@@ -52,33 +60,51 @@ class WandbDashboard(Dashboard):
                 self._reset()
                 self._open(config, folder, "offline")
                 later = f"`wandb sync {os.path.relpath(folder)}/wandb/offline-run-*` sends it later"
-                self._note(
-                    f"wandb could not be reached, the dashboard is offline ({_reason(error)}); {later}"
-                )
+                self._note(f"wandb could not be reached, the dashboard is offline ({reason(error)}); {later}")
         except Exception as error:
             self._give_up(error)
 
     def log(self, point: Mapping[str, float]) -> None:
-        run = self._run
-        if run is not None:
-            self._calls.later(lambda: run.log(point))
-            if self._calls.failure is not None:
-                self._give_up(self._calls.failure)
+        super().log(point)
+        if any(key.startswith("val/") for key in point):
+            extremes = best_and_last(self._content)
+            self._later(lambda run: run.summary.update(extremes))
+
+    def show(self, media: Mapping[str, Media], axes: Mapping[str, float]) -> None:
+        media = {key: self._with_those_before(key, what, axes) for key, what in media.items()}
+
+        def show(run: Any) -> None:
+            try:
+                found = shown(media)
+            except Exception as error:  # the curves go on
+                self._content.notes.append(f"media are not shown by wandb ({reason(error)})")
+            else:
+                with staged_in(self._folder):
+                    run.log({**axes, **found})
+
+        self._later(show)
+
+    def _with_those_before(self, key: str, what: Media, axes: Mapping[str, float]) -> Media:
+        """Of texts a table that grows: how they change is what there is to see."""
+        if not isinstance(what, TextMedia):
+            return what
+        texts = self._texts.setdefault(key, [])
+        texts.append((axes.get("step", 0), what.text))
+        return TableMedia(("step", "text"), list(texts))
+
+    def _point(self, run: Any, point: Mapping[str, float]) -> None:
+        run.log(dict(point))
 
     def finish(self, summary: Mapping[str, float], failed: bool) -> None:
-        run, self._run = self._run, None
-        if run is None:
-            return
+        if self._run is not None and self._artifacts and not failed:
+            self._calls.left_s += FILES_S
+        super().finish(summary, failed)
 
-        def close() -> None:
-            run.summary.update(summary)
-            run.finish(exit_code=int(failed))
-
-        try:
-            self._calls.now(close, LOST_S)
-        except Exception as error:
-            self._give_up(error)
-        self._calls.close()
+    def _close(self, run: Any, summary: Mapping[str, float], failed: bool) -> None:
+        run.summary.update({**best_and_last(self._content), **summary})
+        if self._artifacts and not failed:
+            keep_files(run, self._folder, self._content)
+        run.finish(exit_code=int(failed))
 
     def _open(self, config: RunConfig, folder: Path, mode: str) -> None:
         import wandb
@@ -92,28 +118,22 @@ class WandbDashboard(Dashboard):
         quiet: dict[str, Any] = {key: value for key, value in QUIET.items() if key in known}
         if "create_new" not in str(known.get("reinit")):  # before wandb 0.19.10
             quiet.pop("reinit", None)
+        if self._artifacts and "finish_timeout" in quiet:
+            quiet["finish_timeout"] = FILES_S
         if mode != "offline" and "init_timeout" in known:
             quiet["init_timeout"] = ONLINE_S
 
         def opened() -> Any:
             with _silently():
                 run = wandb.init(**options, settings=wandb.Settings(**quiet))
-            for axis in ("step", "tokens", "wall_s"):
-                run.define_metric(axis, hidden=True)
-            run.define_metric("*", step_metric="step")
+            for axis in AXES:
+                run.define_metric(axis)
+            run.define_metric("*", step_metric=AXES[0])
             return run
 
         self._run = self._calls.now(opened, LOST_S if mode == "offline" else ONLINE_S + 2)
         self._content.wandb_id = getattr(self._run, "id", options["id"])
-
-    def _give_up(self, error: BaseException) -> None:
-        self._run = None
-        self._reset()
-        self._note(f"wandb stopped ({_reason(error)}): no dashboard from here on, curves are in metrics.csv")
-
-    def _note(self, line: str) -> None:
-        self._content.notes.append(line)
-        self._say(line)
+        self._content.wandb_sweep = getattr(self._run, "sweep_id", None)
 
     def _reset(self) -> None:
         """Ends wandb's service and forgets it, as it knows a run that failed for ever, and waits for it at exit."""
@@ -154,8 +174,3 @@ def _services() -> list[int]:
             if name.startswith("wandb") and int(parent) == os.getpid() and state != "Z":
                 found.append(int(place.parent.name))
     return found
-
-
-def _reason(error: BaseException) -> str:
-    line = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {line}" if line else type(error).__name__

@@ -1,24 +1,27 @@
 """What wandb is told of a run: by the configuration, and by the variables that its user has set, which go first."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from ...core.dashboard_places import ELSEWHERE
 from ...core.errors import ConfigError
 from ...core.home import without_home
 from ...records.run import RunRecord
 from ..config import RunConfig, WandbConfig
+from .described import group, sweep, title
 
 PROJECT = "sru-repro"
 """What conf/logger/wandb.yaml says: WANDB_PROJECT holds where nobody changed it."""
 BY_VARIABLE = {
-    "dir": ("WANDB_DIR", "WANDB_ROOT_DIR"),
+    "dir": ELSEWHERE,
     "name": ("WANDB_NAME", "WANDB_RUN_NAME"),
     "group": ("WANDB_RUN_GROUP",),
     "job_type": ("WANDB_JOB_TYPE", "WANDB_RUN_JOB_TYPE"),
+    "notes": ("WANDB_NOTES", "WANDB_RUN_NOTES"),
     "resume": ("WANDB_RESUME",),
 }
 """Arguments of wandb.init that are left to the user's variables where one of them is set."""
@@ -137,31 +140,43 @@ def wanted_mode(config: WandbConfig, environment: Mapping[str, str]) -> str | No
 def words(config: RunConfig, folder: Path, content: RunRecord, mode: str) -> dict[str, Any]:
     """The arguments of wandb.init, but for its settings."""
     assert isinstance(config.logger, WandbConfig)
-    told = os.environ
-    name = f"{config.top.row} {config.top.profile} seed {config.top.seed}"
-    fold = content.fold
-    tags = [config.model.name[:64], config.top.profile, *config.logger.tags]
+    told, logger = os.environ, config.logger
+    tags = [config.model.name[:64], config.top.profile, *logger.tags]
     tags += [tag for tag in told.get("WANDB_TAGS", "").split(",") if tag]
-    project = config.logger.project
+    project = logger.project
     by_hand = project != PROJECT or any(word.startswith("logger.project=") for word in content.overrides)
+    plain = without_home(config.plain)
+    if told.get("WANDB_SWEEP_ID"):  # whose parameters are keys with dots, or the name of a group
+        plain = dict(_flat(plain))
     options = {
         "project": project if by_hand else told.get("WANDB_PROJECT") or project,
-        "name": name if fold is None else f"{name} fold {fold}",
+        "name": logger.run_name or title(config, content),
         "dir": os.path.relpath(folder),  # as wandb writes it into its logs
         "mode": mode,
-        "group": config.task.name,
-        "job_type": "train",
+        "group": logger.group or group(config, content),
+        "job_type": logger.job_type,
+        "notes": logger.notes,
         "tags": list(dict.fromkeys(tags)),
         "id": told.get("WANDB_RUN_ID") or content.wandb_id or os.urandom(4).hex(),
         "resume": None if mode == "offline" else "allow",
         "config": {
-            **without_home(config.plain),
+            **plain,
             "data_fingerprint": content.data.fingerprint,
             "revision": content.code.revision,
             "hardware": content.hardware.name,
+            **({"sweep": sweep(content)} if sweep(content) else {}),
         },
     }
     for option, variables in BY_VARIABLE.items():
         if any(told.get(variable) for variable in variables):
             del options[option]
     return options
+
+
+def _flat(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a configuration by their keys with dots."""
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

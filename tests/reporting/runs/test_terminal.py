@@ -1,52 +1,21 @@
-"""Two runs side by side, and the table in the terminal."""
+"""The table in the terminal."""
 
 from collections.abc import Callable
 from io import StringIO
-from pathlib import Path
 
 from rich.console import Console
 
-from sru_repro.records.base import write
 from sru_repro.records.run import RunRecord
-from sru_repro.reporting.runs.compare import compare
 from sru_repro.reporting.runs.line import Row
 from sru_repro.reporting.runs.table import console_table
 
 Factory = Callable[..., RunRecord]
 
 
-def saved(path: Path, record: RunRecord) -> Path:
-    write(record, path)
-    return path
-
-
 def printed(table: str, records: list[RunRecord], rows: list[Row], width: int = 100) -> str:
     screen = StringIO()
     Console(width=width, file=screen).print(*console_table(table, records, rows))
     return screen.getvalue()
-
-
-def test_shows_what_differs_and_only_that(tmp_path: Path, record: Factory) -> None:
-    a = saved(tmp_path / "a.json", record("sru2", 1, 0.81))
-    changed = record(
-        "sru2", 2, 0.80, config={"optim": {"lr": 0.01}, "extra": 1}, packages={"torch": "2.14.0"}
-    )
-    text = compare(a, saved(tmp_path / "b.json", changed))
-    lines = [line.split() for line in text.splitlines()]
-    assert ["optim.lr", "0.001", "0.01"] in lines and ["extra", "—", "1"] in lines
-    assert ["torch", "2.13.0", "2.14.0"] in lines
-    assert "data: the same" in text and "hardware: the same" in text and "model.name" not in text
-    assert ["test/accuracy", "0.81", "0.8", "−0.01"] in lines
-    assert ["8", "81.2", "200", "s", "80.2", "200", "s"] in lines
-
-
-def test_a_failed_run_compares_too(tmp_path: Path, record: Factory) -> None:
-    failed = RunRecord(
-        state="failed", error="no data", task="sst", table="sst", row="sru2", profile="short", seed=1
-    )
-    text = compare(saved(tmp_path / "a.json", record("sru2")), saved(tmp_path / "b.json", failed))
-    assert "failed: no data" in text and "validation" not in text
-    assert ["test/accuracy", "0.815", "—", "—"] in [line.split() for line in text.splitlines()]
 
 
 def test_quickstart_fits_a_terminal(language_models: list[RunRecord]) -> None:

@@ -1,4 +1,4 @@
-"""One palette: a model has the same colour in every figure.
+"""One palette and one style: a model has the same colour in every figure.
 
 The colour follows from the name. Its family gives the hue (`sru2`, `sru-8` and `sru4-tuned` are SRU), its number of
 layers the shade, darker the deeper. What no family is known of gets a colour of its own, always the same.
@@ -10,11 +10,26 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from typing import Any
 
 Dashes = str | tuple[int, tuple[float, ...]]
 """As matplotlib has them."""
 GREY = "#555555"
 """Of what is no model: axes, the paper's numbers, remarks."""
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so a picture looks alike everywhere
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+}
+"""Of every picture, as matplotlib's rc parameters."""
 
 FAMILIES = {
     "sru": "#D55E00",

@@ -2,7 +2,7 @@
 
 import itertools
 
-from sru_repro.reporting.palette import FAMILIES, colour, styles
+from sru_repro.core.palette import FAMILIES, colour, styles
 
 
 def test_the_family_gives_the_hue_whatever_stands_behind_it() -> None:

@@ -1,0 +1,1 @@
+"""The suite's plugin for Hydra: `hydra/sweeper=optuna`."""
