@@ -117,3 +117,9 @@ def test_they_are_completed() -> None:
     assert {"null", "simple", "advanced", "pytorch"} == set(choices.values("trainer.profiler"))
     assert {"auto", "min", "max"} == set(choices.values("callbacks.early_stopping.mode"))
     assert {"overfit", "limit", "profile", "nan"} <= set(choices.groups()["debug"])
+
+
+@pytest.mark.parametrize("word", ["model=[1,2]", "task={a: 1}"])
+def test_what_is_no_name_of_a_choice_is_refused_where_it_is_only_shown(word: str) -> None:
+    with pytest.raises(ConfigError, match="expected one of"):
+        planned(flags_of([word, "--cfg", "job"]))

@@ -15,7 +15,7 @@ from .flags import Flags
 from .quoting import parsed_word
 from .sweep.launchers import require_launcher
 from .sweep.member import MEMBER
-from .words import hydra_words, last_ones, members
+from .words import hydra_words, last_ones, members, one_choice
 
 if TYPE_CHECKING:
     from ..training.config import RunConfig
@@ -39,6 +39,8 @@ def planned(flags: Flags) -> "tuple[list[str], RunConfig | None, int]":
     words, counting = last_ones(hydra_words(flags.words, flags.sweeping, choices.keys, once=False))
     for word in counting:
         print(f"{word.partition('=')[0].lstrip('+~')}: given twice, {word} counts", file=sys.stderr)
+    if flags.asking and not flags.elsewhere:
+        one_choice(words, choices.groups(flags.config_dir))
     if flags.asking or flags.elsewhere:
         return words, None, 1
     _check_folders(words, flags.sweeping)
