@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from sru_repro.cli.flags import flags_of
+from sru_repro.cli.sweep.folder import opened
 from sru_repro.cli.sweep.run import _by_now
+from sru_repro.core.errors import ConfigError
 from sru_repro.core.lock import in_use
-from sru_repro.records.sweep import Member, keep, read_sweep
+from sru_repro.records.base import read
+from sru_repro.records.sweep import Member, SweepRecord, keep, read_sweep
 
 Command = Callable[..., Any]
 
@@ -89,3 +93,15 @@ def test_a_trial_that_was_gone_on_with_by_hand_is_told_its_figure(
     assert called.status == 0 and not members_here, called.err
     assert "search: 1 trials (1 finished)" in called.out
     assert read_sweep(tmp_path / "b").members[0].value == before.value
+
+
+def test_what_is_refused_is_not_written_down(tmp_path: Path) -> None:
+    folder, note = tmp_path / "a", tmp_path / "multirun.yaml"
+    folder.mkdir()
+    with opened(folder, flags_of(["-m", "seed=1"]), "basic", None, note):
+        pass
+    with pytest.raises(ConfigError), opened(folder, flags_of(["-m", "seed=2"]), "joblib", None, note):
+        assert read(SweepRecord, folder).words == ["seed=2"]
+        raise ConfigError("another space")
+    found = read(SweepRecord, folder)
+    assert (found.words, found.launcher) == (["seed=1"], "basic")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...core.clock import now
 from ...core.errors import ConfigError, DataError
-from ...core.files import remove_empty
+from ...core.files import remove_empty, write_text
 from ...core.lock import holder, in_use
 from ...records.base import read, write
 from ...records.run import RunRecord
@@ -142,12 +142,17 @@ def opened(
     """
     if (folder / RunRecord.FILE).exists():
         raise ConfigError(f"sweep={folder}: expected a folder of sweeps, found one of a run")
-    new = not folder.exists()
+    new, file = not folder.exists(), folder / SweepRecord.FILE
     try:
         with ExitStack() as stack:
+            before = file.read_text(encoding="utf-8") if file.is_file() else None
             sweep = _held(stack, folder, flags, launcher, config)
             try:
                 yield sweep
+            except ConfigError:  # what is refused is no part of the sweep
+                if before is not None:
+                    write_text(file, before)
+                raise
             finally:
                 (folder / STOP).unlink(missing_ok=True)
                 if new:
