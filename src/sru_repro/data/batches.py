@@ -16,16 +16,20 @@ def rounded_up(length: int, grain: int) -> int:
 
 
 def shard_of(count: int, rank: int, world: int) -> tuple[slice, int]:
-    """Which of `count` columns one of `world` processes reads, and how many of these count: neighbours, as many as the
-    others read or one less, each column once. Where there are fewer columns than processes the last ones read the
-    first column, which does not count."""
+    """Which of `count` columns one of `world` processes reads, and how many of these count.
+
+    Neighbours, as many as the others read or one less, each column once. Where there are fewer columns than processes
+    the last ones read the first column, which does not count.
+    """
     start, stop = -(-count * rank // world), -(-count * (rank + 1) // world)
     return (slice(start, stop), stop - start) if stop > start else (slice(0, 1), 0)
 
 
 class Sizes:
-    """Numbers that a step is made for, as the shapes of its tensors are. A plain class: a trainer that moves batches
-    looks into tuples and dataclasses."""
+    """Numbers that a step is made for, as the shapes of its tensors are.
+
+    A plain class: a trainer that moves batches looks into tuples and dataclasses.
+    """
 
     def __init__(self, *values: int) -> None:
         self.values = values

@@ -49,9 +49,18 @@ def pack(
 ) -> None:
     """Write the data of some tasks into the folder `out`, in the place of an earlier pack.
 
-    `words` vectors at most are kept of a file, the first `questions` (0: all) of each split of SQuAD, the first
-    `text_bytes` (0: all) of enwik8. `say` is told of every step. Raises DataError where data are missing or wrong,
-    ConfigError for a folder that holds anything else.
+    Args:
+        data_dir: the folder of the data.
+        out: where the pack goes; an earlier pack, an empty folder or none.
+        tasks: some of `TASKS`.
+        words: word vectors that are kept of a file at most.
+        questions: of each split of SQuAD, the first so many; 0: all.
+        text_bytes: bytes of enwik8, from its beginning; 0: all.
+        say: told of every step, in a line.
+
+    Raises:
+        ConfigError: `out` holds anything else, or several files of word vectors leave a choice.
+        DataError: data are missing or wrong, or `out` cannot be written.
     """
     if out.exists() and not (out / _MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(
@@ -125,7 +134,11 @@ def _squad_words(squad: Squad) -> LookUps:
 
 
 def _cut_vectors(path: Path, looked_up: LookUps, most: int, folder: Path, say: Say) -> None:
-    """Keep the rows that the most frequent words are found by."""
+    """Keep the rows that the most frequent words are found by.
+
+    Raises:
+        DataError: the file has none of the words.
+    """
     say(f"vectors: reading {path.name}")
     rows = read_rows(path, {spelling for own in looked_up for spelling in own}, DIMENSIONS)
     counts: Counter[str] = Counter()

@@ -44,7 +44,7 @@ def encoder_class(name: str, class_path: str = "") -> type[Encoder]:
     """The one `Encoder` that the file `name` defines, or the class at "package.module.Class".
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or the class at that place has no `Config` derived from `ModelSettings`.
     """
     if not class_path:
         return scan.only_class(sys.modules[__name__], name, Encoder, "model")
@@ -56,7 +56,11 @@ def encoder_class(name: str, class_path: str = "") -> type[Encoder]:
 
 
 def encoder_of(settings: ModelSettings) -> type[Encoder]:
-    """The class that these settings are of."""
+    """The class that these settings are of.
+
+    Raises:
+        ValueError: there is none.
+    """
     return encoder_class(settings.name, settings.class_path)
 
 

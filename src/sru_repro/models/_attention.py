@@ -1,6 +1,9 @@
 """Attention over the steps of a sequence and of a memory before it: by PyTorch's fused function, or in blocks.
 
-Shapes: L steps that ask, T steps that are seen (the last L of them are those that ask), B batch, P features.
+softmax(Q K^T / sqrt(d)) V in every head of size d (Vaswani et al., NeurIPS 2017, equation 1).
+
+Shapes: L steps that ask, T steps that are seen (the last L of them are those that ask), M steps of the memory before
+them, B batch, P features of queries, D of a layer's input.
 """
 
 from collections.abc import Callable
@@ -60,7 +63,7 @@ def attend(
 
 
 def fused(q_LBP: Tensor, keys_values_TBP: Tensor, heads: int, **options: Any) -> Tensor:
-    """`attend` by PyTorch's function, whose other options these are."""
+    """`attend`, (L, B, P), by PyTorch's function, whose other options these are."""
     length, batch, features = q_LBP.shape
     q, k, v = (by_head(t, heads) for t in (q_LBP, *keys_values_TBP.chunk(2, -1)))
     # Of its kernels this one has derivatives of every order, forwards too.
@@ -85,22 +88,25 @@ def _in_blocks(q_LBP: Tensor, heads: int, sight: Sight, padding_LB: Tensor | Non
 
 
 def last(steps_TBP: Tensor, count: int) -> Tensor:
-    """The last `count` steps, without a gradient: what a memory keeps."""
+    """The last `count` steps, (count, B, P), without a gradient: what a memory keeps. All, where there are fewer."""
     kept = steps_TBP[max(0, len(steps_TBP) - count) :].detach()
     return kept.clone() if len(steps_TBP) >= 2 * count else kept  # a view would hold on to what is left out
 
 
 def last_of_two(before_MBD: Tensor | None, steps_LBD: Tensor, count: int) -> Tensor:
-    """`last` of both, one after the other; nothing is copied where the second holds them all."""
+    """`last` of both, one after the other, (count, B, D); nothing is copied where the second holds them all."""
     if before_MBD is None or len(steps_LBD) >= count:
         return last(steps_LBD, count)
     return last(torch.cat([before_MBD.to(steps_LBD.dtype), steps_LBD]), count)
 
 
 def check_memory(state: Any, layers: list[int], told: Callable[[Any], str]) -> None:
-    """Raises ValueError for what is not (c_n, inputs, keys) with dictionaries by the numbers of `layers`, which attend.
+    """Refuses what is not (c_n, inputs, keys) with dictionaries by the numbers of `layers`, which attend.
 
     `told` says what else it is.
+
+    Raises:
+        ValueError: it is not; the line says what was found.
     """
     if state is None:
         return

@@ -24,7 +24,11 @@ in evaluation would depend on where the text was cut."""
 
 
 def convert(state_dict: dict[str, Tensor], sru: nn.Module) -> dict[str, Tensor]:
-    """A state dict for `sru`, an `SRU`, from one of the authors' module.
+    """A state dict for `sru`, an `SRU`, from one of the authors' module, in its names and shapes.
+
+    Args:
+        state_dict: their weights, by their names and in their shapes.
+        sru: the model that is to take them.
 
     Raises:
         ValueError: the weights belong to a module with other options; the line says which and what to set.
@@ -40,7 +44,11 @@ def convert(state_dict: dict[str, Tensor], sru: nn.Module) -> dict[str, Tensor]:
 
 
 def convert_srupp(state_dict: dict[str, Tensor], srupp: nn.Module) -> dict[str, Tensor]:
-    """A state dict for `srupp`, an `SRUpp`, from one of the authors' `SRUpp` (3.0.0.dev6).
+    """A state dict for `srupp`, an `SRUpp`, from one of the authors' `SRUpp` (3.0.0.dev6), in its names and shapes.
+
+    Args:
+        state_dict: their weights, by their names and in their shapes.
+        srupp: the model that is to take them.
 
     Raises:
         ValueError: the weights belong to a module with other options; the line says which.
@@ -79,7 +87,11 @@ def _by_layer(
 
 
 def _fitting(result: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """The result, whose sizes are those of the model."""
+    """The result, whose sizes are those of the model.
+
+    Raises:
+        ValueError: they are not.
+    """
     for key, value in model.state_dict().items():
         found = tuple(result[key].shape) if key in result else None
         if tuple(value.shape) != found:
@@ -100,7 +112,11 @@ _SRUPP = {
 
 
 def _srupp_layer(theirs: dict[str, Tensor], ours: ElementwiseLayer, where: str) -> dict[str, Tensor]:
-    """With attention linear2 makes keys and values and linear3 U; without it linear2 makes U."""
+    """With attention linear2 makes keys and values and linear3 U; without it linear2 makes U.
+
+    Raises:
+        ValueError: the weights are of another kind of layer, or of other options.
+    """
     if not {"weight_c", "bias", "scale_x", "transform_module.linear2.weight"} <= theirs.keys():
         raise ValueError(f"{where}: expected a layer of SRUpp, found {sorted(theirs) or 'nothing'}")
     result = {_SRUPP[key]: value for key, value in theirs.items() if key in _SRUPP}
@@ -178,7 +194,11 @@ def _sru_layer(theirs: dict[str, Tensor], ours: ElementwiseLayer, where: str) ->
 
 
 def _products(theirs: dict[str, Tensor], where: str) -> tuple[Tensor | None, Tensor]:
-    """The inner (or None) and the outer matrix of a layer's product, as (outputs, inputs)."""
+    """The inner (or None) and the outer matrix of a layer's product, as (outputs, inputs).
+
+    Raises:
+        ValueError: there are more, or they are no bias-free linear maps.
+    """
     if "weight" in theirs:  # 2.x: matrices are (inputs, outputs)
         inner = theirs.get("weight_proj")
         return (None if inner is None else inner.t()), theirs["weight"].t()

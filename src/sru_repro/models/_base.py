@@ -19,8 +19,12 @@ State = Any
 
 
 class ModelSettings(Settings):
-    """What all models share. `name` is the file in models/ that holds the class; of a class that lies elsewhere
-    `_class_` is the place, "package.module.Class", and `name` what its runs are called."""
+    """What all models share.
+
+    Attributes:
+        name: the file in models/ that holds the class; of a class that lies elsewhere, what its runs are called.
+        class_path: the place of a class that lies elsewhere, "package.module.Class"; `_class_` in YAML.
+    """
 
     name: str
     class_path: str = Field(default="", alias="_class_")
@@ -32,11 +36,13 @@ class ModelSettings(Settings):
 
 @dataclass(frozen=True)
 class AttentionContext:
-    """What a task that carries the state from segment to segment asks of its encoder: never look ahead, and, where
-    there is attention, how far back to look.
+    """What a task that carries the state from segment to segment asks of its encoder.
 
-    memory  steps before the segment that attention sees in training: as many of the previous ones as are kept
-    window  steps before its own that every position sees in evaluation, however the text is cut (`same_length`)
+    Never to look ahead, and, where there is attention, how far back to look.
+
+    Attributes:
+        memory: steps before the segment that attention sees in training: as many of the previous ones as are kept.
+        window: steps before its own that every position sees in evaluation, however the text is cut (`same_length`).
     """
 
     memory: int
@@ -46,20 +52,23 @@ class AttentionContext:
 class Encoder(nn.Module):
     """A map from a sequence of vectors to a sequence of vectors, with a state that carries over segments.
 
-    causal       output t depends on inputs 0..t only
-    streams      calls on consecutive segments, the state handed on, equal one call on the whole (with attention: in
-                 evaluation, where what a position sees does not depend on the cut)
-    output_size  H
-    bidirectional  whether the second half of H was computed backwards in time
-    uses_ops     whether it runs on the recurrences of `sru_repro.ops`
-    stepwise     whether there is an output for every step; else one for the whole sequence
-    masks_input  whether it draws the dropout mask on its input by itself, see `layers_of`
-    attends      whether its constructor takes an `attention_context`
-    draws_alone  whether it draws random numbers that PyTorch's generators know nothing of
-    pads_anywhere  whether padding may stand anywhere in a sequence, and no shape or wait depends on where
-    batch_first  whether inputs and outputs are (B, L, ...)
-    traces       whether a record of torch.jit.trace holds for other lengths than the example's
-    takes_packed  whether its `forward` reads a `PackedSequence` itself; those of others are padded first, see `entry`
+    Attributes:
+        Config: the class of its settings.
+        causal: output t depends on inputs 0..t only.
+        streams: calls on consecutive segments, the state handed on, equal one call on the whole (with attention: in
+            evaluation, where what a position sees does not depend on the cut).
+        output_size: H.
+        bidirectional: whether the second half of H was computed backwards in time.
+        uses_ops: whether it runs on the recurrences of `sru_repro.ops`.
+        stepwise: whether there is an output for every step; else one for the whole sequence.
+        masks_input: whether it draws the dropout mask on its input by itself, see `layers_of`.
+        attends: whether its constructor takes an `attention_context`.
+        draws_alone: whether it draws random numbers that PyTorch's generators know nothing of.
+        pads_anywhere: whether padding may stand anywhere in a sequence, and no shape or wait depends on where.
+        batch_first: whether inputs and outputs are (B, L, ...).
+        traces: whether a record of torch.jit.trace holds for other lengths than the example's.
+        takes_packed: whether its `forward` reads a `PackedSequence` itself; those of others are padded first, see
+            `entry`.
     """
 
     Config: ClassVar[type[ModelSettings]]
@@ -80,7 +89,13 @@ class Encoder(nn.Module):
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Returns (h_LBH, state). `padding_LB` is True at padded steps: output zero, state unchanged."""
+        """Returns (h_LBH, state).
+
+        Args:
+            x_LBD: the input.
+            state: what a call before returned, to go on from there; None: from the start.
+            padding_LB: True at padded steps: output zero, state unchanged.
+        """
         raise NotImplementedError
 
     def __prepare_scriptable__(self) -> None:
@@ -113,8 +128,11 @@ class Encoder(nn.Module):
     ) -> "Encoder":
         """Builds the encoder from its settings; the constructor's keywords are the settings' fields.
 
-        `attention_context` is given by tasks that carry the state. Recurrences need nothing of it; an encoder with
-        attention is causal and keeps a memory with it, and sees the whole sequence without.
+        Args:
+            input_size: D, features of the input.
+            config: settings of this class, a `Config`.
+            attention_context: given by tasks that carry the state. Recurrences need nothing of it; an encoder with
+                attention is causal and keeps a memory with it, and sees the whole sequence without.
         """
         context = {"attention_context": attention_context} if cls.attends else {}
         return cls(input_size, **config.options(), **context)
@@ -130,8 +148,13 @@ class Encoder(nn.Module):
     ) -> "list[Encoder]":
         """The encoder of these settings as single layers, for tasks that want what lies between them.
 
-        `input_dropout` is the probability of a mask on the input of every layer. A model that puts it elsewhere than
-        in front of the layer takes it and says so by `masks_input`; in front of all others it is left to the caller.
+        Args:
+            input_size: D, features of the first layer's input.
+            config: settings of this class, with `num_layers`.
+            attention_context: as in `from_config`.
+            input_dropout: probability of a mask on the input of every layer. A model that puts it elsewhere than in
+                front of the layer takes it and says so by `masks_input`; in front of all others it is left to the
+                caller.
 
         Raises:
             ValueError: a model without `num_layers`.
@@ -156,24 +179,39 @@ def detach(state: State) -> State:
 
 
 def require(condition: bool, message: str) -> None:
-    """Raises ValueError with a line that names the argument, what was expected and what was found."""
+    """Refuses an argument where a condition does not hold.
+
+    Raises:
+        ValueError: with the message, a line that names the argument, what was expected and what was found.
+    """
     if not condition:
         raise ValueError(message)
 
 
 def require_sizes(**sizes: int) -> None:
-    """Raises ValueError for the first that is not 1 or more."""
+    """Refuses sizes by their names.
+
+    Raises:
+        ValueError: for the first that is not 1 or more.
+    """
     for name, size in sizes.items():
         require(size >= 1, f"{name}: expected >= 1, found {size}")
 
 
 def require_probabilities(**values: float) -> None:
-    """Raises ValueError for the first that is not a probability of dropping something, 1 left out."""
+    """Refuses probabilities of dropping something, by their names.
+
+    Raises:
+        ValueError: for the first that is not in 0 <= p < 1.
+    """
     for name, value in values.items():
         require(0 <= value < 1, f"{name}: expected 0 <= {name} < 1, found {value}")
 
 
 def sequence_mask(batch: int, columns: int, dropout: float, like: Tensor) -> Tensor:
-    """A dropout mask (B, columns) that is the same over a whole sequence, divided by the keep probability."""
+    """A dropout mask (B, columns) that is the same over a whole sequence, divided by the keep probability.
+
+    `like` is a tensor of any shape: the mask has its type and device.
+    """
     keep = 1.0 - dropout
     return torch.empty(batch, columns, device=like.device, dtype=like.dtype).bernoulli_(keep).div_(keep)

@@ -1,6 +1,7 @@
 """The gradients of attention in blocks, filled block by block; see `_blocks`.
 
-Shapes: L queries, T keys, c queries of a block, W keys that it sees, b sequences of a chunk, h heads of d, N distances.
+Shapes: L queries, T keys, B batch, c queries of a block, W keys that it sees, b sequences of a chunk, h heads of d, N
+distances, r = b * h rows of a batched product.
 """
 
 from typing import Any
@@ -20,6 +21,13 @@ class KeyGradients:
     Where heads are wider than blocks, weights and gradients of all scores lie side by side, (b * h, L, T), and every
     piece of the keys is one product over all queries that see it. Where they are narrower those tensors would be the
     larger ones, and the products of the blocks are added up instead.
+
+    Args:
+        job: tensors and plan of the forward pass.
+        chunk: the sequences.
+        grad_out_BhLd: the gradient of the output, by head.
+        keep: 1 over the keep probability of dropout.
+        found: what is filled, its tensors by head in the shapes of `Scores`.
     """
 
     def __init__(
@@ -38,7 +46,14 @@ class KeyGradients:
             self.parts = (job.q.new_zeros(shape), job.q.new_zeros(shape))
 
     def add(self, block: Block, weight: Tensor, mask: Tensor | None, of_score: Tensor) -> None:
-        """A block's share; `weight` may be overwritten."""
+        """A block's share.
+
+        Args:
+            block: which queries and keys.
+            weight: the attention weights, (r, c, W); may be overwritten.
+            mask: of dropout, (r, c, W).
+            of_score: the gradient of the scores, (r, c, W).
+        """
         place = (slice(None), block.queries, block.keys)
         if self.together and mask is not None and not torch.compiler.is_compiling():
             torch.mul(weight, mask, out=self.parts[0][place])
@@ -92,7 +107,7 @@ class Gradients:
 
     @property
     def tensors(self) -> tuple[Tensor | None, ...]:
-        """In the types of the inputs."""
+        """Of q, k, v, the queries by position and W_r R, in the shapes and types of the inputs."""
         return tuple(
             None if t is None else t.to(kind) for t, kind in zip(self._found, self._types, strict=False)
         )

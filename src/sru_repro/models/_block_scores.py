@@ -49,7 +49,7 @@ class Scores:
                 yield chunk, block
 
     def weights(self, chunk: slice, block: Block) -> Tensor:
-        """softmax of the scores of a block, (b * h, c, W)."""
+        """softmax of the scores of a block, (b * h, c, W), as `_blocks.attend` states them."""
         q_rcd = rows(self.q[chunk, :, block.queries])
         k_rdW = rows(self.k[chunk, :, block.keys]).transpose(1, 2)
         score = q_rcd.new_empty(len(q_rcd), block.size, block.width)

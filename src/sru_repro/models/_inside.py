@@ -1,7 +1,8 @@
 """What goes on inside an encoder while it reads one sequence: gates of SRU and SRU++, attention of SRU++.
 
 The kernels keep neither. `looking` notes what goes into recurrences and attention of a call, and the equations are
-computed again from that, in float32, step by step: for a sentence or two, not for training.
+computed again from that, in float32, step by step: for a sentence or two, not for training. They are equations 1 and 3
+of the SRU paper, section 3, and the attention of the SRU++ paper, section 3.
 
 Shapes: L time, T keys, k matrices, H columns = directions * hidden_size, P projection.
 """
@@ -26,6 +27,15 @@ class Gates(NamedTuple):
     backwards: bool
     forget_LH: Tensor
     reset_LH: Tensor
+
+    def brought_LH(self) -> Tensor:
+        """The share of the last state that each step has brought, (L, H), between 0 and 1: what it wrote, 1 - f, times
+        what all steps behind it kept. All steps together miss 1 by the share of the state before them."""
+        f_LH = self.forget_LH.flip(0) if self.backwards else self.forget_LH
+        kept_LH = f_LH.flip(0).cumprod(0).flip(0)  # by this step and all behind it
+        behind_LH = torch.cat([kept_LH[1:], torch.ones_like(f_LH[:1])])
+        brought_LH = (1 - f_LH) * behind_LH
+        return brought_LH.flip(0) if self.backwards else brought_LH
 
 
 class Attention(NamedTuple):

@@ -19,10 +19,10 @@ from ._tracing import left_whole, refuse_script, traced
 class LSTMConvention(nn.Module):
     """`output, (h_n, c_n) = module(input, (h_0, c_0))` as `torch.nn.LSTM`.
 
-    input   (L, B, D), with `batch_first` (B, L, D); (L, D), one sequence without a batch; or a `PackedSequence`
-    output  the same with directions * H features; packed as the input was, rows in the caller's order
-    states  (S, B, H), without a batch (S, H); c_n is in float32 or wider. An SRU has no hidden-to-hidden product: h_0
-            is checked and has no effect
+    - input: (L, B, D), with `batch_first` (B, L, D); (L, D), one sequence without a batch; or a `PackedSequence`
+    - output: the same with directions * H features; packed as the input was, rows in the caller's order
+    - states: (S, B, H), without a batch (S, H); c_n is in float32 or wider. An SRU has no hidden-to-hidden product: h_0
+      is checked and has no effect
 
     All attributes of `nn.LSTM` that a caller reads are there (sizes, `flatten_parameters`, `all_weights`,
     `reset_parameters`), as properties of the SRU inside. What has no place in an SRU, `weight_ih_l0` and its like, is
@@ -42,11 +42,16 @@ class LSTMConvention(nn.Module):
         input: Tensor | PackedSequence,
         hx: tuple[Tensor, Tensor] | list[Tensor] | None = None,
     ) -> tuple[Any, tuple[Tensor, Tensor]]:
-        """See the class.
+        """Returns (output, (h_n, c_n)), see the class.
+
+        Args:
+            input: (L, B, D), with `batch_first` (B, L, D); (L, D); or a `PackedSequence`.
+            hx: (h_0, c_0), each (S, B, H), without a batch (S, H); zeros where not given.
 
         Raises:
             ValueError: an input or a state that does not fit, with what was expected and found.
-        """
+            RuntimeError: under torch.fx, where the module is the whole of what is traced.
+        """  # noqa: DOC501, as what is caught and raised again is told by what raised it
         if isinstance(input, Proxy):
             return left_whole(self, input, hx)
         try:

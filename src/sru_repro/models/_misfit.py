@@ -45,7 +45,7 @@ def misfit(module: nn.Module, x: Any, state: Any, padding: Any) -> str | None:
 
 
 def misfit_state(name: str, value: Any, x: Tensor) -> str | None:
-    """What does not fit in a tensor of a state beside that input, but for its shape."""
+    """What does not fit in a tensor of a state beside an input x (L, B, D), but for its shape; None where it fits."""
     if not isinstance(value, Tensor):
         return f"{name}: expected a tensor, found {_name(value)}"
     if value.device != x.device:

@@ -1,6 +1,6 @@
 """A step of generation through a whole SRU in one launch, where its settings and the device allow it.
 
-Shapes: l layers, B batch, D input features, H columns.
+Shapes: l layers, L time (one step), B batch, D input features, H columns.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 class Unpacked:
     """The sequences of a packed batch in the caller's order. Nothing waits for a GPU: lengths lie on the host.
 
-    given          the packed batch
+    given          the packed batch, whose data have the shape (steps of all sequences, D)
     sorted_B       lengths on the host, in its order: the longest first
     lengths_B      lengths in the caller's order, on the device of x
     x_LBD          zeros behind each sequence
@@ -28,7 +28,7 @@ class Unpacked:
     padding_LB: Tensor | None
 
     def pack(self, h_LBH: Tensor) -> PackedSequence:
-        """Outputs packed as the inputs came: same batch sizes, same indices, None where there were none."""
+        """Outputs h_LBH packed as the inputs came: same batch sizes, same indices, None where there were none."""
         given = self.given
         if given.sorted_indices is not None:
             h_LBH = h_LBH.index_select(1, given.sorted_indices)
@@ -37,7 +37,11 @@ class Unpacked:
 
 
 def unpacked(given: PackedSequence) -> Unpacked:
-    """The sequences of a packed batch."""
+    """The sequences of a packed batch.
+
+    Args:
+        given: packed; its data have the shape (steps of all sequences, D).
+    """
     x_LBD, sorted_B = pad_packed_sequence(PackedSequence(given.data, given.batch_sizes))
     lengths_B, order_B = sorted_B.to(x_LBD.device), given.unsorted_indices
     if order_B is not None:

@@ -40,7 +40,11 @@ def cleared(x_LBD: Tensor, padding_LB: Tensor | None) -> Tensor:
 
 
 def check_padding(x_LBD: Tensor, padding_LB: Tensor) -> None:
-    """Raises ValueError for padding of another shape, type or device, named in one line."""
+    """Refuses padding that does not fit the input.
+
+    Raises:
+        ValueError: another shape, type or device, named in one line.
+    """
     if (padding_LB.shape, padding_LB.dtype, padding_LB.device) == (x_LBD.shape[:2], torch.bool, x_LBD.device):
         return
     for what, found, expected in (

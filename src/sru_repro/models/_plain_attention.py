@@ -1,5 +1,6 @@
 """The attention of `_blocks`, all scores at once and of operators alone, where somebody wants to see or differentiate
-them: transforms, traces, exports, second derivatives.
+them: transforms, traces, exports, second derivatives. Vaswani et al., NeurIPS 2017, equation 1; positions as in
+Transformer-XL (Dai et al., ACL 2019, section 3.3).
 
 Shapes: L queries, T keys, B batch, P features = h heads of d; N distances; W keys that any query sees.
 """
@@ -23,7 +24,7 @@ def attend(
     dropout: float,
     positions: Positions | None,
 ) -> Tensor:
-    """As `_blocks.attend`."""
+    """As `_blocks.attend`: the output is (L, B, P)."""
     if v_TBP is None:
         k_TBP, v_TBP = k_TBP.chunk(2, -1)
     block = Block(slice(0, sight.length), slice(sight.unseen, sight.keys))

@@ -7,7 +7,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 
 def tensors(linear: nn.Module) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of the moment.
+    """Weight (H, D) and bias (H,) of the moment, from D to H features; the bias None where there is none.
 
     Pruning and the older norms of weights make a weight anew when the module is called. It never is: they are called
     here, or they would go on with the weight that they made first. Other hooks wait for a call.

@@ -57,7 +57,11 @@ class RecurrentStack(Encoder):
         self.input_sizes = [input_size] + [self.output_size] * (num_layers - 1)
 
     def check_input(self, x: Tensor, batch_first: bool = False) -> None:
-        """Raises ValueError for an input that is not (L, B, D), or (B, L, D), with at least one step."""
+        """Refuses an input x that is not (L, B, D), with `batch_first` (B, L, D), with at least one step.
+
+        Raises:
+            ValueError: it is not; the line says what was expected and found.
+        """
         if x.dim() != 3 or x.size(-1) != self.input_size or x.size(1 if batch_first else 0) == 0:
             axes, some = ("B, L" if batch_first else "L, B"), ""
             if x.dim() == 3 and x.size(-1) == self.input_size:
@@ -65,7 +69,11 @@ class RecurrentStack(Encoder):
             raise ValueError(f"input: expected ({axes}, {self.input_size}){some}, found {tuple(x.shape)}")
 
     def check_state(self, state: Any, batch: int, columns: int) -> None:
-        """Raises ValueError for states that are not (layers, B, columns)."""
+        """Refuses states that are not None or one tensor (layers, B, columns), no wider than the weights.
+
+        Raises:
+            ValueError: they are not; the line says what was expected and found.
+        """
         if state is None:
             return
         wanted = (len(self.layers), batch, columns)

@@ -1,4 +1,5 @@
-"""A layer of Transformer-XL: attention by content and by relative position, then a network on each step.
+"""A layer of Transformer-XL (Dai et al., ACL 2019, section 3.3): attention by content and by relative position, then a
+network on each step.
 
 Shapes: L time, M remembered steps, T = M + L keys, N distances, B batch, H features, h heads of size d.
 """
@@ -143,7 +144,11 @@ class Table:
     ) -> list[Tensor]:
         """The products (T + 1, H) of every layer for T - 1, ..., 0, -1, where none above `most` differs from it.
 
-        `make(reach)` makes the table, whose reach doubles as a text grows step by step.
+        Args:
+            weights: W_r of every layer, (H, H), by which it is known whether they have changed.
+            keys: T.
+            most: the distance in steps from which on the products are the same.
+            make: makes the table for a reach, which doubles as a text grows step by step.
         """
         kind = weights[0].device.type
         autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None

@@ -1,4 +1,6 @@
-"""Transformer-XL's relative shift: scores by distance and scores by key are the same numbers, laid out differently.
+"""Transformer-XL's relative shift (Dai et al., ACL 2019, appendix B).
+
+Scores by distance and scores by key are the same numbers, laid out differently.
 
 Shapes: c neighbouring queries, W keys, N distances that fall by one from column to column.
 """
@@ -12,6 +14,10 @@ def by_key(score: Tensor, keys: int) -> Tensor:
     Columns stand for falling distances. The last row begins with the first; each row starts one column further left
     than the row before, which is a step of N - 1 through the rows laid end to end. A key further ahead than N has
     distances for gets what the next row begins with, and must not be seen.
+
+    Args:
+        score: (..., c, N).
+        keys: W.
     """
     length, distances = score.shape[-2:]
     flat = score.flatten(-2)[..., length - 1 :]
@@ -19,7 +25,13 @@ def by_key(score: Tensor, keys: int) -> Tensor:
 
 
 def from_key(of_score: Tensor, distances: int, causal: bool) -> Tensor:
-    """The gradient of `by_key`'s input, (..., c, N), from that of its output, which is 0 at keys that are not seen."""
+    """The gradient of `by_key`'s input, (..., c, N), from that of its output.
+
+    Args:
+        of_score: (..., c, W); 0 at keys that are not seen.
+        distances: N.
+        causal: whether no query sees a key after its own step.
+    """
     *outer, length, keys = of_score.shape
     found = of_score.new_empty(*outer, length, distances)
     flat = found.flatten(-2)

@@ -1,6 +1,7 @@
 """Which keys a query sees, and how queries and keys fall into blocks.
 
-Shapes: L queries, T keys of which the last L are the queries' own steps, c queries of a block, W keys that it sees.
+Shapes: L queries, T keys of which the last L are the queries' own steps, B batch, c queries of a block, W keys that it
+sees.
 """
 
 from itertools import pairwise
@@ -35,7 +36,7 @@ class Sight(NamedTuple):
     length  L
     keys    T
     causal  a query sees no step after its own
-    window  it sees its own step and so many before; None: all of them. Needs `causal`
+    window  it sees its own step and so many steps before; None: all of them. Needs `causal`
     """
 
     length: int
@@ -86,7 +87,10 @@ class Sight(NamedTuple):
         return found
 
     def behind(self, block: Block, device: torch.device) -> Tensor | None:
-        """True where a key of a block lies before the window, (c, so many keys as there are); None where none does."""
+        """True where a key of a block lies before the window, (c, keys); None where none does.
+
+        The keys are the first of the block, so many as lie before the window of any of its queries.
+        """
         if self.window is None:
             return None
         # Query i of the block sees no key j < i + most.

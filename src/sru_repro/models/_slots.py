@@ -19,7 +19,7 @@ NO_STREAM = "state: expected an attention_context, which carries it, found none"
 class Place(NamedTuple):
     """What a step has to know of the slots.
 
-    own_1     the slot that it writes
+    own_1     the slot that it writes, (1,)
     seen_S    True where something has been written, its own slot included
     age_S     how many steps ago that was; 0 for its own
     """
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 def place(steps: Tensor, slots: int) -> Place:
-    """Of the step that comes after so many (a number on the device)."""
+    """Of the step that comes after `steps`, a scalar on the device."""
     own_1 = steps.view(1) % slots
     age_S = (own_1 - torch.arange(slots, device=steps.device)) % slots
     return Place(own_1, age_S <= steps, age_S)
@@ -43,13 +43,21 @@ def filled(kept_TBP: Tensor, slots: int) -> Tensor:
 
 
 def needed(window: int, kept: int, steps: int) -> int:
-    """Slots for `steps` more steps after `kept`, of which each sees its own and the `window` before it."""
+    """Slots for `steps` more steps after `kept`, of which each sees its own and the `window` before it.
+
+    Raises:
+        ValueError: no steps are asked for.
+    """
     require(steps >= 1, f"steps: expected >= 1, found {steps}")
     return min(window + 1, kept + steps)
 
 
 def check(training: bool, steps: int) -> None:
-    """Raises ValueError where a fixed state is used for anything but a step of generation."""
+    """Refuses a fixed state for anything but a step of generation.
+
+    Raises:
+        ValueError: in training, with gradients, or for more steps than one.
+    """
     require(
         not training and not torch.is_grad_enabled() and steps == 1,
         "state: a fixed one is for one step at a time, in evaluation and without gradients",

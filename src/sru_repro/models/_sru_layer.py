@@ -1,6 +1,7 @@
 """What a layer of SRU and a layer of SRU++ have in common: the last product and all behind it (SRU paper, section 3).
 
-Shapes: L time, B batch, D input features, H = directions * hidden_size columns, k matrices.
+Shapes: L time, B batch, D input features, H = directions * hidden_size columns, k matrices, n features
+that go into the product.
 """
 
 import math
@@ -91,7 +92,7 @@ class ElementwiseLayer(nn.Module):
         self.bias[1] = self.highway_bias
 
     def product_input(self, x_LBD: Tensor) -> Tensor:
-        """What goes into the product: the input, normalised by a norm before the layer."""
+        """What goes into the product: the input (L, B, D), normalised where there is a norm before the layer."""
         return self.layer_norm(x_LBD) if self.layer_norm is not None and self.norm_place == "pre" else x_LBD
 
     def highway_mask(self, batch: int) -> Tensor | None:
@@ -109,7 +110,16 @@ class ElementwiseLayer(nn.Module):
         mask_BH: Tensor | None,
         padding_LB: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """From what goes into the product U, its weight (k * H, n), and the highway's input to (h_LBH, c_n (B, H))."""
+        """From what goes into the product to (h_LBH, c_n (B, H)); SRU paper, section 3, equations 1-4.
+
+        Args:
+            z_LBn: what goes into the product, n features.
+            weight: of the product, (k * H, n).
+            x_LBD: the highway's input.
+            c0_BH: the state before the first step; None: zeros.
+            mask_BH: the highway's dropout mask, see `highway_mask`.
+            padding_LB: True at padded steps.
+        """
         skip_is_input = self.has_skip_term and self.matrices == 3
         h_LBH, c_n = ops.layer(
             "sru_v1" if self.v1 else "sru",

@@ -19,10 +19,13 @@ class Stack(Encoder):
 
     Args:
         layers: encoders whose sizes fit, as `Encoder.layers_of` makes them.
-        dropout: probability of a mask on the input of every layer, one per sequence and layer; not of those that draw
-            it by themselves (`masks_input`).
+        dropout: probability, 0 <= dropout < 1, of a mask on the input of every layer, one per sequence and layer; not
+            of those that draw it by themselves (`masks_input`).
         concat: the outputs of all layers side by side instead of the last one's. A bidirectional stack keeps the
             backward columns of all layers in the second half.
+
+    Raises:
+        ValueError: no layers, or a `dropout` outside 0 <= dropout < 1.
     """
 
     def __init__(self, layers: Sequence[Encoder], *, dropout: float = 0.0, concat: bool = False) -> None:
@@ -43,7 +46,13 @@ class Stack(Encoder):
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Returns (h_LBH, [state of every layer])."""
+        """Returns (h_LBH, [state of every layer]); H is the sum over all layers where they are put side by side.
+
+        Args:
+            x_LBD: the input of the first layer.
+            state: the list that the call before returned, or None.
+            padding_LB: True at padded steps.
+        """
         outputs, states = [], []
         for i, layer in enumerate(self.layers):
             x_LBD, after = layer(self._masked(layer, x_LBD), None if state is None else state[i], padding_LB)

@@ -46,7 +46,11 @@ class _InType(torch.autograd.Function):
 
 
 class TorchRNN(RecurrentStack):
-    """An encoder around `torch.nn.LSTM` or `torch.nn.GRU` (oneDNN on the CPU, cuDNN on CUDA)."""
+    """An encoder around `torch.nn.LSTM` or `torch.nn.GRU` (oneDNN on the CPU, cuDNN on CUDA).
+
+    Raises:
+        ValueError: a size below 1, or a `dropout` that is no probability below 1.
+    """
 
     Config = TorchRNNConfig
     uses_ops = False
@@ -81,7 +85,14 @@ class TorchRNN(RecurrentStack):
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Returns (h_LBH, state). Padding must come after each sequence (it is packed away), no row be empty.
+        """Returns (h_LBH, state), the state being torch.nn's: h_n or (h_n, c_n).
+
+        Either is (S, B, hidden_size), S being num_layers * directions.
+
+        Args:
+            x_LBD: the input, or a `PackedSequence`, which torch.nn reads itself.
+            state: what the call before returned, or None for zeros.
+            padding_LB: True at padded steps, behind each sequence only (they are packed away); no row may be empty.
 
         Raises:
             ValueError: padding anywhere else, or a shape or state that does not fit.
@@ -104,7 +115,11 @@ class TorchRNN(RecurrentStack):
         return pad_packed_sequence(h, total_length=x_LBD.size(0))[0], last
 
     def check_kind(self, state: Any) -> None:
-        """Raises ValueError for what is no state of such a module at all; of sizes torch.nn speaks."""
+        """Refuses what is no state of such a module at all; of sizes torch.nn speaks.
+
+        Raises:
+            ValueError: neither None nor the tensors that the module's state is made of.
+        """
         raise NotImplementedError
 
     def _call(self, x: Any, state: State) -> tuple[Any, State]:

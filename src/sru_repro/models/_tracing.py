@@ -38,7 +38,11 @@ def _whole_trace(module: nn.Module) -> bool:
 
 
 def refuse_script(module: nn.Module) -> None:
-    """Raises RuntimeError, as torch.jit.script compiles no module that chooses its kernels at run time."""
+    """Refuses torch.jit.script, which compiles no module that chooses its kernels at run time.
+
+    Raises:
+        RuntimeError: always; the line says what to use.
+    """
     raise RuntimeError(
         f"torch.jit.script does not compile {type(module).__name__}: use torch.jit.trace or torch.export.export on an "
         "example, or torch.compile"

@@ -1,4 +1,7 @@
-"""Kim's convolutional sentence encoder (EMNLP 2014): filters of several widths, each maximum taken over time.
+"""Kim's convolutional sentence encoder (EMNLP 2014, section 2): filters of several widths, maxima taken over time.
+
+    y_i = relu(w . x_{i:i+width-1} + b)        of one filter (equation 2; relu by section 3.1)
+    h   = max_i y_i
 
 Shapes: L time, B batch, D input features, H = widths * filters.
 """
@@ -25,13 +28,15 @@ class CNNConfig(ModelSettings):
 
 
 class CNN(Encoder):
-    """One convolution per width, ReLU, maximum over time. Encodes a whole sentence into a single step.
+    """One convolution per width, ReLU, maximum over time (Kim, EMNLP 2014, section 2): a sentence as a single step.
+
+    Shapes: L time, B batch, D = input_size, H = filters for each of the widths.
 
     Args:
-        input_size: D.
-        filters: filters of each width.
-        widths: words that a filter covers.
-        dropout: accepted as every model's setting; there are no layers to put it between.
+        input_size: D, features of the input.
+        filters: filters of each width; 1 or more.
+        widths: words that a filter covers, one or more such widths; 3, 4 and 5 where not given.
+        dropout: 0 <= dropout < 1, accepted as every model's setting; there are no layers to put it between.
     """
 
     Config = CNNConfig
@@ -41,6 +46,7 @@ class CNN(Encoder):
 
     @classmethod
     def can_stream(cls, config: ModelSettings) -> bool:
+        """See `Encoder`: it never can, as a maximum over time has no state to hand on."""
         return False
 
     def __init__(
@@ -58,6 +64,11 @@ class CNN(Encoder):
         """Returns (h (1, B, H), None); a sentence shorter than the widest filter is filled up with zeros.
 
         The result for a sentence does not depend on its padding, and so not on the batch it is in.
+
+        Args:
+            x_LBD: the words of the sentences.
+            state: None, as there is none.
+            padding_LB: True at padded steps, wherever they stand.
 
         Raises:
             ValueError: a shape that does not fit; a state.

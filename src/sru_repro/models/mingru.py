@@ -78,18 +78,27 @@ class MinGRULayer(nn.Module):
 
 
 class MinGRU(RecurrentStack):
-    """A stack of minGRU layers.
+    """A stack of minGRU layers (Feng et al., 2024, section 3.1).
 
     The paper's is the recurrence. Layer norm before it and the residual around it are this suite's block: states that
     are linear in the input, stacked bare, do not train.
 
+    Shapes: L time, B batch, D = input_size, H = hidden_size, twice that where bidirectional, C = expansion * H.
+
     Args:
-        input_size: D.
-        hidden_size: features of a layer's output, each direction.
-        num_layers: layers in the stack.
-        expansion: states for each feature of the output; a second product narrows them where there is more than one.
-        dropout: probability of dropout on each layer's output, before the input is added to it.
-        bidirectional: half of the columns of every layer run backwards in time.
+        input_size: D, features of the input; 1 or more.
+        hidden_size: features of a layer's output, each direction; 1 or more.
+        num_layers: layers in the stack; 1 or more.
+        expansion: states for each feature of the output, 1 or more; a second product narrows them where there is more
+            than one.
+
+    Keyword Args:
+        dropout (float): probability, 0 <= dropout < 1, of dropout on each layer's output, before the input is added to
+            it.
+        bidirectional (bool): half of the columns of every layer run backwards in time; H = 2 * hidden_size.
+
+    Raises:
+        ValueError: a size below 1, or a `dropout` that is no such probability.
     """
 
     Config = MinGRUConfig
@@ -121,6 +130,11 @@ class MinGRU(RecurrentStack):
         self, x_LBD: Tensor, state: Tensor | None = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Returns (y_LBH, h_n), h_n being (num_layers, B, C), the last states and the next call's `state`.
+
+        Args:
+            x_LBD: the input, or a `PackedSequence`, which comes back packed as it came.
+            state: h_0 of all layers, (num_layers, B, C); zeros where not given.
+            padding_LB: True at padded steps, which keep the state and put out zero.
 
         Raises:
             ValueError: a shape that does not fit, with what was expected and found.

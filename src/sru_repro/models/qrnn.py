@@ -79,7 +79,10 @@ class QRNNLayer(nn.Module):
     def forward(
         self, x_LBD: Tensor, state: tuple[Tensor, Tensor] | None, padding_LB: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Returns (h_LBH, (c_n (B, H), last input (B, D), which only a window of 2 reads))."""
+        """Returns (h_LBH, (c_n (B, H), last input (B, D), which only a window of 2 reads)).
+
+        `state` is such a pair of the call before: c (B, H) and the last input (B, D).
+        """
         c0, last_BD = (None, torch.zeros_like(x_LBD[0])) if state is None else state
         inputs = x_LBD
         if self.window == 2:
@@ -125,18 +128,26 @@ def _previous(x_LBD: Tensor, first_BD: Tensor, padding_LB: Tensor | None) -> tup
 
 
 class QRNN(RecurrentStack):
-    """A stack of QRNN layers.
+    """A stack of QRNN layers (Bradbury et al., ICLR 2017, section 2; with `highway` the SRU paper's Table 1).
+
+    Shapes: L time, B batch, D = input_size, H = hidden_size, twice that where bidirectional.
 
     Args:
-        input_size: D.
-        hidden_size: features of the state, each direction.
-        num_layers: layers in the stack.
+        input_size: D, features of the input; 1 or more.
+        hidden_size: features of the state, each direction; 1 or more.
+        num_layers: layers in the stack; 1 or more.
         window: inputs the product sees, 1 or 2.
         pooling: "f", "fo" or "ifo".
         highway: the output gate mixes in the layer's input (SRU paper, Table 1); fo pooling only.
-        zoneout: probability that a state is kept in training.
-        dropout: probability of dropout between layers.
-        bidirectional: half of the columns run backwards in time; window 1 only.
+        zoneout: probability, 0 <= zoneout < 1, that a state is kept in training (section 2.1).
+
+    Keyword Args:
+        dropout (float): probability, 0 <= dropout < 1, of dropout between layers.
+        bidirectional (bool): half of the columns run backwards in time, H = 2 * hidden_size; window 1 only.
+
+    Raises:
+        ValueError: a size below 1, a probability outside its range, or a window, pooling, highway or direction that
+            does not go with the others.
     """
 
     Config = QRNNConfig
@@ -172,7 +183,12 @@ class QRNN(RecurrentStack):
         state: list[tuple[Tensor, Tensor]] | None = None,
         padding_LB: Tensor | None = None,
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Returns (h_LBH, state): the last c and the last input of every layer.
+        """Returns (h_LBH, state): of every layer the last c (B, H) and the last input (B, D), the next call's `state`.
+
+        Args:
+            x_LBD: the input, or a `PackedSequence`, which comes back packed as it came.
+            state: a pair (c (B, H), last input (B, D)) of every layer; None: zeros.
+            padding_LB: True at padded steps, which keep the state and put out zero.
 
         Raises:
             ValueError: a shape or state that does not fit, with what was expected and found.

@@ -100,7 +100,7 @@ class SRULayer(ElementwiseLayer):
     def forward(
         self, x_LBD: Tensor, c0_BH: Tensor | None, padding_LB: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Returns (h_LBH, c_n (B, H))."""
+        """Returns (h_LBH, c_n (B, H)), see `SRU.forward`; c0_BH is the state before the first step."""
         mask_BH = self.highway_mask(x_LBD.size(1))
         product_input = self.product_input(x_LBD)
         if self.training and self.input_dropout > 0:
@@ -112,26 +112,39 @@ class SRULayer(ElementwiseLayer):
 
 
 class SRU(ElementwiseStack):
-    """A stack of SRU layers.
+    """A stack of SRU layers (Lei et al., EMNLP 2018, section 3, equations 1-4).
+
+        f_t = sigmoid(W_f x_t + v_f * c_{t-1} + b_f),   r_t = sigmoid(W_r x_t + v_r * c_{t-1} + b_r)
+        c_t = f_t * c_{t-1} + (1 - f_t) * W x_t,        h_t = r_t * c_t + (1 - r_t) * alpha x_t
+
+    `h_LBH, c_n = sru(x_LBD, state, padding_LB)`, see `forward`. One direction is causal and streams: calls on
+    consecutive segments, c_n handed on as the next `state`, equal one call on the whole.
+
+    Shapes: L time, B batch, D = input_size, H = hidden_size, twice that where bidirectional.
 
     Args:
-        input_size: D, features of the input.
-        hidden_size: features of the state, each direction.
-        num_layers: layers in the stack.
-        dropout: probability of a mask on the highway branch, one per sequence and layer; not in the last.
+        input_size: D, features of the input; 1 or more.
+        hidden_size: features of the state, each direction; 1 or more.
+        num_layers: layers in the stack; 1 or more.
+        dropout: probability, 0 <= dropout < 1, of a mask on the highway branch, one per sequence and layer; not in the
+            last.
         bidirectional: half of the columns of every layer run backwards in time; H = 2 * hidden_size.
         projection_size: inner size of the factorised product W = W2 W1; none if 0 or not below both others.
-        highway_bias: initial value of b_r.
+        highway_bias: initial value of b_r; settings take it from -100 to 100.
         layer_norm: "pre" normalises what goes into the product (not the skip), "post" the output.
         has_skip_term: False: h = r * c.
         rescale: the paper's alpha = sqrt(1 + 2 exp(highway_bias)) on the skip input. Releases of the authors'
             package differ in its default; here it is always written out.
-        activation: g in h = r * g(c) + ...
+        activation: g in h = r * g(c) + ..., "identity" or "tanh".
         v1: the gates do not see c_{t-1} (arXiv v1 of 2017), and dropout masks g(c) alone.
         dropout_last: the last layer has the mask of `dropout` too.
         input_dropout: probability of a mask on what goes into the product of every layer, one per sequence; the
             highway sees the input as it is (the authors' rnn_dropout).
-        batch_first: inputs and outputs are (B, L, ...) and padding (B, L).
+        batch_first: inputs and outputs are (B, L, ...) and padding (B, L); states stay (num_layers, B, H).
+
+    Raises:
+        ValueError: a size below 1, a `dropout` that is no such probability, a `layer_norm` or `activation` that does
+            not exist.
     """
 
     Config = SRUConfig
@@ -169,8 +182,10 @@ class SRU(ElementwiseStack):
 
     @classmethod
     def layer_of(cls, index: int, input_size: int, config: ModelSettings, input_dropout: float) -> "SRU":
-        """See `Encoder`; every layer keeps its mask on the highway, as the authors' reader does, and the one on its
-        input stands before the product alone."""
+        """See `Encoder`; the mask of `input_dropout` stands before the product alone.
+
+        Every layer keeps its mask on the highway, as the authors' reader does.
+        """
         options = config.options() | {"num_layers": 1}
         return cls(input_size, dropout_last=True, input_dropout=input_dropout, **options)
 
@@ -183,7 +198,13 @@ class SRU(ElementwiseStack):
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Returns (h_LBH, c_n), c_n being (num_layers, B, H), the last states and the next call's `state`.
 
-        A `PackedSequence` comes back packed as it came, see `entry`.
+        With `batch_first` h is (B, L, H).
+
+        Args:
+            x_LBD: the input, (B, L, D) with `batch_first`; or a `PackedSequence`, which comes back packed as it came.
+            state: c_0 of all layers, (num_layers, B, H), columns of the backward direction in the second half; zeros
+                where not given.
+            padding_LB: True at padded steps, which keep the state and put out zero; (B, L) with `batch_first`.
 
         Raises:
             ValueError: a shape or type that does not fit, with what was expected and found.
@@ -242,7 +263,16 @@ class SRU(ElementwiseStack):
     def run_layers(
         self, x_LBD: Tensor, state: Tensor | None, padding_LB: Tensor | None
     ) -> tuple[list[Tensor], Tensor]:
-        """The output of every layer, and the last states (num_layers, B, H), of arguments that were checked."""
+        """The output h_LBH of every layer, and the last states (num_layers, B, H), of arguments that were checked.
+
+        Args:
+            x_LBD: the input, time first.
+            state: c_0 (num_layers, B, H), or None for zeros.
+            padding_LB: True at padded steps.
+
+        Raises:
+            ValueError: padding of another shape, type or device.
+        """
         outputs, last = [cleared(x_LBD, padding_LB)], []
         for i, layer in enumerate(self.layers):
             h_LBH, c_n = layer(outputs[-1], None if state is None else state[i], padding_LB)
@@ -255,5 +285,12 @@ class SRU(ElementwiseStack):
         return LSTMConvention(self)
 
     def load_authors_state_dict(self, state_dict: dict[str, Tensor]) -> None:
-        """Loads weights saved by the authors' `sru` package (2.x or 3.0.0.dev6); see `_authors.convert`."""
+        """Loads weights saved by the authors' `sru` package (2.x or 3.0.0.dev6).
+
+        Args:
+            state_dict: what their `SRU.state_dict()` gave, in their names and shapes.
+
+        Raises:
+            ValueError: the weights belong to a module with other options; the line says which and what to set.
+        """
         self.load_state_dict(_authors.convert(state_dict, self))

@@ -7,25 +7,23 @@
 
 A layer without attention has U = W_o LayerNorm(W_q x). There are no positions: the recurrence knows the order.
 
-Shapes: L time, B batch, D input features, P projection (the paper's d'), H columns, k matrices, T keys.
+A layer is in `_srupp_layer.py`. Shapes: L time, B batch, D input features, P projection (the paper's d'), H columns, T
+keys.
 """
 
-import math
 import warnings
 from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from .. import ops
 from . import _attention, _authors, _slots
 from ._base import AttentionContext, ModelSettings, require, require_probabilities, require_sizes
 from ._entry import entry
 from ._padding import cleared
-from ._sight import Sight
-from ._sru_layer import ElementwiseLayer, ElementwiseStack, Recurrence
+from ._sru_layer import ElementwiseStack, Recurrence
+from ._srupp_layer import SRUppLayer
 
 
 class SRUppConfig(ModelSettings):
@@ -68,122 +66,17 @@ keys    in evaluation: keys and values of the last steps (T, B, 2 P), so that a 
 
 
 class FixedSRUppState(NamedTuple):
-    """The same in shapes that do not change, see `Encoder.fixed_state`: last states, keys and values in slots
-    (S, B, 2 P) by the number of the layer, and how many steps they have seen, a number on the device."""
+    """The same in shapes that do not change, see `Encoder.fixed_state`.
+
+    Attributes:
+        c_n: last states of the recurrences (num_layers, B, H).
+        keys: keys and values in slots (S, B, 2 P), by the number of the layer.
+        steps: how many steps they have seen, a scalar on the device.
+    """
 
     c_n: Tensor
     keys: dict[int, Tensor]
     steps: Tensor
-
-
-class SRUppLayer(ElementwiseLayer):
-    """One layer. `projection` is W_q (P, D), `keys_values` W_kv (2 P, P), `weight` W_o (k * H, P), gate-major."""
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        projection_size: int,
-        recurrence: Recurrence,
-        dropout: float,
-        *,
-        attends: bool,
-        num_heads: int,
-        product_dropout: float,
-        attn_dropout: float,
-        attention_context: AttentionContext | None,
-    ) -> None:
-        super().__init__(input_size, hidden_size, recurrence, dropout)
-        self.attends, self.num_heads, self.attention_context = attends, num_heads, attention_context
-        self.product_dropout, self.attn_dropout = product_dropout, attn_dropout
-        self.projection = nn.Parameter(torch.empty(projection_size, input_size))
-        self.keys_values = (
-            nn.Parameter(torch.empty(2 * projection_size, projection_size)) if attends else None
-        )
-        self.attention_scale = nn.Parameter(torch.empty(1)) if attends else None
-        self.attention_norm = nn.LayerNorm(projection_size)
-        self.weight = nn.Parameter(torch.empty(self.matrices * self.columns, projection_size))
-        self.reset_parameters()
-
-    @torch.no_grad()
-    def reset_parameters(self) -> None:
-        """Xavier's uniform weights, those behind the dropout smaller; alpha 0 (the authors' release 3.0.0.dev6)."""
-        for matrix in (self.projection, self.keys_values, self.weight):
-            if matrix is not None:
-                nn.init.xavier_uniform_(matrix)
-        self.weight.mul_(math.sqrt(1 - self.product_dropout))
-        if self.attention_scale is not None:
-            self.attention_scale.zero_()
-        self.attention_norm.reset_parameters()
-        self.reset_vectors(weight_c=1.0)
-
-    def forward(
-        self,
-        x_LBD: Tensor,
-        c0_BH: Tensor | None,
-        inputs_TBD: Tensor | None,
-        keys_TBP: Tensor | None,
-        padding_LB: Tensor | None,
-        place: _slots.Place | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """Returns (h_LBH, c_n, inputs, keys), the last two as in `SRUppState`, None where there is none.
-
-        With a `place` the keys are slots, and one step is written into them.
-        """
-        mask_BH = self.highway_mask(x_LBD.size(1))
-        product_input = self.product_input(x_LBD)
-        z_LBP = ops.linear(product_input, self.projection)
-        inputs, keys = None, None
-        if self.attends:
-            if place is None:
-                attended_LBP, inputs, keys = self._attend(
-                    z_LBP, product_input, inputs_TBD, keys_TBP, padding_LB
-                )
-            else:
-                attended_LBP, keys = self._attend_to_slots(z_LBP, keys_TBP, place)
-            assert self.attention_scale is not None
-            z_LBP = z_LBP + self.attention_scale * attended_LBP
-        z_LBP = F.dropout(self.attention_norm(z_LBP), self.product_dropout, self.training)
-        h_LBH, c_n = self.recur(z_LBP, self.weight, x_LBD, c0_BH, mask_BH, padding_LB)
-        return h_LBH, c_n, inputs, keys
-
-    def _attend(
-        self,
-        q_LBP: Tensor,
-        x_LBD: Tensor,
-        inputs_TBD: Tensor | None,
-        keys_TBP: Tensor | None,
-        padding_LB: Tensor | None,
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """A (L, B, P), and the inputs or the keys and values to keep."""
-        assert self.keys_values is not None
-        context, training = self.attention_context, self.training
-        seen_TBP = q_LBP
-        if inputs_TBD is not None:
-            # Of a training segment: no gradient goes into it, but one into the weights.
-            seen_TBP = torch.cat([ops.linear(inputs_TBD.detach(), self.projection), q_LBP])
-        context_TBP = ops.linear(seen_TBP, self.keys_values)
-        if keys_TBP is not None:
-            context_TBP = torch.cat([keys_TBP, context_TBP])
-        window = context.window if context and not training else None
-        sight = Sight(q_LBP.size(0), context_TBP.size(0), context is not None, window)
-        dropout = self.attn_dropout if training else 0.0
-        attended = _attention.attend(q_LBP, context_TBP, self.num_heads, sight, padding_LB, dropout)
-        if context is None:
-            return attended, None, None
-        if not training:
-            return attended, None, _attention.last(context_TBP, context.window)
-        return attended, _attention.last_of_two(inputs_TBD, x_LBD, context.memory), None
-
-    def _attend_to_slots(
-        self, q_1BP: Tensor, keys_SBP: Tensor | None, place: _slots.Place
-    ) -> tuple[Tensor, Tensor]:
-        """A (1, B, P), and the slots with the keys and values of this step."""
-        assert self.keys_values is not None and keys_SBP is not None
-        own = ops.linear(q_1BP, self.keys_values)
-        keys_SBP.index_copy_(0, place.own_1, own.to(keys_SBP.dtype))
-        seen_1S, seen_SBP = place.seen_S.unsqueeze(0), keys_SBP.to(q_1BP.dtype)
-        return _attention.fused(q_1BP, seen_SBP, self.num_heads, attn_mask=seen_1S), keys_SBP
 
 
 def _attends(layer: int, num_layers: int, attention_every: int, attention_last: int) -> bool:
@@ -193,22 +86,38 @@ def _attends(layer: int, num_layers: int, attention_every: int, attention_last: 
 
 
 class SRUpp(ElementwiseStack):
-    """A stack of SRU++ layers.
+    """A stack of SRU++ layers (Lei, EMNLP 2021, section 3).
+
+    `h_LBH, state = srupp(x_LBD, state, padding_LB)`, see `forward`. With an `attention_context` it is causal and
+    carries a state; without, every step sees the whole sequence.
+
+    Shapes: L time, B batch, D = input_size, H = hidden_size, twice that where bidirectional, P = projection_size, T
+    steps remembered.
 
     Args:
-        input_size: D, features of the input.
-        hidden_size: features of the state, each direction.
-        projection_size: P, the paper's d', in which attention is computed.
-        num_layers: layers in the stack.
-        dropout: of the normalised attention output, per unit, and, except in the last layer, a mask on the
-            highway branch, one per sequence.
-        attn_dropout: probability of dropout on attention weights.
-        num_heads: heads of the attention; P is a multiple of it.
+        input_size: D, features of the input; 1 or more.
+        hidden_size: features of the state, each direction; 1 or more.
+        projection_size: P, the paper's d', in which attention is computed; 1 or more.
+        num_layers: layers in the stack; 1 or more.
+        dropout: probability, 0 <= dropout < 1, of dropping a unit of the normalised attention output, and, except in
+            the last layer, of a mask on the highway branch, one per sequence.
+        attn_dropout: probability, 0 <= attn_dropout < 1, of dropout on attention weights.
+        num_heads: heads of the attention, 1 or more; P is a multiple of it.
         attention_every: layers k, 2k, 3k ... attend; 1: all, 0: none.
-        attention_last: above 0, only so many of the last layers attend.
-        bidirectional, highway_bias, layer_norm, has_skip_term, rescale, dropout_last: of the recurrence, as in `SRU`.
+        attention_last: above 0, only so many of the last layers attend; goes with `attention_every=1`.
+        bidirectional: half of the columns of every layer run backwards in time; H = 2 * hidden_size. Not with an
+            `attention_context`.
+        highway_bias: initial value of b_r; settings take it from -100 to 100.
+        layer_norm: "pre" normalises what goes into the product (not the skip), "post" the output.
+        has_skip_term: False: h = r * c.
+        rescale: SRU's alpha = sqrt(1 + 2 exp(highway_bias)) on the skip input.
+        dropout_last: the last layer has the mask on the highway, too.
         attention_context: makes attention causal and gives it a memory (see `AttentionContext`); without, every step
             sees the whole sequence.
+
+    Raises:
+        ValueError: a size below 1, a probability outside its range, a `layer_norm` that does not exist, a
+            `projection_size` that the heads do not divide, or two arguments that exclude each other.
     """
 
     Config = SRUppConfig
@@ -279,7 +188,15 @@ class SRUpp(ElementwiseStack):
         return cls(input_size, num_layers=1, attention_every=int(attends), dropout_last=True, **options)
 
     def fixed_state(self, state: SRUppState, steps: int) -> FixedSRUppState:
-        """See `Encoder`."""
+        """See `Encoder`.
+
+        Args:
+            state: of evaluation: c_n (num_layers, B, H), and by layer keys and values (T, B, 2 P).
+            steps: how many are to come.
+
+        Raises:
+            ValueError: no `attention_context`, without which there is no state to carry; `steps` below 1.
+        """
         c_n, _, keys = state
         if self.attention_context is None:
             raise ValueError(_slots.NO_STREAM)
@@ -295,7 +212,16 @@ class SRUpp(ElementwiseStack):
         state: SRUppState | FixedSRUppState | None = None,
         padding_LB: Tensor | None = None,
     ) -> tuple[Tensor, SRUppState | FixedSRUppState]:
-        """Returns (h_LBH, state). Padding is taken where there is no `attention_context`.
+        """Returns (h_LBH, state), the state being (c_n, inputs, keys).
+
+        c_n is (num_layers, B, H). Of each layer that attends there are either inputs (T, B, D), in training, or keys
+        and values (T, B, 2 P), in evaluation; none without an `attention_context`.
+
+        Args:
+            x_LBD: the input, or a `PackedSequence`, which comes back packed as it came.
+            state: what the call before returned, made in the same mode (training or evaluation) and of these shapes; or
+                None.
+            padding_LB: True at padded steps; taken where there is no `attention_context`.
 
         Raises:
             ValueError: a shape or a state that does not fit, with what was expected and found.
@@ -337,8 +263,16 @@ class SRUpp(ElementwiseStack):
         return x_1BD, FixedSRUppState(torch.stack(last), state.keys, state.steps + 1)
 
     def load_authors_state_dict(self, state_dict: dict[str, Tensor]) -> None:
-        """Loads weights saved by `SRUpp` of the authors' `sru` 3.0.0.dev6, see `_authors.convert_srupp`. Warns where a
-        memory meets a norm before the layer: theirs remembers something else (`_authors.OTHER_MEMORY`)."""
+        """Loads weights saved by `SRUpp` of the authors' `sru` 3.0.0.dev6.
+
+        Warns where a memory meets a norm before the layer: theirs remembers something else (`_authors.OTHER_MEMORY`).
+
+        Args:
+            state_dict: what their `SRUpp.state_dict()` gave, in their names and shapes.
+
+        Raises:
+            ValueError: the weights belong to a module with other options; the line says which.
+        """
         self.load_state_dict(_authors.convert_srupp(state_dict, self))
         if self.attention_context and any(one.attends and one.norm_place == "pre" for one in self.layers):
             warnings.warn(_authors.OTHER_MEMORY, stacklevel=2)

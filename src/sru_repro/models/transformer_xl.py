@@ -1,6 +1,6 @@
-"""Transformer-XL (Dai et al., ACL 2019): attention over a segment and its memory, by relative positions.
+"""Transformer-XL (Dai et al., ACL 2019, section 3.3): attention over a segment and its memory, by relative positions.
 
-Section 3.3, in one head of size d, query i, key j, for a layer's input h with the memory in front of it:
+In one head of size d, query i, key j, for a layer's input h with the memory in front of it:
 
     a_ij = ((q_i + u) . k_j + (q_i + v) . W_r R_{i-j}) / sqrt(d),   q = W_q h,  [k; v'] = W_kv h
     y    = norm(h + W_o softmax(a) v'),   out = norm(y + W_2 relu(W_1 y + b_1) + b_2)
@@ -59,8 +59,14 @@ class TransformerXLConfig(ModelSettings):
 
 
 class FixedState(NamedTuple):
-    """The state of evaluation in shapes that do not change, see `Encoder.fixed_state`: for every layer keys and values
-    in slots (S, B, H) and W_r R (S, H) of the distances 0, 1, ..., and how many steps the slots have seen."""
+    """The state of evaluation in shapes that do not change, see `Encoder.fixed_state`.
+
+    Attributes:
+        keys: of every layer, in slots (S, B, H).
+        values: likewise, (S, B, H).
+        relative: W_r R (S, H) of the distances 0, 1, ..., of every layer.
+        steps: how many steps the slots have seen, a scalar on the device.
+    """
 
     keys: list[Tensor]
     values: list[Tensor]
@@ -81,7 +87,7 @@ def _as_multiplied(x: Tensor) -> Tensor:
 
 
 class TransformerXL(Encoder):
-    """A stack of Transformer-XL layers.
+    """A stack of Transformer-XL layers (Dai et al., ACL 2019, section 3.3).
 
     With an `attention_context` it is causal and carries a state. In training that is the input of every layer at the
     last `memory` steps, {"inputs": [(M, B, H), ...]}: no gradient flows into it, and keys and values are computed from
@@ -90,17 +96,22 @@ class TransformerXL(Encoder):
     {"keys": [...], "values": [...]} of those, so that a step of generation computes its own only. Without one every
     step sees all steps that are not padded, and there is no state.
 
+    Shapes: L time, B batch, D = input_size, H = hidden_size, M steps remembered.
+
     Args:
-        input_size: D; an input of another size than H goes through a matrix first.
-        hidden_size: H.
-        num_layers: layers in the stack.
-        num_heads: h, which divides H.
-        inner_size: features inside the network on each step.
-        dropout: of R, of what attention and network add, and inside the network. The paper's dropout of the embedding
-            and behind the last layer is the task's.
-        attn_dropout: of the attention weights.
+        input_size: D, 1 or more; an input of another size than H goes through a matrix first.
+        hidden_size: H, 1 or more.
+        num_layers: layers in the stack; 1 or more.
+        num_heads: h, 1 or more, which divides H.
+        inner_size: features inside the network on each step; 1 or more.
+        dropout: probability, 0 <= dropout < 1, for R, for what attention and network add, and inside the network. The
+            paper's dropout of the embedding and behind the last layer is the task's.
+        attn_dropout: probability, 0 <= attn_dropout < 1, of dropout on attention weights.
         clamp_length: in evaluation distances count as this much at most; 0: as they are.
         attention_context: how far back attention looks, see `AttentionContext`.
+
+    Raises:
+        ValueError: a size below 1, another number out of its range, heads that do not divide H.
     """
 
     Config = TransformerXLConfig
@@ -164,7 +175,12 @@ class TransformerXL(Encoder):
     def forward(
         self, x_LBD: Tensor, state: State = None, padding_LB: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Returns (h_LBH, state).
+        """Returns (h_LBH, state), the state as the class describes it.
+
+        Args:
+            x_LBD: the input, or, without an `attention_context`, a `PackedSequence`, which comes back as it came.
+            state: what the call before returned, made in the same mode (training or evaluation); or None.
+            padding_LB: True at padded steps; taken where there is no `attention_context`.
 
         Raises:
             ValueError: a shape that does not fit, with what was expected and found; a state of the other mode, or of
@@ -265,7 +281,11 @@ class TransformerXL(Encoder):
 
     @torch.no_grad()
     def fixed_state(self, state: State, steps: int) -> FixedState:
-        """See `Encoder`; with it, what the distances' sines are projected to by the weights of the moment."""
+        """See `Encoder`; with it, what the distances' sines are projected to by the weights of the moment.
+
+        Raises:
+            ValueError: no `attention_context`, and so no state; one that other sizes made; `steps` below 1.
+        """
         context = self.attention_context
         if context is None:
             raise ValueError(_slots.NO_STREAM)

@@ -33,6 +33,7 @@ LARGEST = 1 << 28
 WAIT_S = 150.0
 """For another process that builds the same; longer than a compiler may take."""
 STALE_S = 86_400.0
+"""Age from which on unfinished files of others are removed: a day."""
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ def _wanted() -> Path | None:
 
 @functools.cache
 def cache_folder() -> Path:
-    """The folder that is wanted, or one for this process alone where that cannot be written."""
+    """The folder that is wanted, or one for this process alone where that cannot be written."""  # noqa: DOC501, caught
     folder = _wanted()
     try:
         if folder is None:
@@ -101,7 +102,11 @@ def fingerprint(*parts: str | bytes) -> str:
 
 
 def place(path: Path, content: bytes, replace: bool = True) -> None:
-    """Writes a file so that nobody ever sees a part of it; without `replace` the first one stays."""
+    """Writes a file so that nobody ever sees a part of it; without `replace` the first one stays.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{OURS}{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -155,7 +160,8 @@ def kept(name: str, make: Callable[[], bytes], opened: Callable[[bytes], T]) -> 
     """What `opened` makes of the content kept under a name, which `make` makes where it is missing or damaged.
 
     Raises:
-        BuildError: it cannot be made. OSError: what was made cannot be opened, and is not kept.
+        BuildError: it cannot be made.
+        OSError: what was made cannot be opened, and is not kept.
     """
     path = cache_folder() / name
     for folder in (path.parent, *_read_only):

@@ -54,8 +54,14 @@ def _count(*_: Any) -> None:
 
 @contextmanager
 def keep_casts(keep: bool = True) -> Iterator[None]:
-    """Inside, a weight is cast once and again when it has changed: over the calls of a step, its accumulated batches, a
-    whole validation. For those who own the weights and edit none through `.data`; `keep=False` casts at every call."""
+    """Inside, a weight is cast once and again when it has changed.
+
+    That is: over the calls of a step, its accumulated batches, a whole validation. For those who own the weights and
+    edit none through `.data`.
+
+    Args:
+        keep: False: casts at every call, as outside.
+    """
     before, counting = _scope.kept, register_optimizer_step_post_hook(_count)
     _scope.kept = ({} if before is None else before) if keep else None
     try:
@@ -71,13 +77,14 @@ def kept() -> bool:
 
 
 def cast(weight: Tensor, kind: torch.dtype) -> Tensor:
-    """The weight in that type, no part of autograd; not to be changed."""
+    """The weight, of any shape, in that type, no part of autograd; not to be changed."""
     return weight if weight.dtype == kind else together([weight], kind)[0]
 
 
 def together(weights: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
-    """The weights in that type, in one piece of memory (`one_piece`), no part of autograd; not to be changed.
+    """The weights, of any shapes, in that type and one piece of memory (`one_piece`).
 
+    They are no part of autograd, and not to be changed.
     While a CUDA graph is captured they are always cast: that has to be a part of the graph, whose memory is its own.
     """
     entries = _scope.kept
@@ -100,12 +107,12 @@ def together(weights: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
 
 
 def capturing(value: Tensor) -> bool:
-    """Whether a CUDA graph is being captured that work on this tensor would enter."""
+    """Whether a CUDA graph is being captured that work on `value`, of any shape, would enter."""
     return value.is_cuda and torch.cuda.is_current_stream_capturing()
 
 
 def one_piece(values: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
-    """Copies in that type, next to each other in memory.
+    """Copies of the values, in their shapes and that type, next to each other in memory.
 
     Where the values lie in one piece themselves they keep its layout and are cast in one go; else matrices come first
     and vectors behind them, as cuDNN lays out the weights of a recurrent network.

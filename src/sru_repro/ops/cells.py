@@ -34,13 +34,14 @@ Gradients = tuple[Tensor, Maybe, Maybe, Maybe, Maybe]
 class Cell:
     """What distinguishes one recurrence from another.
 
-    gates     matrices of U in order; a skip matrix, where there is one, comes last
-    tanh      whether the candidate z is tanh(u) (QRNN) or u itself (SRU)
-    peephole  whether the gates see v * c_{t-1} (SRU of 2018) and therefore form no associative scan
-    biased    whether the op adds biases to forget and reset gate (QRNN has them in its product instead)
-    output    "state": h = c; "gate": h = o * g(c); "highway": h mixes g(c) and skip input x' by reset gate r
-    mask      what the dropout mask m multiplies: "difference": h = x' + r * m * (g(c) - x'), a dropped unit
-              passes x' (2018 code); "state": h = r * m * g(c) + (1 - r) * x' (2017 code)
+    Attributes:
+        gates: matrices of U in order; a skip matrix, where there is one, comes last.
+        tanh: whether the candidate z is tanh(u) (QRNN) or u itself (SRU).
+        peephole: whether the gates see v * c_{t-1} (SRU of 2018) and therefore form no associative scan.
+        biased: whether the op adds biases to forget and reset gate (QRNN has them in its product instead).
+        output: "state": h = c; "gate": h = o * g(c); "highway": h mixes g(c) and skip input x' by reset gate r.
+        mask: what the dropout mask m multiplies: "difference": h = x' + r * m * (g(c) - x'), a dropped unit passes x'
+            (2018 code); "state": h = r * m * g(c) + (1 - r) * x' (2017 code).
     """
 
     gates: tuple[str, ...]
@@ -68,3 +69,5 @@ CELLS: dict[str, Cell] = {
     # minGRU as h = f h' + (1 - f) u: the forget gate is one minus the paper's update gate z, so W_f = -W_z.
     "mingru": Cell(("candidate", "forget")),
 }
+"""By name: the SRU of 2018 and of 2017 (SRU paper, section 3), QRNN's three poolings (QRNN paper, section 2.1), the SRU
+paper's QRNN with a highway (Table 1), and minGRU (its paper, section 3.1)."""

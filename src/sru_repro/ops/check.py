@@ -18,7 +18,7 @@ class UnfitError(ValueError):
 
 
 def signature(*tensors: Maybe) -> list[Hashable]:
-    """What the checks look at in tensors."""
+    """What the checks look at in tensors: shape, type and device."""
     return [None if i is None else (i.shape, i.dtype, i.device) for i in tensors]
 
 
@@ -30,7 +30,11 @@ def remember(what: Hashable) -> None:
 
 
 def constant(mask: Maybe) -> None:
-    """Raises ValueError where a mask would need a gradient."""
+    """Refuses a mask (B, D) that would need a gradient.
+
+    Raises:
+        UnfitError: it requires one.
+    """
     if mask is not None and mask.requires_grad and torch.is_grad_enabled():
         raise UnfitError("mask: expected a constant, found a tensor that requires a gradient; detach it")
 
@@ -49,7 +53,26 @@ def call(
     activation: str,
     bidirectional: bool,
 ) -> None:
-    """Raises ValueError for arguments of `sru_repro.ops.recurrence` that do not fit; U by shape, type and device."""
+    """Refuses arguments of `sru_repro.ops.recurrence` that do not fit; U is given by shape, type and device.
+
+    Args:
+        cell: a name of `CELLS`.
+        shape: of U, (L, B, k, D).
+        kind: U's type.
+        device: U's.
+        x: skip input, (L, B, D), or None.
+        v: peephole weights, (2, D) or (L, B, 2, D), or None.
+        b: biases, (2, D), or None.
+        c0: initial states, (B, D), or None.
+        mask: dropout mask of the highway, (B, D), or None.
+        padding: True at padded steps, (L, B), or None.
+        activation: "identity" or "tanh".
+        bidirectional: whether half of the columns run backwards.
+
+    Raises:
+        UnfitError: a cell or activation that does not exist, or a tensor of another shape, type or device than its cell
+            and U ask for; the line names it, with what was expected and found.
+    """
     if cell not in CELLS:
         raise UnfitError(f"unknown cell {cell!r}: expected one of {', '.join(CELLS)}")
     if activation not in ("identity", "tanh"):

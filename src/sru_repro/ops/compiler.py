@@ -91,7 +91,12 @@ def shared_library(
 
 
 def _compiled(source: str, command: list[str], name: str) -> bytes:
-    """What the compiler makes of it; where its disk is full, once more where temporary files lie."""
+    """What the compiler makes of it; where its disk is full, once more where temporary files lie.
+
+    Raises:
+        BuildError: it fails, or has no place to work in.
+        OSError: the disk fails it in another way.
+    """
     with build.workplace(name) as folder:
         try:
             return _made(source, command, folder)
@@ -125,7 +130,11 @@ def _made(source: str, command: list[str], folder: Path) -> bytes:
 
 
 def _status(command: list[str], said: int, environment: dict[str, str]) -> int | None:
-    """How the command ended; None if it was ended for taking too long, with all that it had started."""
+    """How the command ended; None if it was ended for taking too long, with all that it had started.
+
+    Raises:
+        BuildError: it cannot be started.
+    """
     try:
         process = subprocess.Popen(
             command,

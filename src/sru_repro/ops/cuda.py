@@ -45,8 +45,10 @@ _named: set[Variant] | None = None
 
 @contextmanager
 def only_named() -> Iterator[set[Variant]]:
-    """Kernels are named, not launched, inside: the variants that some calls need, so that they can be built side by
-    side beforehand. Results of the calls hold whatever their memory held before."""
+    """Kernels are named, not launched, inside; for building the variants of some calls side by side beforehand.
+
+    Results of the calls hold whatever their memory held before.
+    """
     global _named
     before, _named = _named, set()
     try:
@@ -73,7 +75,15 @@ def available() -> tuple[bool, str]:
 
 
 def step_bytes(kernel: str, u: torch.dtype, k: int, x: torch.dtype | None, per_step: bool = False) -> int:
-    """What a step of one column reads; `x` is the type of the skip input, where there is one."""
+    """Bytes that a step of one column reads.
+
+    Args:
+        kernel: "forward" or "backward".
+        u: the type of U.
+        k: matrices of U.
+        x: the type of the skip input, where there is one.
+        per_step: whether peephole weights are (L, B, 2, D).
+    """
     wide = WORK[u].itemsize
     read = k * u.itemsize + (0 if x is None else x.itemsize) + (2 * wide if per_step else 0)
     return read + (u.itemsize + wide if kernel == "backward" else 0)
@@ -112,7 +122,11 @@ def _planned(
 
 
 def _pass(kernel: str, cell: str, arrays: Arrays, tanh: bool, skip_scale: float, bidirectional: bool) -> None:
-    """Launches the kernel of a pass, as `fused.Run`; gradients of v and b that all steps share come as partial sums."""
+    """Launches the kernel of a pass, as `fused.Run`; gradients of v and b that all steps share come as partial sums.
+
+    Raises:
+        ValueError: more steps or columns than the kernel's numbers hold.
+    """
     u, x, v, _, _, _, padding, *_ = arrays
     assert u is not None
     length, columns = u.size(0), u.size(1) * u.size(3)

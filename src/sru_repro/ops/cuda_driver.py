@@ -152,7 +152,11 @@ def cubin(kernel: Kernel, architecture: str, log: Any = None) -> bytes:
 
 
 def _compile(code: Code, architecture: str, bounds: str) -> tuple[bytes, str]:
-    """Machine code, and the compiler's report. `bounds`: threads and, if told, blocks that are to fit."""
+    """Machine code, and the compiler's report. `bounds`: threads and, if told, blocks that are to fit.
+
+    Raises:
+        build.BuildError: the compiler's report.
+    """
     from cuda.bindings import nvrtc
 
     source = (build.KERNELS / code.source).read_bytes()
@@ -182,7 +186,11 @@ def _text(size_of: Any, read: Any, program: Any) -> bytes:
 
 
 def _checked(result: tuple[Any, ...], what: str) -> Any:
-    """The value of a call of the driver or of the compiler."""
+    """The value of a call of the driver or of the compiler.
+
+    Raises:
+        build.BuildError: the call failed.
+    """
     if int(result[0]):
         whose = "NVRTC" if type(result[0]).__name__.startswith("nvrtc") else "CUDA's driver"
         raise build.BuildError(f"{whose} could not {what}: {result[0].name}")
@@ -201,7 +209,11 @@ def _context(index: int) -> Any:
 
 @functools.cache
 def load(kernel: Kernel, index: int) -> int:
-    """The kernel, loaded on a device: its handle."""
+    """The kernel, loaded on a device: its handle.
+
+    Raises:
+        build.BuildError: it cannot be built, or the driver does not take it.
+    """
     from cuda.bindings import driver
 
     code = cubin(kernel, "sm_{}{}".format(*torch.cuda.get_device_capability(index)))
@@ -223,7 +235,14 @@ def launch(
 ) -> None:
     """Starts a kernel on the current stream of a device.
 
-    With `shared`, bytes of shared memory for each block, all blocks run at once, or none: they may wait for each other.
+    Args:
+        kernel: what is launched.
+        blocks: in the grid.
+        threads: in a block.
+        call: the kernel's struct of arguments.
+        index: the device's.
+        shared: bytes of shared memory for each block. With it all blocks run at once, or none: they may wait for each
+            other.
 
     Raises:
         build.BuildError: the kernel could not be built or loaded.

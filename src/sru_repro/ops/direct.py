@@ -1,4 +1,7 @@
-"""The recurrence as one node of autograd, without the operator of `library.py`, which costs more than a small call."""
+"""The recurrence as one node of autograd, without the operator of `library.py`, which costs more than a small call.
+
+Shapes: L time, B batch, k matrices, D columns.
+"""
 
 from typing import Any
 
@@ -18,9 +21,18 @@ def gradients(
     options: Any,
     needed: Needed,
 ) -> Gradients:
-    """Of u, x, v, b and c0, from what `save` keeps; of the gradients of h and c_n one may be absent.
+    """Of u, x, v, b and c0, each in the shape of its argument; None where none is needed.
 
     Where the derivative is itself to be differentiated, or seen, it is an operator.
+
+    Args:
+        backend: the one that ran forwards.
+        grad_h: the gradient of h, (L, B, D); None: zeros.
+        grad_c_n: the gradient of c_n, (B, D); None: zeros.
+        cell: a name of `CELLS`.
+        saved: u, x, v, b, mask, padding and the states.
+        options: tanh, skip_scale, bidirectional.
+        needed: which gradients besides u's.
     """
     u, *_, states = saved
     if grad_h is None:
@@ -40,6 +52,17 @@ class Recurrence(torch.autograd.Function):
     def forward(
         ctx: Any, call: Any, u: Tensor, x: Maybe, v: Maybe, b: Maybe, c0: Maybe
     ) -> tuple[Tensor, Tensor]:
+        """h (L, B, D) and c_n (B, D); keeps what `gradients` needs.
+
+        Args:
+            ctx: autograd's.
+            call: back end, cell, mask, padding, tanh, skip_scale, bidirectional.
+            u: U, (L, B, k, D).
+            x: skip input, (L, B, D), or None.
+            v: peephole weights, (2, D) or (L, B, 2, D), or None.
+            b: biases, (2, D), or None.
+            c0: initial states, (B, D), or None.
+        """
         name, cell, mask, padding, *options = call
         ctx.backend, (h, c_n, states) = passes.forward(
             name, cell, u, x, v, b, c0, mask, padding, *options, True
@@ -51,13 +74,22 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_h: Maybe, grad_c_n: Maybe) -> tuple[Maybe, ...]:
+        """Gradients in the shapes of `forward`'s arguments, from those of h (L, B, D) and c_n (B, D).
+
+        Args:
+            ctx: autograd's.
+            grad_h: (L, B, D), or None for zeros.
+            grad_c_n: (B, D), or None for zeros.
+        """
         saved, needed = ctx.saved_tensors, ctx.needs_input_grad[2:]
         return None, *gradients(ctx.backend, grad_h, grad_c_n, ctx.cell, saved, ctx.options, needed)
 
 
 def applied(function: type[torch.autograd.Function]) -> Any:
-    """`function.apply` without its preparations for transforms, which cost 2 microseconds; `passes.watched` keeps those
-    away."""
+    """`function.apply` without its preparations for transforms, which cost 2 microseconds.
+
+    `passes.watched` keeps transforms away.
+    """
     return super(torch.autograd.Function, function).apply  # type: ignore[misc]
 
 
@@ -69,7 +101,7 @@ def run(
 ) -> tuple[Tensor, Tensor]:
     """h (L, B, D) and c_n (B, D) by that back end, differentiable where one of u, x, v, b and c0 is.
 
-    `rest`: mask, padding, tanh, skip_scale, bidirectional.
+    u, x, v, b and c0 have the shapes of `cells.Forward`. `rest`: mask, padding, tanh, skip_scale, bidirectional.
     """
     if torch.is_grad_enabled() and (
         u.requires_grad

@@ -22,6 +22,7 @@ BACKENDS: dict[str, str] = {
     "eager": "PyTorch loop over time with a hand-derived backward; any device, no compiler",
     "reference": "PyTorch loop over time under autograd; the slow truth, differentiable any number of times",
 }
+"""What runs a recurrence, by name."""
 FUSED = {"cpp": "cpu", "cuda": "cuda"}
 """The fused back ends, and the type of device of each."""
 VARIABLE = "SRU_REPRO_BACKEND"
@@ -85,7 +86,11 @@ def on(device: str) -> list[str]:
 
 
 def available(name: str) -> tuple[bool, str]:
-    """Whether that back end can run on this machine (it is built if need be), and why."""
+    """Whether that back end can run on this machine (it is built if need be), and why.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
     return module(name).available() if _known(name) in FUSED else (True, "needs nothing but PyTorch")
 
 
@@ -153,7 +158,14 @@ def _known(name: str) -> str:
 
 @contextmanager
 def use(name: str) -> Iterator[None]:
-    """Runs the recurrences inside the `with` block on the back end of that name."""
+    """Runs the recurrences inside the `with` block on the back end of that name; in this thread alone.
+
+    Args:
+        name: one of `BACKENDS`: "cpp", "cuda", "eager" or "reference".
+
+    Raises:
+        ValueError: there is none of that name. One that cannot run is refused by the first call inside.
+    """
     before, _forced.name = _forced.name, _known(name)
     try:
         yield

@@ -1,5 +1,7 @@
 """Forward and hand-derived backward of every cell in plain PyTorch: runs anywhere, without a compiler.
 
+The cells are those of `reference.py` (SRU paper, section 3; QRNN paper, section 2.1); their gradients are derived here.
+
 Only what truly depends on c_{t-1} stays in the loop over time: three small kernels a step forwards (gate,
 sigmoid, interpolation), one a step backwards. Everything else is computed for all steps at once. With
 f' = f (1 - f), the gradient G_t of the state obeys the linear recurrence
@@ -21,7 +23,7 @@ from .cells import ALL, CELLS, Backward, Cell, Forward, Gradients, Needed
 
 
 def scan_order(value: Tensor, bidirectional: bool) -> Tensor:
-    """(L, ..., D) with the second half of the columns reversed in time; its own inverse."""
+    """`value` (L, ..., D) with the second half of its columns reversed in time, (L, ..., D); its own inverse."""
     if not bidirectional:
         return value
     half = value.size(-1) // 2
@@ -86,7 +88,11 @@ def _per_step(v: Tensor | None, length: int) -> list[Tensor] | None:
 
 
 def forward(*arguments: *Forward) -> tuple[Tensor, Tensor, Tensor | None]:
-    """h (L, B, D), c_n (B, D), and the states (L + 1, B, D) in scan order, first c0, if they are to be kept."""
+    """h (L, B, D), c_n (B, D), and the states (L + 1, B, D) in scan order, first c0, if they are to be kept.
+
+    Args:
+        arguments: as `cells.Forward` has them, in the shapes told there.
+    """
     cell, u_LBkD, x_LBD, v, b_2D, c0_BD, mask_BD, padding_LB, tanh, skip_scale, bidirectional, keep = (
         arguments
     )
@@ -135,7 +141,14 @@ def _output(a: _Inputs, states: Tensor, tanh: bool) -> Tensor:
 
 
 def backward(*arguments: *Backward, needed: Needed = ALL) -> Gradients:
-    """Gradients of U, x, v, b and c0; None where the argument was not given or its gradient is not needed."""
+    """Gradients of U, x, v, b and c0, each in the shape and type of its argument, c0's (B, D) in that of the states.
+
+    None where the argument was not given or its gradient is not needed.
+
+    Args:
+        arguments: as `cells.Backward` has them, in the shapes told there.
+        needed: which gradients besides U's.
+    """
     grad_h_LBD, grad_c_n_BD, cell, u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB, *_ = arguments
     states, tanh, skip_scale, bidirectional = arguments[9:]
     a = _prepare(cell, (u_LBkD, x_LBD, v, b_2D, mask_BD, padding_LB), skip_scale, bidirectional)

@@ -44,7 +44,10 @@ def recurrence(
         h (L, B, D) in U's type; the last states c_n (B, D) in float32 or wider (backward columns: at t = 0).
 
     Raises:
-        ValueError: a shape, type, device or option that does not fit, named in one line.
+        ValueError: a shape, type, device or option that does not fit, named in one line; a back end that was asked for
+            and cannot run.
+        RuntimeError: forward-mode derivatives, torch.func's, or a trace of the reference's loop, which this back end
+            would get wrong without a word.
     """
     tensors = (x_LBD, v, b_2D, c0_BD, mask_BD, padding_LB)
     options = (mask_BD, padding_LB, activation == "tanh", skip_scale, bidirectional)

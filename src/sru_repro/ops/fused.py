@@ -24,7 +24,12 @@ Run = Callable[[str, str, Arrays, bool, float, bool], None]
 
 
 def forward(run: Run, *arguments: *Forward) -> tuple[Tensor, Tensor, Tensor | None]:
-    """h (L, B, D), c_n (B, D), and the states (L + 1, B, D) in scan order, first c0, if they are to be kept."""
+    """h (L, B, D), c_n (B, D), and the states (L + 1, B, D) in scan order, first c0, if they are to be kept.
+
+    Args:
+        run: the back end's call of a kernel.
+        arguments: as `cells.Forward` has them, in the shapes told there.
+    """
     cell, u, x, v, b, c0, mask, padding, tanh, skip_scale, bidirectional, keep_states = arguments
     length, batch, _, columns = u.shape
     work = torch.float64 if u.dtype == torch.float64 else torch.float32
@@ -39,7 +44,15 @@ def forward(run: Run, *arguments: *Forward) -> tuple[Tensor, Tensor, Tensor | No
 
 
 def backward(run: Run, *arguments: *Backward, needed: Needed = ALL) -> Gradients:
-    """Gradients of U, x, v, b and c0; None where the argument was not given or its gradient is not needed."""
+    """Gradients of U, x, v, b and c0, each in the shape and type of its argument, c0's (B, D) in that of the states.
+
+    None where the argument was not given or its gradient is not needed.
+
+    Args:
+        run: the back end's call of a kernel.
+        arguments: as `cells.Backward` has them, in the shapes told there.
+        needed: which gradients besides U's.
+    """
     grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scale, bidirectional = arguments
     given, work = (x, v, b), states.dtype
     u, x, v, b, mask, padding = _readable(u, x, v, b, mask, padding, work)

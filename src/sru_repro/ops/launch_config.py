@@ -86,8 +86,14 @@ def widest(kind: torch.dtype, side_by_side: int, address: int) -> int:
 
 @functools.lru_cache(maxsize=4096)
 def rule(columns: int, most: int, step: int, length: int, multiprocessors: int) -> LaunchConfig:
-    """How to launch a call of that many columns (B * D) when a thread may take up to `most` of them, where nothing was
-    measured. `step` is the bytes that a step of one column reads.
+    """How to launch a call where nothing was measured.
+
+    Args:
+        columns: B * D.
+        most: columns that a thread may take.
+        step: bytes that a step of one column reads.
+        length: L, time steps.
+        multiprocessors: of the GPU.
     """
     together = 1
     while 2 * together <= min(most, 4) and columns >= 2 * together * multiprocessors * THREADS_AHEAD:
@@ -109,6 +115,18 @@ def measured(
     """What was fastest on GPUs of that name at the nearest size that was tried; None where none was near.
 
     Near: the columns within half a doubling, the bytes of a step within a half more or less.
+
+    Args:
+        gpu: its name.
+        kernel: "forward" or "backward".
+        kind: of U.
+        columns: B * D.
+        most: columns that a thread may take.
+        step: bytes that a step of one column reads.
+        length: L, time steps.
+
+    Raises:
+        RuntimeError: the table cannot be read; the line says which, and what to do.
     """
     best, nearest = None, 0.5
     for row in _table().get(gpu, ()):
@@ -133,7 +151,12 @@ def _table() -> Table:
 
 
 def read(path: Path) -> dict[str, list[Measurement]]:
-    """A table. OSError where there is no file, ValueError where it holds none."""
+    """A table, by name of the GPU.
+
+    Raises:
+        OSError: there is no file that can be read.
+        ValueError: it holds no table, or a row that no kernel is launched by.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {gpu: [_measurement(**row) for row in rows] for gpu, rows in found.items()}

@@ -43,16 +43,25 @@ def layer(
         x_LBN: what goes into the product; finite at padded steps too, as the weights' gradient multiplies it by zero
             there. Encoders see to it.
         weight: (k * D, N), gate-major.
-        bias: (k * D) of the product, not to be confused with `b_2D`.
+        bias: (k * D,) of the product, not to be confused with `b_2D`.
         skip_LBD: the highway's input, which may be `x_LBN` itself; the `x_LBD` of `recurrence`.
+        v: peephole weights of forget and reset gate, (2, D), or per step (L, B, 2, D).
+        b_2D: biases of forget and reset gate.
+        c0_BD: initial states; zeros when not given.
         matrices: k.
-        v, b_2D, c0_BD, mask_BD, padding_LB, activation, skip_scale, bidirectional: as in `recurrence`.
+        mask_BD: dropout mask of the highway, already divided by the keep probability.
+        padding_LB: True at padded steps, which keep the state, put out zero and pass no gradient.
+        activation: "identity" or "tanh", the g of h = r * g(c).
+        skip_scale: factor of `skip_LBD`.
+        bidirectional: the second half of the columns runs backwards in time.
 
     Returns:
         h (L, B, D) in the type of the product, c_n (B, D) in float32 or wider.
 
     Raises:
-        ValueError: a shape, type, device or option that does not fit, named in one line.
+        ValueError: a shape, type, device or option that does not fit, named in one line; a back end that was asked for
+            and cannot run.
+        RuntimeError: forward-mode derivatives, which only `ops.use("reference")` has.
     """
     rest = (mask_BD, padding_LB, activation, skip_scale, bidirectional)
     tensors = (skip_LBD, v, b_2D, c0_BD)
@@ -135,7 +144,14 @@ def composed(
     skip_scale: float,
     bidirectional: bool,
 ) -> tuple[Tensor, Tensor]:
-    """The layer of the operators that it is made of; arguments as in `layer`."""
+    """The layer of the operators that it is made of: h (L, B, D) and c_n (B, D).
+
+    Arguments as in `layer`: weight (k * D, N), bias (k * D,), v (2, D) or (L, B, 2, D).
+
+    Raises:
+        ValueError: as `layer`.
+        RuntimeError: as `recurrence`.
+    """
     return recurrence(
         cell,
         products.linear(x_LBN, weight, bias).unflatten(-1, (matrices, -1)),

@@ -2,6 +2,8 @@
 
 Autograd, `torch.compile` and FakeTensor see one opaque operator; which code runs inside is the dispatcher's
 business. Where nobody looks on, `direct.py` leaves it out.
+
+Shapes: L time, B batch, k matrices, D columns.
 """
 
 from typing import Any
@@ -29,7 +31,22 @@ def forward_op(
     bidirectional: bool,
     keep_states: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Outputs (L, B, D), last states (B, D), and all states for backward (empty unless `keep_states`)."""
+    """h (L, B, D), last states c_n (B, D), and all states (L + 1, B, D) for backward, empty unless `keep_states`.
+
+    Args:
+        cell: a name of `CELLS`.
+        u: U, (L, B, k, D).
+        x: skip input, (L, B, D), or None.
+        v: peephole weights, (2, D) or (L, B, 2, D), or None.
+        b: biases, (2, D), or None.
+        c0: initial states, (B, D).
+        mask: dropout mask of the highway, (B, D), or None.
+        padding: True at padded steps, (L, B), or None.
+        tanh: whether g is tanh.
+        skip_scale: factor of x.
+        bidirectional: whether half of the columns run backwards.
+        keep_states: whether backward will ask for them.
+    """
     rest = (x, v, b, c0, mask, padding, tanh, skip_scale, bidirectional, keep_states)
     _, (h, c_n, states) = passes.forward(passes.backend(u), cell, u, *rest)
     return h, c_n, c0.new_empty(0) if states is None else states
@@ -63,7 +80,23 @@ def backward_op(
     skip_scale: float,
     bidirectional: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of U, x, v, b and c0; empty where the argument was not given."""
+    """Gradients of u, x, v, b and c0, each in the shape of its argument; empty where it was not given.
+
+    Args:
+        grad_h: (L, B, D).
+        grad_c_n: (B, D).
+        cell: a name of `CELLS`.
+        u: U, (L, B, k, D).
+        x: skip input, (L, B, D), or None.
+        v: peephole weights, (2, D) or (L, B, 2, D), or None.
+        b: biases, (2, D), or None.
+        mask: dropout mask of the highway, (B, D), or None.
+        padding: True at padded steps, (L, B), or None.
+        states: what `forward_op` kept, (L + 1, B, D).
+        tanh: whether g is tanh.
+        skip_scale: factor of x.
+        bidirectional: whether half of the columns run backwards.
+    """
     arguments = (grad_h, grad_c_n, cell, u, x, v, b, mask, padding, states, tanh, skip_scale, bidirectional)
     grads = passes.backward(passes.backend(u), *arguments)
     return tuple(states.new_empty(0) if grad is None else grad for grad in grads)  # type: ignore[return-value]
@@ -85,7 +118,18 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tenso
 def differentiated(
     grad_h: Tensor, grad_c_n: Tensor, cell: str, u: Tensor, x: Maybe, v: Maybe, b: Maybe, *rest: Any
 ) -> Gradients:
-    """Of u, x, v, b and c0 by the operator, None where there was none."""
+    """Gradients of u, x, v, b and c0 by the operator, each in the shape of its argument, None where there was none.
+
+    Args:
+        grad_h: (L, B, D).
+        grad_c_n: (B, D).
+        cell: a name of `CELLS`.
+        u: U, (L, B, k, D).
+        x: skip input, (L, B, D), or None.
+        v: peephole weights, (2, D) or (L, B, 2, D), or None.
+        b: biases, (2, D), or None.
+        rest: mask, padding, states, tanh, skip_scale, bidirectional.
+    """
     gu, gx, gv, gb, gc0 = backward_op(grad_h, grad_c_n, cell, u, x, v, b, *rest)
     return gu, None if x is None else gx, None if v is None else gv, None if b is None else gb, gc0
 
@@ -110,7 +154,7 @@ def _refuse(ctx: Any, *_: Tensor) -> None:
 def run(cell: str, u: Tensor, x: Maybe, v: Maybe, b: Maybe, c0: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
     """h (L, B, D) and c_n (B, D) by the operator, differentiable where one of u, x, v, b and c0 is.
 
-    `rest`: mask, padding, tanh, skip_scale, bidirectional.
+    u, x, v, b and c0 have the shapes of `cells.Forward`. `rest`: mask, padding, tanh, skip_scale, bidirectional.
     """
     training = torch.is_grad_enabled() and any(i is not None and i.requires_grad for i in (u, x, v, b, c0))
     training = training and not torch.jit.is_tracing()  # a trace is compared with one made without gradients

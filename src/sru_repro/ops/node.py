@@ -27,6 +27,20 @@ class Layer(torch.autograd.Function):
         b: Maybe,
         c0: Maybe,
     ) -> tuple[Tensor, Tensor]:
+        """h (L, B, D) and c_n (B, D); keeps what backward needs.
+
+        Args:
+            ctx: autograd's.
+            call: back end, type and libraries of the product, whether the highway's input is x, cell, matrices, mask,
+                padding, tanh, skip_scale, bidirectional.
+            x: what goes into the product, (L, B, N).
+            weight: (H, N), gate-major.
+            bias: (H,).
+            skip: the highway's input, (L, B, D).
+            v: peephole weights, (2, D) or (L, B, 2, D).
+            b: (2, D).
+            c0: (B, D).
+        """
         backend, kind, libraries, same, cell, matrices, mask, padding, *options = call
         ctx.kinds = x.dtype, weight.dtype, None if bias is None else bias.dtype
         if same:
@@ -46,6 +60,13 @@ class Layer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_h: Maybe, grad_c_n: Maybe) -> tuple[Maybe, ...]:
+        """Gradients in the shapes of `forward`'s arguments, from those of h and c_n.
+
+        Args:
+            ctx: autograd's.
+            grad_h: (L, B, D), or None for zeros.
+            grad_c_n: (B, D), or None for zeros.
+        """
         x, weight, *saved = ctx.saved_tensors
         cell, options, libraries, same = ctx.call
         of_x, of_weight, of_bias, of_skip, *of_rest = ctx.needs_input_grad[1:]

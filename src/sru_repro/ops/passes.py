@@ -1,4 +1,7 @@
-"""One pass of a recurrence on the back end of the moment, and whether it may be called without an operator."""
+"""One pass of a recurrence on the back end of the moment, and whether it may be called without an operator.
+
+Shapes: L time, B batch, k matrices, D columns.
+"""
 
 from typing import Any
 
@@ -12,18 +15,25 @@ from .cells import ALL, Gradients, Maybe, Needed
 
 
 def name(u: Tensor) -> str:
-    """That of the back end of a call on U's device."""
+    """That of the back end of a call on the device of u (L, B, k, D)."""
     return dispatch.name_for("cpu" if u.is_cpu else u.device.type)
 
 
 def backend(u: Tensor) -> str:
-    """The same for a pass alone: the reference has no backward of its own, so that the loop runs which has."""
+    """The same for a pass over u (L, B, k, D) alone: the reference has no backward, so that the loop runs which has."""
     found = name(u)
     return "eager" if found == "reference" else found
 
 
 def forward(backend: str, cell: str, u: Tensor, *rest: Any) -> tuple[str, tuple[Tensor, Tensor, Maybe]]:
-    """The back end that ran, and its h, c_n and states; `rest` as in `cells.Forward`."""
+    """The back end that ran, and its h (L, B, D), c_n (B, D) and states (L + 1, B, D), None where they are not kept.
+
+    Args:
+        backend: the one that is to run.
+        cell: a name of `CELLS`.
+        u: (L, B, k, D).
+        rest: the other arguments of `cells.Forward`, in the shapes told there.
+    """
     try:
         return backend, dispatch.module(backend).forward(cell, u, *rest)
     except BuildError as error:  # of this cell or these types, where others were built
@@ -32,7 +42,10 @@ def forward(backend: str, cell: str, u: Tensor, *rest: Any) -> tuple[str, tuple[
 
 
 def backward(backend: str, *arguments: Any, needed: Needed = ALL) -> Gradients:
-    """`arguments` as in `cells.Backward`. Every back end understands the states of the others."""
+    """Gradients of u, x, v, b and c0, each in the shape of its argument.
+
+    `arguments` are those of `cells.Backward`. Every back end understands the states of the others.
+    """
     try:
         found: Gradients = dispatch.module(backend).backward(*arguments, needed=needed)
     except BuildError as error:
@@ -42,7 +55,10 @@ def backward(backend: str, *arguments: Any, needed: Needed = ALL) -> Gradients:
 
 
 def watched(value: Tensor) -> bool:
-    """Whether somebody has to see an operator: a compiler, a transform, a mode, or a device that only has shapes."""
+    """Whether somebody has to see an operator that reads `value`, of any shape.
+
+    That is a compiler, a transform, a mode, or a device that only has shapes.
+    """
     return (
         torch.compiler.is_compiling()
         or is_in_torch_dispatch_mode()

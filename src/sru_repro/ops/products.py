@@ -6,7 +6,7 @@ measured once, and the result kept in the cache: the same machine always takes t
 the same numbers. Elsewhere (other types, CUDA, autocast, compilers, transforms and modes that want to see operators)
 `torch.nn.functional.linear` is used as it is.
 
-Shapes: N rows (steps times batch), D features in, H features out.
+Shapes: N rows (steps times batch), D features in, H features out, L time, B batch.
 """
 
 import functools
@@ -36,7 +36,13 @@ SMALL = 1 << 18
 
 
 def linear(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None = None) -> Tensor:
-    """x W^T + b, (..., D) to (..., H), as `torch.nn.functional.linear`."""
+    """x W^T + b, (..., H), as `torch.nn.functional.linear`.
+
+    Args:
+        x: (..., D).
+        weight_HD: W.
+        bias_H: b, or None.
+    """
     plain = (
         weight_HD.device.type != "cpu"
         or not x.dtype == weight_HD.dtype == torch.float32
@@ -79,7 +85,10 @@ class _Linear(torch.autograd.Function):
 
 
 def libraries(x: Tensor, weight_HD: Tensor, kind: torch.dtype) -> tuple[str, ...]:
-    """The libraries of a product in that type and of its gradients, where nobody has to see an operator."""
+    """The libraries of a product of x (..., D) in that type and of its gradients.
+
+    For calls where nobody has to see an operator.
+    """
     large = x.is_cpu and kind == torch.float32 and x.numel() * weight_HD.size(0) >= SMALL
     return fastest() if large else PLAIN
 
@@ -89,17 +98,17 @@ def _onednn(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None = None) -> Tenso
 
 
 def product(x: Tensor, weight_HD: Tensor, bias_H: Tensor | None, library: str) -> Tensor:
-    """x W^T + b."""
+    """x W^T + b, (..., D) to (..., H), by that library. x is (..., D)."""
     return _onednn(x, weight_HD, bias_H) if library == "oneDNN" else F.linear(x, weight_HD, bias_H)
 
 
 def input_gradient(grad_NH: Tensor, weight_HD: Tensor, library: str) -> Tensor:
-    """That of x (N, D)."""
+    """The gradient of x, (N, D), from that of the product."""
     return _onednn(grad_NH, weight_HD.t()) if library == "oneDNN" else grad_NH @ weight_HD
 
 
 def weight_gradient(grad_NH: Tensor, x_ND: Tensor, library: str) -> Tensor:
-    """That of W."""
+    """The gradient of W, (H, D), from that of the product."""
     return _onednn(grad_NH.t(), x_ND.t()) if library == "oneDNN" else grad_NH.t() @ x_ND
 
 

@@ -1,5 +1,7 @@
 """The truth: each recurrence as a plain loop over time, differentiable by autograd any number of times.
 
+SRU paper, section 3, equations 1-4; QRNN paper, section 2.1; minGRU paper, section 3.1. `cells.py` says which is which.
+
 Slow on purpose and read by people; every other back end is compared with it in float64.
 
 Shapes: L time, B batch, k matrices, D columns = directions * hidden size. The second half of the columns runs
@@ -27,7 +29,10 @@ def recurrence(
     skip_scale: float,
     bidirectional: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Returns h (L, B, D) and the last states c_n (B, D). Arguments as in `sru_repro.ops.recurrence`."""
+    """Returns h (L, B, D) and the last states c_n (B, D).
+
+    Arguments as in `sru_repro.ops.recurrence`, v of shape (2, D) or (L, B, 2, D); nothing is checked.
+    """
     if bidirectional:
         ahead, back = (
             recurrence(cell, u, x, v_, b, c0, m, pad, tanh, skip_scale, False)

@@ -38,11 +38,12 @@ _CALL = struct.Struct("3q5P")
 class Layer(NamedTuple):
     """What a layer is made of: `ops.recurrence`'s arguments, and the product before it.
 
-    weight_kHD  (k * H, D), rows ordered [gate][column]; the fourth matrix is the skip's
-    v_2H        peephole weights; None: the gates do not see the state
-    b_2H        biases
-    skip        what stands on the highway
-    skip_scale  factor of the input there
+    Attributes:
+        weight_kHD: (k * H, D), rows ordered [gate][column]; the fourth matrix is the skip's.
+        v_2H: peephole weights; None: the gates do not see the state.
+        b_2H: biases.
+        skip: what stands on the highway.
+        skip_scale: factor of the input there.
     """
 
     weight_kHD: Tensor

@@ -65,8 +65,10 @@ def fitted(batch: TextBatch, padding: Padding) -> TextBatch:
 
 
 def together(batches: Sequence[TextBatch], padding: Padding) -> TextBatch:
-    """Batches as one, of the longest one's length: every sentence is padded as far as in its own batch, and what is
-    added on top no encoder reads."""
+    """Batches as one, of the longest one's length.
+
+    Every sentence is padded as far as in its own batch, and what is added on top no encoder reads.
+    """
     length = max(len(batch.ids_LB) for batch in batches)
     same = [longer(batch, length, padding) for batch in batches]
     ids_LB, padding_LB = (torch.cat(parts, 1) for parts in zip(*(batch[:2] for batch in same), strict=True))

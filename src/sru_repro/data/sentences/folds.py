@@ -15,14 +15,26 @@ from . import sets
 from .examples import Splits
 
 FOLDS = 10
+"""Parts of a set, each of which is the test set once."""
 SHUFFLE_SEED = 1234
+"""The authors'."""
 
 
 def load_sentences(name: str, data_dir: Path, fold: int = 0, limit: int = 0) -> Splits:
-    """One fold of a data set, from `data_dir` or fetched; `limit` > 0 keeps so many examples of each split, balanced.
+    """One fold of a data set, from `data_dir` or fetched.
 
     A few lines of CR and MPQA hold no word once they are cleaned. They stay, as in the paper, as examples
-    without tokens, which batching fills with padding. Raises DataError for a missing, cut or malformed file.
+    without tokens, which batching fills with padding.
+
+    Args:
+        name: of the set, one of `sets.names()`.
+        data_dir: the folder of the data.
+        fold: 0 to 9.
+        limit: above 0: so many examples of each split, balanced.
+
+    Raises:
+        ConfigError: there is no such set or fold.
+        DataError: a file is missing, cut or malformed.
     """
     if name not in sets.names() or not 0 <= fold < FOLDS:
         expected = f"{'|'.join(sets.names())} and a fold 0..{FOLDS - 1}"

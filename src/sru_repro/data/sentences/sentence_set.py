@@ -19,8 +19,11 @@ POLARITY = ("negative", "positive")
 class LabelledFile:
     """A file of `label text` lines below the data folder, or in its `sentences/`.
 
-    counts  how many examples each class must have, in the order of the labels 0, 1, ...
-    remote  where it is published; None: it cannot be fetched
+    Attributes:
+        name: of the file.
+        counts: how many examples each class must have, in the order of the labels 0, 1, ...
+        encoding: of its text.
+        remote: where it is published; None: it cannot be fetched.
     """
 
     name: str
@@ -58,9 +61,10 @@ class LabelledFile:
 class SentenceSet:
     """A set of sentences to classify. A new one is a file in `sets/` with one subclass, and conf/task/NAME.yaml.
 
-    classes  names of the classes, in the order of the labels
-    file     all examples, of which a tenth is held out
-    test     a test set of its own, where there is one
+    Attributes:
+        classes: names of the classes, in the order of the labels.
+        file: all examples, of which a tenth is held out.
+        test: a test set of its own, where there is one.
     """
 
     classes: ClassVar[tuple[str, ...]]

@@ -39,8 +39,17 @@ def load_sst(
 ) -> Splits:
     """The treebank from what lies below `data_dir`: trees, their archive or `stsa.*` files; else fetched.
 
-    Development and test sets are whole sentences always. `limit` > 0 keeps so many examples of each split, balanced,
-    after the counts were checked. Raises DataError for a missing, cut or malformed file.
+    Development and test sets are whole sentences always.
+
+    Args:
+        data_dir: the folder of the data.
+        labels: "binary" or "fine", two or five classes.
+        train_on: "phrases", "paper_phrases" or "sentences"; the head of this module says which phrases.
+        limit: above 0: so many examples of each split, balanced, after the counts were checked.
+
+    Raises:
+        ConfigError: other labels, or other examples to train on.
+        DataError: a file is missing, cut or malformed.
     """
     if labels not in CLASSES:
         raise ConfigError(f"task.labels={labels}: expected {' or '.join(CLASSES)}")
@@ -65,7 +74,11 @@ def load_sst(
 
 
 def _check_counts(raw: RawSplits, labels: Labels, train_on: TrainOn, source: str) -> None:
-    """Compare every split with the published number; the phrases of an `stsa` file with the authors'."""
+    """Compare every split with the published number; the phrases of an `stsa` file with the authors'.
+
+    Raises:
+        DataError: a split has another number of examples.
+    """
     train, dev, test = SENTENCES[labels]
     if train_on != "sentences" and raw.from_lines and labels == "fine":
         train = len(raw.examples[0])  # no published count is known of the authors' file of five classes

@@ -43,8 +43,10 @@ STSA_SHA256 = {
 
 
 class RawSplits(NamedTuple):
-    """Training, development and test examples before they are counted, and the files that they came from; `warnings`
-    say which of these are not the ones that were checked."""
+    """Training, development and test examples before they are counted, and the files that they came from.
+
+    `warnings` say which of these are not the ones that were checked.
+    """
 
     examples: tuple[list[Example], list[Example], list[Example]]
     paths: list[Path]
@@ -53,7 +55,11 @@ class RawSplits(NamedTuple):
 
 
 def from_trees(data_dir: Path, labels: Labels, train_on: TrainOn, *, fetch: bool = False) -> RawSplits | None:
-    """Examples from tree files or from the archive they come in; None when there are none, unless fetched."""
+    """Examples from tree files or from the archive they come in; None when there are none, unless fetched.
+
+    Raises:
+        DataError: a file is missing, cut, malformed or not to be fetched.
+    """
     names = {
         split: [f"{folder}{split}.txt" for folder in ("sst/trees/", "sst/", "trees/")] for split in TREES
     }
@@ -112,7 +118,11 @@ def _phrases(trees: list[Tree], value_class: tuple[int | None, ...], neutral_cou
 
 
 def from_lines(data_dir: Path, labels: Labels, train_on: TrainOn, *, fetch: bool = False) -> RawSplits | None:
-    """Examples from `stsa.*` files; None when the training file is not there, unless fetched."""
+    """Examples from `stsa.*` files; None when the training file is not there, unless fetched.
+
+    Raises:
+        DataError: a file is missing, malformed, not the one that is pinned, or not to be fetched.
+    """
     train = f"stsa.{labels}.train" if train_on == "sentences" else f"stsa.{labels}.phrases.train"
     names = {
         name: [f"{folder}{name}" for folder in ("sst/", "sentences/", "")]

@@ -17,42 +17,46 @@ class Tree(NamedTuple):
 
 
 def parse_tree(line: str, place: str) -> Tree:
-    """Parse one tree; `place` (file and line number) heads the message of the DataError raised for a bad one.
+    """Parse one tree; `place` (file and line number) heads the message for a bad one.
 
     Leaves are lower-cased, and end at a bracket, never at white space of another kind: some leaves hold a
     no-break space.
+
+    Raises:
+        DataError: the line is not one tree with labels 0 to 4.
     """
     tokens: list[str] = []
     phrases: list[tuple[int, int, int]] = []
     pending: list[tuple[int, int]] = []  # start and label of the brackets that are open
     before, *parts = line.split("(")
     if before.strip(" "):
-        raise _bad(place, f"text before the tree: {before.strip()[:20]!r}")
+        raise DataError(_bad(place, f"text before the tree: {before.strip()[:20]!r}"))
     if not parts:
-        raise _bad(place, "an empty line")
+        raise DataError(_bad(place, "an empty line"))
     for part in parts:
         if phrases and not pending:
-            raise _bad(place, "text after the tree")
+            raise DataError(_bad(place, "text after the tree"))
         head, *closings = part.split(")")
         label, space, leaf = head.partition(" ")
         if len(label) != 1 or label not in "01234" or not space:
-            raise _bad(place, f"the label {label[:20]!r}")
+            raise DataError(_bad(place, f"the label {label[:20]!r}"))
         pending.append((len(tokens), int(label)))
         if bool(leaf) != bool(closings):  # "(2 word)" closes its own bracket, "(2 (" has no word
-            raise _bad(place, f"an unfinished leaf {leaf[:20]!r}" if leaf else "a phrase without words")
+            raise DataError(
+                _bad(place, f"an unfinished leaf {leaf[:20]!r}" if leaf else "a phrase without words")
+            )
         if leaf:
             tokens.append(leaf.lower())
         for between in closings:
             if not pending or between.strip(" "):
-                raise _bad(
-                    place, f"text outside the brackets: {between[:20]!r}" if pending else "a ')' too many"
-                )
+                found = f"text outside the brackets: {between[:20]!r}" if pending else "a ')' too many"
+                raise DataError(_bad(place, found))
             start, value = pending.pop()
             phrases.append((start, len(tokens), value))
     if pending:
-        raise _bad(place, f"{len(pending)} brackets still open at its end")
+        raise DataError(_bad(place, f"{len(pending)} brackets still open at its end"))
     return Tree(tuple(tokens), phrases)
 
 
-def _bad(place: str, found: str) -> DataError:
-    return DataError(f"{place}: expected one tree like '(3 (2 a) (4 film))' with labels 0..4, found {found}")
+def _bad(place: str, found: str) -> str:
+    return f"{place}: expected one tree like '(3 (2 a) (4 film))' with labels 0..4, found {found}"

@@ -62,9 +62,12 @@ class ReaderBatch(NamedTuple):
 def make_reader_batch(
     examples: Sequence[Example], number_of: npt.NDArray[np.int64], *, fitted: bool = False
 ) -> ReaderBatch:
-    """One batch, padded at the end to its longest passage and question; `number_of` maps forms to words.
+    """One batch, padded at the end to its longest passage and question.
 
-    `fitted`: to the next of few lengths, with masks in any case.
+    Args:
+        examples: its questions.
+        number_of: of every form the number of its word, (V,) for V forms.
+        fitted: pads to the next of few lengths, with masks in any case.
     """
     lengths_B = np.array([len(example.passage) for example in examples])
     widths_B = np.array([len(example.question) for example in examples])
@@ -117,6 +120,13 @@ class ReaderBatches(Dataset[ReaderBatch]):
     Questions are sorted by the length of their passage, so that little is padded, and equals by a draw from
     `shuffle_seed`; None keeps them in the order of the file. `training` leaves out questions whose answer does not
     fall on token borders: there is nothing to learn from them. The last batch, of the longest passages, may be smaller.
+
+    Args:
+        split: the questions.
+        number_of: of every form the number of its word, (V,) for V forms.
+        batch_size: questions of a batch.
+        shuffle_seed: of the draw between equals.
+        training: whether questions without an answer on token borders are left out.
     """
 
     def __init__(

@@ -83,8 +83,15 @@ def load_squad(data_dir: Path, *, tagger: str = "auto", limit: int = 0) -> "Squa
     """Both splits: their files below `data_dir`, else what `pack_squad` put there, else from the Hub.
 
     Files, and the Hub's rows, are prepared once, and mapped from the cache after.
-    `tagger` is as in `Tokenizer`; `limit` > 0 keeps so many questions of each split. Raises ConfigError for a tagger
-    that is not installed, DataError for data that are neither there nor to be had, or wrong anywhere.
+
+    Args:
+        data_dir: the folder of the data.
+        tagger: what makes tokens and their features, as in `Tokenizer`.
+        limit: above 0: so many questions of each split, evenly spread.
+
+    Raises:
+        ConfigError: the tagger is not installed, or not the one that made the packed tokens.
+        DataError: data are neither there nor to be had, or wrong anywhere.
     """
     files = squad_files(data_dir)
     if files is None and (packed := open_packed(data_dir, tagger)):
@@ -137,6 +144,9 @@ def pack_squad(squad: Squad, folder: Path, first: int = 0) -> None:
     """Write a whole `Squad`, or the first questions of each split, so that `load_squad` finds it without spaCy.
 
     What is loaded from there says the same of itself, `first(first)` included. `folder` is made.
+
+    Raises:
+        DataError: a file just written cannot be read.
     """
     record = {name: getattr(squad, name) for name in _RECORD}
     write_packed(folder, squad.train, squad.dev, squad.forms, record, first)

@@ -62,7 +62,11 @@ class RawSplit:
     _seen: set[str] = field(default_factory=set)
 
     def add(self, place: str, key: Any, question: Any, passage: str, answers: list[tuple[Any, Any]]) -> None:
-        """Check a question and take it in; raises DataError that begins with `place` and the question's id."""
+        """Check a question and take it in.
+
+        Raises:
+            DataError: it is not as SQuAD 1.1 has it; the line begins with `place` and the question's id.
+        """
         here = f"{place}, question {_text(place, 'the id of a question', key)}"
         if key in self._seen:
             raise DataError(f"{here}: expected an id of its own, found it a second time")
@@ -97,7 +101,11 @@ class RawSplit:
 
 
 def squad_files(data_dir: Path) -> tuple[Path, Path] | None:
-    """The two files, or None when neither is there; DataError when only one is."""
+    """The two files, or None when neither is there.
+
+    Raises:
+        DataError: only one is.
+    """
     train, dev = (find(data_dir, split.candidates) for split in PUBLISHED)
     if train and dev:
         return train, dev
@@ -109,7 +117,11 @@ def squad_files(data_dir: Path) -> tuple[Path, Path] | None:
 
 
 def read_file(path: Path) -> RawSplit:
-    """The questions of a file in SQuAD's format; DataError for any other."""
+    """The questions of a file in SQuAD's format.
+
+    Raises:
+        DataError: the file is missing, cut, or of another format; the line says where.
+    """
     raw = whole_file(path)
     refuse_wide(str(path), raw[:PROBE])
     try:
@@ -136,7 +148,11 @@ def read_file(path: Path) -> RawSplit:
 
 
 def read_hub(data_dir: Path) -> tuple[RawSplit, RawSplit]:
-    """Both splits by way of `datasets`; DataError when they are not to be had."""
+    """Both splits by way of `datasets`.
+
+    Raises:
+        DataError: they are not to be had, or not as SQuAD 1.1 has them.
+    """
     candidates = ["squad/{train,dev}-v1.1.json", "{train,dev}-v1.1.json"]
     found = hub_splits(data_dir, candidates, HUB, [split.hub for split in PUBLISHED])
     train, dev = (
@@ -178,7 +194,11 @@ def _answer(answer: Any, place: str) -> tuple[Any, Any]:
 
 
 def _text(place: str, what: str, value: Any) -> str:
-    """A string that says something and can be written down."""
+    """A string that says something and can be written down.
+
+    Raises:
+        DataError: it is none, empty, or not in Unicode.
+    """
     if not isinstance(value, str):
         _refuse(place, what, value)
     if not value.strip():

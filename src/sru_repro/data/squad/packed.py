@@ -39,7 +39,11 @@ class Packed:
 def write_packed(
     folder: Path, train: Split, dev: Split, forms: Iterable[str], record: Mapping[str, Any], first: int = 0
 ) -> None:
-    """Write the first questions (0: all) of each split of one store into a folder, which is made."""
+    """Write the first questions (0: all) of each split of one store into a folder, which is made.
+
+    Raises:
+        DataError: a file just written cannot be read.
+    """
     folder.mkdir(parents=True)
     store = train.store
     kept = [split.rows[: first or None] for split in (train, dev)]
@@ -84,8 +88,9 @@ def _parts(
 def open_packed(data_dir: Path, tagger: str) -> Packed | None:
     """What `write_packed` wrote below `data_dir`, or None when there is no such folder.
 
-    Raises DataError for one of another version, or with a file that is not the one that was written; ConfigError when
-    its tokens are not those that `tagger` would make.
+    Raises:
+        DataError: it is of another version, or has a file that is not the one that was written.
+        ConfigError: its tokens are not those that `tagger` would make.
     """
     folder = data_dir / FOLDER
     if not folder.is_dir():

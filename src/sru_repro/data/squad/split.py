@@ -24,9 +24,23 @@ Number = TypeVar("Number", bound=np.generic)
 class Example(NamedTuple):
     """One question. Forms, lower-cased forms and lemmas are numbers into one table, `Squad.forms`.
 
-    `frequency` is how often a passage's word, in lower case, occurs in it, divided by its length. `spans` are the
-    characters of each token in `passage_text`, from the first to behind the last. `start` and `end` are the answer's
-    first and last token, -1 where no answer falls on token borders.
+    Attributes:
+        id: the question's.
+        question_text: as it was given.
+        passage_text: as it was given.
+        answers: their texts.
+        question: forms, (Q,).
+        passage: forms, (L,).
+        lower_question: forms in lower case, (Q,).
+        lower_passage: forms in lower case, (L,).
+        lemma_question: lemmas, (Q,); None without a tagger.
+        lemma_passage: lemmas, (L,); None without a tagger.
+        tags: parts of speech, (L,), numbers into `Squad.tags`.
+        entities: kinds of entities, (L,), numbers into `Squad.entities`.
+        frequency: how often a passage's word, in lower case, occurs in it, divided by L, (L,).
+        spans: the characters of each token in `passage_text`, from the first to behind the last, (L, 2).
+        start: the answer's first token, -1 where none falls on token borders.
+        end: its last.
     """
 
     id: str
@@ -63,7 +77,7 @@ class Strings(Sequence[str]):
 
 
 def mapped(path: Path, dtype: type[Number]) -> npt.NDArray[Number]:
-    """A file of numbers, read-only; as a plain array, which slices three times as fast as numpy's memmap."""
+    """A file of numbers, read-only, in 1-D, (N,); a plain array, which slices thrice as fast as numpy's memmap."""
     if path.stat().st_size == 0:
         return np.empty(0, dtype=dtype)
     return np.asarray(np.memmap(path, dtype=dtype, mode="r"))
@@ -96,7 +110,7 @@ COLUMNS = ("forms", "lemmas", "tags", "entities")
 
 @dataclass(frozen=True)
 class Split:
-    """Some questions of a store, in the order of the file; `rows` are their numbers there."""
+    """Some questions of a store, in the order of the file; `rows` are their numbers there, of shape (questions,)."""
 
     store: Store
     rows: npt.NDArray[np.int64]
@@ -140,15 +154,15 @@ class Split:
         )
 
     def passage_lengths(self) -> npt.NDArray[np.int64]:
-        """Tokens of every question's passage."""
+        """Tokens of every question's passage, of shape (questions,)."""
         return self._lengths()[self.store.questions[self.rows, 1]]
 
     def aligned(self) -> npt.NDArray[np.bool_]:
-        """Whether every question has an answer that falls on token borders."""
+        """Whether every question has an answer that falls on token borders, of shape (questions,)."""
         return self.store.questions[self.rows, 2] >= 0
 
     def form_counts(self, n_forms: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """How often each form occurs in the questions, and in the passages, each of these counted once."""
+        """How often each form occurs in the questions (V,), and in the passages (V,), each of these counted once."""
         questions, passages = self.store.questions[self.rows, 0], self.store.questions[self.rows, 1]
         return self._counts(questions, n_forms), self._counts(passages, n_forms)
 
@@ -162,7 +176,7 @@ class Split:
 
 
 def term_frequency(lower: Ints) -> Floats:
-    """Of every token how often its lower-cased form occurs in the passage, divided by the passage's length."""
+    """Of every token how often its form in `lower`, (L,), occurs in the passage, divided by L: (L,)."""
     _, inverse, counts = np.unique(lower, return_inverse=True, return_counts=True)
     return (counts[inverse] / max(1, len(lower))).astype(np.float32)
 

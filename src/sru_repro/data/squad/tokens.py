@@ -46,7 +46,9 @@ class Tokenizer:
     """Cuts texts into tokens. `tagger` is `auto`, `none`, or the name (or folder) of a spaCy model.
 
     `name` says what does it, versions included; `tagged` whether lemmas, tags and entities come with the words.
-    Raises ConfigError for a model that is not installed, or where spaCy itself is not.
+
+    Raises:
+        ConfigError: the model, or spaCy itself, is not installed.
     """
 
     def __init__(self, tagger: str = "auto") -> None:
@@ -103,19 +105,28 @@ def _plain(text: str) -> str:
 
 
 class Chunk(NamedTuple):
-    """Tokens of some texts in few bytes: numbers into lists of the distinct strings, in order of appearance."""
+    """Tokens of some texts in few bytes: numbers into lists of the distinct strings, in order of appearance.
+
+    Attributes:
+        lengths: tokens of every text, (N,) for N texts.
+        spans_L2: first character of each token, and the one behind its last.
+        columns: words alone, or words, lemmas, tags and entities: strings, and of every token a number, (L,).
+    """
 
     lengths: npt.NDArray[np.int64]
     spans_L2: npt.NDArray[np.int32]
     columns: tuple[tuple[list[str], npt.NDArray[np.int32]], ...]
-    """Words alone, or words, lemmas, tags and entities."""
 
 
 _tokenizer: Tokenizer | None = None
 
 
 def start_worker(tagger: str) -> None:
-    """Prepare this process for `tokenize_chunk`."""
+    """Prepare this process for `tokenize_chunk`.
+
+    Raises:
+        ConfigError: the model, or spaCy itself, is not installed.
+    """
     global _tokenizer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     _tokenizer = Tokenizer(tagger)

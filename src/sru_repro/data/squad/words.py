@@ -58,7 +58,20 @@ def reader_vectors(
     `source` is as in `load_vectors`, but `auto` prefers GloVe 840B. A word is looked up in Unicode's forms NFD and NFC
     and, with `map_lookup`, in lower case where the file has neither. With `random` all words get a row, drawn from
     N(0, 0.01). `vocabulary_size` keeps the most frequent words, so many with padding and the unknown one (0: all). The
-    unknown word is drawn from N(0, 1), as the authors do. Errors are those of `load_vectors`.
+    unknown word is drawn from N(0, 1), as the authors do.
+
+    Args:
+        source: "random", "auto", "glove.840B", "googlenews" or a file's path.
+        squad: both splits, whose words these are.
+        data_dir: the folder of the data.
+        seed: of the rows that are drawn.
+        dim: D, features of a row.
+        map_lookup: whether words are looked up in lower case, too.
+        vocabulary_size: V at most, with padding and the unknown word; 0: all.
+
+    Raises:
+        ConfigError: `auto` has to choose between several files.
+        DataError: a file is missing, cut, or has none of the words.
     """
     questions, passages = (
         np.sum(counts, axis=0)
@@ -115,7 +128,7 @@ def reader_vectors(
 def word_numbers(
     forms: Sequence[str], words: Sequence[str], *, map_lookup: bool = True
 ) -> npt.NDArray[np.int64]:
-    """The number in `words` of every form, by the look-up of `reader_vectors`; 1 for those that are not there."""
+    """The number in `words` of every form, (V,) for V forms, by `reader_vectors`' look-up; 1 where there is none."""
     number_of = {word: number for number, word in enumerate(words) if number > UNKNOWN_ID}
     return np.array(
         [

@@ -49,9 +49,15 @@ def kept_folder(
 ) -> Kept:
     """The folder `NAME-...` that `key` names, from the cache or built.
 
-    `build` gets an empty folder and writes files into it. The fingerprint is what `mark` makes of folder and facts;
-    without it, it depends on the contents of the files and on the facts, not on the key. Raises DataError when the
-    cache cannot be written.
+    Args:
+        name: how the folder's name begins.
+        key: what the data are made from, in JSON's types.
+        build: gets an empty folder, writes files into it, and says what there is to say.
+        mark: makes the fingerprint of folder and facts; without it, that depends on the contents of the files and on
+            the facts, not on the key.
+
+    Raises:
+        DataError: the cache cannot be written, or `build` refuses its data.
     """
     marked = mark or _mark
     key = json.loads(json.dumps({"version": VERSION, **key}))

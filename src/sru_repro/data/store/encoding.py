@@ -48,7 +48,11 @@ def _is_text(character: str) -> bool:
 
 
 def refuse_wide(name: str, start: bytes) -> None:
-    """Raises DataError for the beginning of a file in UTF-16 or UTF-32."""
+    """Refuses the beginning of a file in UTF-16 or UTF-32.
+
+    Raises:
+        DataError: it is in one of them; the line says how to convert the file.
+    """
     if found := wide(start):
         raise DataError(
             f"{name}: expected UTF-8 text, found {found}; convert it (iconv -f {found} -t UTF-8 OLD > NEW)"

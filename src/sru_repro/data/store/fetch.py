@@ -24,7 +24,9 @@ MIRROR_VARIABLE = "SRU_REPRO_MIRROR"
 """Environment variable with a base URL: files are then fetched as `<base>/<file name>` instead."""
 
 CONNECT_SECONDS = 2.0
+"""In which a connection opens, or there is none."""
 STALL_SECONDS = 20.0
+"""Without a byte, after which a download is given up."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,15 @@ def locate(
 ) -> Path:
     """Path of a data file: the first candidate found below `data_dir`, else the first one, fetched.
 
-    `verify` compares a file that was found with the remote's checksum; switch it off for candidates that are
-    other forms of the same data, or too large to hash at every start. A download is always verified. Raises
-    DataError when the file is neither there nor to be had, or is not the file that was pinned.
+    Args:
+        data_dir: the folder of the data.
+        candidates: names below it, the first of which a fetched file gets.
+        remote: where it is published; None: it cannot be fetched.
+        verify: compares a file that was found with the remote's checksum; to be switched off for candidates that are
+            other forms of the same data, or too large to hash at every start. A download is always verified.
+
+    Raises:
+        DataError: the file is neither there nor to be had, or is not the file that was pinned.
     """
     path = find(data_dir, candidates)
     if path is None:
@@ -88,7 +96,11 @@ def locate(
 
 
 def _refuse_others(data_dir: Path, candidates: Sequence[str]) -> None:
-    """Raises DataError where a candidate is there and no file; a folder may hold another candidate."""
+    """Refuses a candidate that is there and no file; a folder may hold another candidate.
+
+    Raises:
+        DataError: there is such a one.
+    """
     for name in candidates:
         found = no_file(data_dir / name)
         if found != "none" and not any(other.startswith(f"{name}/") for other in candidates):
@@ -103,7 +115,11 @@ def missing(target: Path, candidates: Sequence[str], reason: str) -> str:
 
 
 def _fetch(remote: Remote, target: Path, candidates: Sequence[str]) -> None:
-    """Download to `target`; what is written under a temporary name is renamed once the checksum agrees."""
+    """Download to `target`; what is written under a temporary name is renamed once the checksum agrees.
+
+    Raises:
+        DataError: it cannot be had; the line says why, and where else the file is looked for.
+    """
     import pooch
 
     url = remote.address
@@ -131,7 +147,11 @@ def _fetch(remote: Remote, target: Path, candidates: Sequence[str]) -> None:
 
 
 def _unpack(archive: Path, remote: Remote, target: Path) -> None:
-    """Put the member of an archive at `target` if it has the remote's checksum."""
+    """Put the member of an archive at `target` if it has the remote's checksum.
+
+    Raises:
+        ValueError: it has another.
+    """
     unpacked = archive.with_name("unpacked")
     with zipfile.ZipFile(archive) as opened, opened.open(remote.member) as source, unpacked.open("wb") as out:
         shutil.copyfileobj(source, out, 1 << 20)
@@ -147,8 +167,7 @@ def connection_problem(url: str) -> str | None:
     """Why no connection to the server of `url`, or to a proxy on the way, opens within CONNECT_SECONDS.
 
     None when one opens. Other addresses than those of the web (a local file's, data in the address itself) are none. A
-    thread asks, because neither a name look-up nor the walk over all addresses of a
-    host obeys a time limit.
+    thread asks, because neither a name look-up nor the walk over all addresses of a host obeys a time limit.
     """
     from requests.utils import get_environ_proxies, select_proxy
 
@@ -178,7 +197,8 @@ def connection_problem(url: str) -> str | None:
 def digest(path: Path, algorithm: str = "sha256") -> str:
     """Hexadecimal checksum of a file, hashed once per process as long as its size and time stamp stay.
 
-    Raises DataError for one that cannot be read.
+    Raises:
+        DataError: the file cannot be read.
     """
     try:
         stat = path.stat()
@@ -194,6 +214,10 @@ def _digest(path: str, size: int, mtime_ns: int, algorithm: str) -> str:
 
 
 def fingerprint(paths: Iterable[Path], options: Mapping[str, object]) -> str:
-    """16 hexadecimal digits that depend on the bytes of the files, their order, and the options only."""
+    """16 hexadecimal digits that depend on the bytes of the files, their order, and the options only.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
     content = {"files": [digest(path) for path in paths], "options": dict(options)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

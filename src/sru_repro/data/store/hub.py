@@ -20,7 +20,15 @@ def hub_splits(
 ) -> list[Any]:
     """The splits of a data set, mapped from the library's own cache.
 
-    Raises DataError when they are not to be had; it says that the `candidates` below `data_dir` are not there either.
+    Args:
+        data_dir: the folder of the data.
+        candidates: names below it that would have served, for the message.
+        name: of the data set on the Hub.
+        splits: their names there.
+        config: which of the data set's configurations.
+
+    Raises:
+        DataError: they are not to be had, and the candidates are not there either.
     """
     endpoint = os.environ.get(ENDPOINT_VARIABLE) or "https://huggingface.co"
     # Told that there is no network, `datasets` itself looks no further than its own cache.

@@ -12,7 +12,9 @@ def decode_lines(raw: bytes, name: str, encoding: str = "utf-8") -> list[str]:
 
     Only the newline character ends a line: `str.splitlines` would also cut at the control characters (NEL,
     for one) that some of the corpora hold inside their sentences. Where there is none of it, carriage returns do.
-    Raises DataError, naming the line, for bytes that are not of the encoding, and for zero bytes.
+
+    Raises:
+        DataError: bytes are not of the encoding, or zero; the line of the file is named.
     """
     refuse_wide(name, raw[:PROBE])
     raw = raw.removeprefix(UTF8_MARK)
@@ -34,7 +36,11 @@ def decode_lines(raw: bytes, name: str, encoding: str = "utf-8") -> list[str]:
 
 
 def labelled_lines(lines: list[str], name: str, n_classes: int) -> Iterator[tuple[int, int, str]]:
-    """Line number, label and text of lines in the form `label text`."""
+    """Line number, label and text of lines in the form `label text`.
+
+    Raises:
+        DataError: a line does not begin with a label below `n_classes` and a space.
+    """
     for number, line in enumerate(lines, 1):
         label, _, text = line.partition(" ")
         if not (label.isascii() and label.isdecimal() and int(label) < n_classes):

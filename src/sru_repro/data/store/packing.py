@@ -76,7 +76,11 @@ def no_file(path: Path) -> str:
 
 
 def require_file(path: Path) -> None:
-    """Raises DataError where there is no file, naming what there is: to open a pipe would wait for ever."""
+    """Refuses what is no file: to open a pipe would wait for ever.
+
+    Raises:
+        DataError: there is none; the line names what there is.
+    """
     if found := no_file(path):
         raise DataError(
             f"{path}: {'file not found' if found == 'none' else f'expected a file, found {found}'}"
@@ -99,7 +103,11 @@ def whole_file(path: Path) -> bytes:
 
 
 def refuse_packed(name: str, start: bytes) -> None:
-    """Raises DataError for bytes of a packed file where a plain one was expected."""
+    """Refuses the first bytes of a packed file where a plain one was expected.
+
+    Raises:
+        DataError: they are of one; the line names its packing.
+    """
     for kind, (magic, suffix) in _PACKED.items():
         if start.startswith(magic) and (kind != "bzip2" or start[4:10] == b"1AY&SY"):
             raise DataError(
@@ -116,12 +124,16 @@ def refuse_packed(name: str, start: bytes) -> None:
 def opened(
     path: Path, choose: Callable[[zipfile.ZipFile], str], advance: Callable[[int], None] = lambda amount: None
 ) -> Iterator[IO[bytes]]:
-    """The bytes of a file, unpacked as its name says; `choose` names the member of a zip archive. `advance` is told how
-    many bytes of a packed file were read.
+    """The bytes of a file, unpacked as its name says.
+
+    Args:
+        path: the file.
+        choose: names the member of a zip archive.
+        advance: told how many bytes of a packed file were read.
 
     Raises:
         DataError: it is no file, is packed otherwise than its name says, or unpacks without bound. Damage raises one
-        of DAMAGED while it is read.
+            of DAMAGED while it is read.
     """
     require_file(path)
     with ExitStack() as stack:

@@ -20,7 +20,8 @@ def read_binary(stream: io.BufferedReader, name: str, wanted: Set[str], dim: int
     """The vectors of the wanted words; `name` is what errors call the file.
 
     Raises:
-        DataError: it is of another format or dimension, or goes on behind its last word. EOFError: it is cut.
+        DataError: it is of another format or dimension, or goes on behind its last word.
+        EOFError: it is cut.
     """
     start = stream.peek(PROBE)
     if start.startswith(_FASTTEXT):

@@ -33,7 +33,13 @@ _DAMAGED = (OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError,
 
 @dataclass(frozen=True)
 class FoundRows:
-    """Rows by word, the first words of the file, and words that it has more than one row of: the first one counts."""
+    """What a file has for some words.
+
+    Attributes:
+        rows: by word, (D,) each, float32.
+        first: the first words of the file.
+        repeated: words that it has more than one row of: the first one counts.
+    """
 
     rows: Mapping[str, Tensor] = field(default_factory=dict)
     first: Sequence[str] = ()
@@ -44,7 +50,11 @@ NOTHING = FoundRows()
 
 
 def cached_rows(path: Path, wanted: set[str], dim: int) -> FoundRows:
-    """`read_rows`, remembered on disk for the same file (name, size, time stamp) and the same words."""
+    """`read_rows`, remembered on disk for the same file (name, size, time stamp) and the same words.
+
+    Raises:
+        DataError: as `read_rows`.
+    """
     require_file(path)
     stat = path.stat()
     key = json.dumps([_VERSION, path.name, stat.st_size, stat.st_mtime_ns, dim, sorted(wanted)])
@@ -93,7 +103,14 @@ def warnings_of(
 ) -> tuple[str, ...]:
     """What the screen says of a file: that it has few of the words (most frequent first), or several rows of one.
 
-    `shares` are those of the words and of their occurrences that were found. Raises DataError when none was.
+    Args:
+        path: the file.
+        found: what it had.
+        words: of the data, the most frequent first.
+        shares: of the words, and of their occurrences, that were found; 0 to 1.
+
+    Raises:
+        DataError: none was found.
     """
     both = f"its first words are {_shown(found.first)}, those of the data {_shown(words)}"
     if words and not shares[0]:

@@ -41,10 +41,11 @@ def _is_either(path: Path) -> bool:
 
 
 def read_rows(path: Path, wanted: Set[str], dim: int) -> Rows:
-    """The vectors of the wanted words that the file has; of a word's rows the first.
+    """The vectors (D,) of the wanted words that the file has; of a word's rows the first.
 
-    Raises DataError, naming the file and, of text, the line, for another dimension, an unknown kind of file, numbers
-    that are none or beyond all measure, or a file that is cut.
+    Raises:
+        DataError: another dimension than `dim`, an unknown kind of file, numbers that are none or beyond all measure, a
+            file that is cut; the line names the file and, of text, the line.
     """
     if not holds_vectors(path):
         names = ", ".join((".bin", *TEXT_SUFFIXES, CUT_SUFFIX))
@@ -68,7 +69,11 @@ def read_rows(path: Path, wanted: Set[str], dim: int) -> Rows:
 
 
 def _member(archive: zipfile.ZipFile, path: Path, dim: int) -> str:
-    """The one file of an archive; of several, that of these dimensions."""
+    """The one file of an archive; of several, that of these dimensions.
+
+    Raises:
+        DataError: there is not exactly one.
+    """
     names = members(archive, path)
     fitting = [name for name in names if f".{dim}d." in name] or names
     if len(fitting) != 1:
@@ -79,7 +84,11 @@ def _member(archive: zipfile.ZipFile, path: Path, dim: int) -> str:
 
 
 def _read_cut(path: Path, wanted: Set[str], dim: int) -> Rows:
-    """What `write_cut` has written."""
+    """What `write_cut` has written.
+
+    Raises:
+        ValueError: it is cut, or its arrays do not fit together.
+    """
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         names = {"words", "ends", "rows"}
         if missing := names - {name.removesuffix(".npy") for name in archive.namelist()}:
@@ -103,9 +112,10 @@ def _read_cut(path: Path, wanted: Set[str], dim: int) -> Rows:
 
 
 def write_cut(path: Path, rows: Mapping[str, FloatArray]) -> None:
-    """Write some rows, at least one, as `read_rows` reads them: rounded to half precision, in their order.
+    """Write some rows (D,), at least one, as `read_rows` reads them: rounded to half precision, in their order.
 
-    Raises DataError for a number that half precision does not hold.
+    Raises:
+        DataError: a number that half precision does not hold.
     """
     words = [word.encode() for word in rows]
     for word, row in rows.items():

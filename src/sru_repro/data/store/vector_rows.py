@@ -35,7 +35,7 @@ class Rows(dict[str, FloatArray]):
             self.first.append(word.decode("utf-8", "replace"))
 
     def take(self, word: str, row: FloatArray) -> None:
-        """The row of a word, unless it has one."""
+        """Takes the `row` of a word, (D,), unless it has one."""
         if not np.array_equal(self.setdefault(word, row), row):
             self.repeated.append(word)
 
@@ -56,7 +56,11 @@ class Foreign:
                 self._found.setdefault(text, number)
 
     def refuse(self, rows: Rows) -> None:
-        """Raises DataError for a wanted word that was found in Latin-1 alone."""
+        """Refuses a file with a wanted word that was found in Latin-1 alone.
+
+        Raises:
+            DataError: there is one; the line says how to convert the file.
+        """
         for text, number in self._found.items():
             if text not in rows:
                 raise DataError(
@@ -66,18 +70,26 @@ class Foreign:
 
 
 def wrong_number(row: FloatArray) -> int | None:
-    """The place of the first number that is none (NaN, infinity) or beyond all measure."""
+    """The place in `row`, (D,), of the first number that is none (NaN, infinity) or beyond all measure."""
     return next(iter(np.flatnonzero(~(np.abs(row) < LARGEST)).tolist()), None)
 
 
 def check_row(name: str, word: str, row: FloatArray) -> FloatArray:
-    """The row; raises DataError for a number in it that is none."""
+    """The row (D,) of a word.
+
+    Raises:
+        DataError: a number in it is NaN, infinite, or beyond `LARGEST`.
+    """
     if (wrong := wrong_number(row)) is not None:
         raise DataError(f"{name}: expected numbers in the row of {word!r}, found {row[wrong]}")
     return row
 
 
 def check_dimension(name: str, found: int, expected: int) -> None:
-    """Raises DataError where a file's vectors are of another dimension."""
+    """Refuses a file whose vectors are of another dimension.
+
+    Raises:
+        DataError: they are.
+    """
     if found != expected:
         raise DataError(f"{name}: expected word vectors of {expected} dimensions, found {found}")

@@ -87,7 +87,11 @@ def is_text(start: bytes) -> bool:
 
 
 def _lines(stream: IO[bytes], name: str) -> Iterator[bytes]:
-    """The lines of a stream; where the first block has carriage returns only, they end lines."""
+    """The lines of a stream; where the first block has carriage returns only, they end lines.
+
+    Raises:
+        DataError: a line is longer than any row can be, or the text is in UTF-16 or UTF-32.
+    """
     rest, end, first = b"", b"\n", True
     while block := stream.read(_BLOCK):
         if first:

@@ -96,13 +96,23 @@ def load_vectors(
     normalize: bool = True,
     map_lookup: bool = True,
 ) -> Vectors:
-    """The vocabulary of `words` (repeats count as frequency) and its vectors, float32.
+    """The vocabulary of `words` and its vectors (V, D), float32.
 
-    `source` is `random`; `googlenews` or `glove.840B`, found below `data_dir` or fetched; `auto`, Google News
-    if it is there, else a cut of it, else the one file in `data_dir/vectors`, else Google News fetched; or the
-    path of a file. `map_lookup` looks a word that the file lacks up in its plain form too ("-lrb-" as "("), which
-    the authors do not. Raises DataError for a missing or cut file, or one without any of the words, ConfigError when
-    `auto` has to choose between several.
+    Args:
+        source: `random`; `googlenews` or `glove.840B`, found below `data_dir` or fetched; `auto`, Google News if it is
+            there, else a cut of it, else the one file in `data_dir/vectors`, else Google News fetched; or the path of a
+            file.
+        words: of the data; repeats count as frequency.
+        data_dir: the folder of the data.
+        seed: of the rows that are drawn.
+        dim: D, features of a row.
+        normalize: whether every row is scaled to length 1.
+        map_lookup: looks a word that the file lacks up in its plain form too ("-lrb-" as "("), which the authors do
+            not.
+
+    Raises:
+        ConfigError: `auto` has to choose between several files.
+        DataError: a file is missing or cut, or has none of the words.
     """
     counts = Counter(words)
     vocabulary = from_counts(counts)
@@ -141,7 +151,7 @@ def load_vectors(
 
 
 def plain_form(word: str) -> str:
-    """A word without the treebank's escapes: "-lrb-" is "(", "``" and "''" are '"', "1\\/2" is "1/2"."""
+    r"""A word without the treebank's escapes: "-lrb-" is "(", "``" and "''" are '"', "1\/2" is "1/2"."""
     return _PLAIN.get(word) or word.replace("\\", "") or word
 
 
@@ -161,7 +171,11 @@ def resolve(source: str, data_dir: Path, prefer: str = "googlenews") -> Path:
     """The file that a source stands for. Too large to hash at every start, it is checked while it is read.
 
     `auto` is the vectors named by `prefer` if they are there, else a cut of them, else the one file in
-    `data_dir/vectors`, else those named, fetched. Errors are those of `load_vectors`.
+    `data_dir/vectors`, else those named, fetched.
+
+    Raises:
+        ConfigError: `auto` has to choose between several files.
+        DataError: there is no such file, nor can it be fetched.
     """
     if source == "auto":
         folder = data_dir / "vectors"

@@ -14,13 +14,14 @@ from .prepared import Ids, Prepared
 from .symbols import Level, Symbols
 
 ALL_BYTES = 256
+"""Values of a byte."""
 PIECES, PIECE = 8, 250
 """Of a part of a split: so many pieces at most, of so many symbols at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A text in numbers: 1-D arrays, memory-mapped where the text comes from files.
+    """A text in numbers, memory-mapped where the text comes from files: `train`, `val`, `test`, (N,) each.
 
     `fingerprint` depends on the numbers, what they stand for and the options, not on how the files were
     packed. `share` is how much of the published data set this is, and `why_not` the reason why numbers measured on it
@@ -111,10 +112,11 @@ def _spread(split: Ids, limit: int) -> Ids:
 class TextOptions:
     """What may be asked of a corpus.
 
-    level            bytes | symbols | words
-    path             a file or folder of text
-    vocabulary_size  keep the most frequent words only, `<unk>` and `<eos>` among them; 0: all
-    max_bytes        how much of a text that has no end of its own
+    Attributes:
+        level: "bytes", "symbols" or "words".
+        path: a file or folder of text.
+        vocabulary_size: keep the most frequent words only, `<unk>` and `<eos>` among them; 0: all.
+        max_bytes: how much of a text that has no end of its own.
     """
 
     level: Level
@@ -126,11 +128,12 @@ class TextOptions:
 class Corpus:
     """A text to train language models on. A new one is a file in `corpora/` with one subclass, and conf/task/NAME.yaml.
 
-    levels     into what it may be cut
-    published  symbols of the whole corpus by level: with these, parameters are counted, whatever part is at hand; a
-               level left out has no published number, and a model is counted with the words it has
-    takes      those of `path`, `vocabulary_size` and `max_bytes` that it heeds
-    instead    what to do for a level that it does not have
+    Attributes:
+        levels: into what it may be cut.
+        published: symbols of the whole corpus by level: with these, parameters are counted, whatever part is at hand; a
+            level left out has no published number, and a model is counted with the words it has.
+        takes: those of `path`, `vocabulary_size` and `max_bytes` that it heeds.
+        instead: what to do for a level that it does not have.
     """
 
     levels: ClassVar[tuple[Level, ...]]

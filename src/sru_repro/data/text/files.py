@@ -11,6 +11,7 @@ from ..store.encoding import MARK, UTF8_MARK, refuse_wide
 from ..store.packing import DAMAGED, PROBE, opened, plain_name
 
 BLOCK_BYTES = 1 << 20
+"""That are read at a time."""
 
 TEXT_SUFFIXES = (".txt", ".text", ".md", ".rst", ".tokens", ".tok", ".raw")
 PACKED_SUFFIXES = packing.SUFFIXES
@@ -47,7 +48,11 @@ class TextFile:
 
 
 def refuse_other_packing(path: Path) -> None:
-    """Raises DataError for a file that is packed in a way that is not known: its bytes are no text."""
+    """Refuses a file that is packed in a way that is not known: its bytes are no text.
+
+    Raises:
+        DataError: its name says so.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     if suffixes[:-1] == [".tar"] or (suffixes[-1:] and suffixes[-1] in _UNREADABLE):
         raise DataError(
@@ -59,8 +64,9 @@ def refuse_other_packing(path: Path) -> None:
 def blocks(file: TextFile, advance: Advance) -> Iterator[bytes]:
     """The bytes of a file, unpacked, in blocks of at most BLOCK_BYTES, without UTF-8's byte-order mark.
 
-    Raises DataError, naming the file, for one that is damaged, cut, in UTF-16 or UTF-32, or packed in a way that is not
-    known or not as its name says.
+    Raises:
+        DataError: the file, which is named, is missing, damaged, cut, in UTF-16 or UTF-32, or packed in a way that is
+            not known or not as its name says.
     """
     refuse_other_packing(file.path)
 
@@ -87,7 +93,8 @@ def blocks(file: TextFile, advance: Advance) -> Iterator[bytes]:
 def starts_with_mark(path: Path) -> bool:
     """Whether a plain file begins with UTF-8's byte-order mark.
 
-    Raises DataError for one that is no text, as `blocks` does.
+    Raises:
+        DataError: it is no text, as in `blocks`.
     """
     start = next(blocks(TextFile(path), lambda amount: None), b"")
     with path.open("rb") as file:
@@ -95,7 +102,11 @@ def starts_with_mark(path: Path) -> bool:
 
 
 def members(path: Path) -> list[str]:
-    """The files in a zip archive, without folders and what macOS adds; DataError for a damaged archive."""
+    """The files in a zip archive, without folders and what macOS adds.
+
+    Raises:
+        DataError: the archive is damaged, or a name in it leads out of its folder.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             return packing.members(archive, path)
@@ -114,8 +125,10 @@ def _only_member(archive: zipfile.ZipFile, path: Path) -> str:
 def chunks(file: TextFile, advance: Advance) -> Iterator[str]:
     """The text of a UTF-8 file in chunks that end between words; a last line without an end gets one.
 
-    Where the first block has carriage returns only, they end lines. Raises DataError, naming file and line, where the
-    bytes are not UTF-8 or hold a zero byte.
+    Where the first block has carriage returns only, they end lines.
+
+    Raises:
+        DataError: the bytes are not UTF-8 or hold a zero byte, file and line being named; or as in `blocks`.
     """
     rest, line, ended, end, first = b"", 1, True, b"\n", True
     for block in blocks(file, advance):
@@ -133,7 +146,11 @@ def chunks(file: TextFile, advance: Advance) -> Iterator[str]:
 
 
 def _decoded(raw: bytes, file: TextFile, line: int, at_start: bool) -> str:
-    """The text of a part; a mark at the start of a line, left where files were put together, is none of it."""
+    """The text of a part; a mark at the start of a line, left where files were put together, is none of it.
+
+    Raises:
+        DataError: it is no UTF-8, or holds a zero byte.
+    """
     if (place := raw.find(0)) >= 0:
         number = line + raw.count(b"\n", 0, place)
         raise DataError(
@@ -153,8 +170,10 @@ def _decoded(raw: bytes, file: TextFile, line: int, at_start: bool) -> str:
 
 
 def text_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """All text files below a folder by their suffixes, packed ones too, in the order of their names; and what else is
-    there. Names that begin with a dot, and what lies below such, are neither."""
+    """All text files below a folder, in the order of their names, and what else is there.
+
+    A text is known by its suffix, packed ones too. Names that begin with a dot, and what lies below such, are neither.
+    """
     found: list[Path] = []
     others: list[Path] = []
     for path in folder.rglob("*"):

@@ -23,9 +23,16 @@ def load_corpus(
     max_bytes: int = TextOptions.max_bytes,
     limit: int = 0,
 ) -> Text:
-    """A text in numbers, found below `data_dir` or fetched; options are those of `TextOptions`.
+    """A text in numbers, found below `data_dir` or fetched.
 
-    `limit` keeps the first symbols of each split (0: all).
+    Args:
+        corpus: one of `corpora.names()`.
+        data_dir: the folder of the data.
+        level: "bytes", "symbols" or "words".
+        path: a file or folder of text, for the corpus `text`.
+        vocabulary_size: most words that are kept, `<unk>` and `<eos>` among them; 0: all.
+        max_bytes: how much of a text that has no end of its own.
+        limit: above 0: so many symbols of each split, in a few pieces evenly spread over it.
 
     Raises:
         ConfigError: there is no such corpus, or the options do not fit it.

@@ -22,6 +22,9 @@ def number_bytes(splits: Sequence[Iterable[bytes]], level: Level, folder: Path, 
     """Write the bytes of the splits (one is cut 90/5/5) to `folder/ids`.
 
     With level `symbols` a byte becomes its rank among the values that occur in the whole text.
+
+    Raises:
+        DataError: there are too few of them, see `split_ends`.
     """
     sizes = []
     with (folder / "ids").open("wb") as out:
@@ -56,6 +59,9 @@ def number_words(splits: Sequence[Iterable[str]], vocabulary_size: int, folder: 
     order: at most `vocabulary_size` entries (0: all), `<unk>` and `<eos>` among them. The text is read once;
     words are numbered as they come, and renumbered when their frequencies are known. `counts` says how many
     words of each split turned into `<unk>` here.
+
+    Raises:
+        DataError: there are too few of them, see `split_ends`.
     """
     numbers, sizes = _Numbers(), []
     with (folder / "first").open("wb") as out:
@@ -112,8 +118,9 @@ def frequent_words(counts: Counter[str], size: int = 0) -> tuple[str, ...]:
 def split_ends(sizes: Sequence[int], unit: str, source: str) -> tuple[int, int, int]:
     """Where three splits end that lie one after the other; a single text is cut 90/5/5.
 
-    Raises DataError for a text of fewer than MIN_SYMBOLS, and for a given split of fewer than the two symbols
-    that one prediction needs.
+    Raises:
+        DataError: a text of fewer than MIN_SYMBOLS, or a given split of fewer than the two symbols that one prediction
+            needs.
     """
     total = sum(sizes)
     if len(sizes) == 1:

@@ -25,7 +25,18 @@ Check = Callable[[Iterable[bytes]], Iterator[bytes]]
 def prepare_bytes(
     splits: Splits, level: Level, options: Mapping[str, object], source: str, check: Check | None = None
 ) -> Prepared:
-    """Byte level: a single plain file is mapped as it is, anything else is unpacked and renumbered once."""
+    """Byte level: a single plain file is mapped as it is, anything else is unpacked and renumbered once.
+
+    Args:
+        splits: the files.
+        level: "bytes" or "symbols".
+        options: what else the text's fingerprint depends on.
+        source: what messages call the text.
+        check: looks at the blocks of each split as they pass.
+
+    Raises:
+        DataError: a file cannot be read, there is too little text, or the cache cannot be written.
+    """
     options = {**options, "level": level}
     files = list(chain.from_iterable(splits))
     plain = level == "bytes" and len(files) == 1 and not packing(files[0].path)
@@ -50,7 +61,11 @@ def prepare_bytes(
 def prepare_words(
     splits: Splits, vocabulary_size: int, options: Mapping[str, object], source: str
 ) -> Prepared:
-    """Word level: words at white space, `<eos>` at line ends, the vocabulary of the training split."""
+    """Word level: words at white space, `<eos>` at line ends, the vocabulary of the training split.
+
+    Raises:
+        DataError: a file is no UTF-8, there is too little text, or the cache cannot be written.
+    """
 
     def build(folder: Path) -> Meta:
         with progress(f"preparing {source}", _size(files)) as advance:

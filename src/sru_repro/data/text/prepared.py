@@ -34,7 +34,7 @@ class Meta:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The three splits as read-only memory maps, what their numbers stand for, and the builder's counts."""
+    """The three `splits` as read-only memory maps, (N,) each, what they stand for, and the builder's counts."""
 
     splits: tuple[Ids, Ids, Ids]
     symbols: Symbols
@@ -47,9 +47,13 @@ def prepared(
 ) -> Prepared:
     """The text that `key` and `options` name, from the cache or built.
 
-    `build` gets an empty folder and writes the file `ids` into it. The fingerprint depends on the numbers,
-    the vocabulary and `options`; `key` says which files the text comes from. Raises DataError when the cache
-    cannot be written.
+    Args:
+        key: which files the text comes from.
+        options: what the fingerprint depends on besides the numbers and the vocabulary.
+        build: gets an empty folder and writes the file `ids` into it.
+
+    Raises:
+        DataError: the cache cannot be written, or `build` refuses the text.
     """
 
     def facts(folder: Path) -> Facts:
@@ -69,7 +73,11 @@ def prepared(
 
 
 def text_fingerprint(ids: Path, meta: Meta, options: Mapping[str, object]) -> str:
-    """The fingerprint of a text in numbers: it depends on these, on what they stand for, and on the options."""
+    """The fingerprint of a text in numbers: it depends on these, on what they stand for, and on the options.
+
+    Raises:
+        DataError: the file `ids` cannot be read.
+    """
     vocabulary = hashlib.sha256(json.dumps(meta.items).encode()).hexdigest()
     return fingerprint([ids], {**options, "ends": meta.ends, "vocabulary": vocabulary})
 

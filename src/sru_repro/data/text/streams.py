@@ -20,6 +20,14 @@ class StreamBatches:
     at the end, is a target once per epoch. `skip` leaves out that many segments at the start of the next
     iteration only; the length stays that of a whole epoch. The array may be memory-mapped: segments are
     copied out as they are asked for.
+
+    Args:
+        array: the text, (N,), one number a symbol.
+        batch_size: B, the number of streams.
+        unroll: L, the steps of a segment.
+
+    Raises:
+        ConfigError: a size below 1, an array of another shape, or one too short for so many streams.
     """
 
     def __init__(self, array: npt.NDArray[np.integer], batch_size: int, unroll: int) -> None:
@@ -47,7 +55,12 @@ class StreamBatches:
 
 
 def streams_of(segment: tuple[Tensor, Tensor], own: slice) -> tuple[Tensor, Tensor]:
-    """The same segment of some of the streams."""
+    """The same segment of some of the streams: inputs (L, b) and targets (L, b) for b of the B columns.
+
+    Args:
+        segment: inputs (L, B) and targets (L, B).
+        own: which columns.
+    """
     inputs_LB, targets_LB = segment
     return inputs_LB[:, own].contiguous(), targets_LB[:, own].contiguous()
 

@@ -34,6 +34,7 @@ class Symbols:
 
     @property
     def level(self) -> Level:
+        """Which of the three it is, told by its items."""
         if self.items and isinstance(self.items[0], str):
             return "words"
         return "bytes" if self.items == _ALL_BYTES else "symbols"
@@ -49,7 +50,10 @@ class Symbols:
     def encode(self, text: str) -> list[int]:
         """The numbers of a text, as in the corpus: UTF-8 bytes, or words split at white space and `<eos>`s.
 
-        An unknown word is `<unk>`; a byte that the vocabulary lacks raises DataError.
+        An unknown word is `<unk>`.
+
+        Raises:
+            DataError: a byte that the vocabulary lacks.
         """
         if self.level == "words":
             unknown = self._number_of[UNKNOWN]

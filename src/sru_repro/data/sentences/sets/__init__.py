@@ -14,5 +14,9 @@ def names() -> list[str]:
 
 
 def set_class(name: str) -> type[SentenceSet]:
-    """The one `SentenceSet` that the file `name` defines; ValueError when there is none."""
+    """The one `SentenceSet` that the file `name` defines.
+
+    Raises:
+        ValueError: there is none.
+    """
     return scan.only_class(sys.modules[__name__], name, SentenceSet, "set of sentences")

@@ -14,5 +14,9 @@ def names() -> list[str]:
 
 
 def corpus_class(name: str) -> type[Corpus]:
-    """The one `Corpus` that the file `name` defines; ValueError when there is none."""
+    """The one `Corpus` that the file `name` defines.
+
+    Raises:
+        ValueError: there is none.
+    """
     return scan.only_class(sys.modules[__name__], name, Corpus, "corpus")

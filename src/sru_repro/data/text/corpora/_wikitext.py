@@ -38,6 +38,11 @@ class WikiText(Corpus):
 
     @classmethod
     def load(cls, data_dir: Path, options: TextOptions) -> Text:
+        """See `Corpus`.
+
+        Raises:
+            DataError: the files are missing in part, damaged, or not to be had from the Hub.
+        """
         size = options.vocabulary_size
         named = {"data": cls.folder.replace("-", "")}  # a part of the fingerprint
         files = _files(data_dir, cls)
@@ -70,7 +75,11 @@ class WikiText(Corpus):
 
 
 def _files(data_dir: Path, data: type[WikiText]) -> list[TextFile]:
-    """The three files, or the three members of the archive; an empty list when there is nothing."""
+    """The three files, or the three members of the archive; an empty list when there is nothing.
+
+    Raises:
+        DataError: some of them are there, and others not.
+    """
     names = [f"wiki.{split}.tokens" for split in ("train", "valid", "test")]
     paths = [data_dir / data.folder / name for name in names]
     there = [path for path in paths if path.is_file()]

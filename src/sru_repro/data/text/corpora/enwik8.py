@@ -19,6 +19,7 @@ from ..prepare import Check, prepare_bytes
 from ..symbols import Level
 
 SIZE = 100_000_000
+"""Bytes."""
 MD5 = "a1fa5ffddb56f4953e226637dabbb36a"
 URL = "http://mattmahoney.net/dc/enwik8.zip"
 
@@ -38,6 +39,11 @@ class Enwik8(Corpus):
 
     @classmethod
     def load(cls, data_dir: Path, options: TextOptions) -> Text:
+        """See `Corpus`.
+
+        Raises:
+            DataError: the file is not to be had, cut, or another than its name or checksum says.
+        """
         path = (None if find(data_dir, _RAW) else find(data_dir, _ZIPPED)) or _raw(data_dir)
         check = _whole(path) if packing(path) == ".zip" else None
         found = prepare_bytes([[TextFile(path)]], options.level, {"data": "enwik8"}, str(path), check)
@@ -56,7 +62,11 @@ class Enwik8(Corpus):
 
 
 def _raw(data_dir: Path) -> Path:
-    """The whole file if it is there, else the longest beginning of it, else the whole file, fetched."""
+    """The whole file if it is there, else the longest beginning of it, else the whole file, fetched.
+
+    Raises:
+        DataError: a beginning is not as long as its name says, or nothing is to be had.
+    """
     if find(data_dir, _RAW) is None and (beginnings := sorted(_beginnings(data_dir))):
         size, path = beginnings[-1]
         if path.stat().st_size != size or size > SIZE:

@@ -18,6 +18,7 @@ from ..prepared import Prepared
 from ..symbols import Level, Symbols
 
 MIN_BYTES = 20_000
+"""Fewer are no text to train on."""
 
 SKIPPED_FOLDERS = {
     *("test", "tests", "idle_test", "idlelib", "site-packages", "dist-packages", "__pycache__"),
@@ -35,6 +36,12 @@ class StandardLibrary(Corpus):
 
     @classmethod
     def load(cls, data_dir: Path, options: TextOptions) -> Text:
+        """See `Corpus`.
+
+        Raises:
+            ConfigError: fewer bytes than `MIN_BYTES` are asked for.
+            DataError: there is too little source text, as in a Python that is packed into one file.
+        """
         return library_text(options.max_bytes, Path(sysconfig.get_path("stdlib")))
 
 
@@ -42,6 +49,7 @@ def library_text(max_bytes: int, root: Path) -> Text:
     """The first `max_bytes` of the modules below `root`.
 
     Raises:
+        ConfigError: `max_bytes` is below `MIN_BYTES`.
         DataError: there is too little source text, as in a Python that is packed into one file.
     """
     if max_bytes < MIN_BYTES:

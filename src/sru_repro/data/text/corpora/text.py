@@ -30,6 +30,12 @@ class OwnText(Corpus):
 
     @classmethod
     def load(cls, data_dir: Path, options: TextOptions) -> Text:
+        """See `Corpus`.
+
+        Raises:
+            ConfigError: no path is given, and there is not exactly one text in `wiki2015/`.
+            DataError: there is no text at that place, it is there packed and unpacked, or it cannot be read.
+        """
         place, by_words = _resolve(options.path, data_dir), options.level == "words"
         if place.is_dir():
             files, others = text_files(place)
@@ -77,7 +83,11 @@ def _listed(paths: Sequence[Path]) -> str:
 
 
 def _refuse_both(files: Sequence[Path]) -> None:
-    """Raises DataError for a text that is there packed and unpacked: it would be trained on, and tested on, twice."""
+    """Refuses a text that is there packed and unpacked: it would be trained on, and tested on, twice.
+
+    Raises:
+        DataError: there is one.
+    """
     seen: dict[Path, Path] = {}
     for file in files:
         other = seen.setdefault(file.with_name(plain_name(file)), file)
