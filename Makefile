@@ -14,6 +14,7 @@ BUDGET ?=
 PACK ?=
 LOGGER ?=
 RUNS ?=
+TRAIN ?=
 ARGS ?=
 
 TORCH := torch==2.13.0
@@ -42,7 +43,7 @@ THREE := 1,2,3
 commas = $(subst $(space),$(comma),$(strip $1))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart check test lint bench gpu-check gpu-rehearse torture list report dashboard sweep-example slurm-sst clean $(TABLES:%=reproduce-%)
+.PHONY: help setup quickstart check test lint bench gpu-check gpu-rehearse torture list report docs notebooks demo dashboard sweep-example slurm-sst clean $(TABLES:%=reproduce-%)
 
 help: ## this list
 	@echo "make TARGET [NAME=value ...]"; echo
@@ -58,6 +59,7 @@ help: ## this list
 	@echo "                       where they are named: table1, table2, ablation"
 	@echo "  BUDGET=seconds       of gpu-check: for all sections together"
 	@echo "  PACK=folder          of gpu-check: a folder of scripts/pack_offline.sh, where there is no network"
+	@echo "  TRAIN=1              of demo: train the model first"
 	@echo "  JOBS=2               so many runs at a time, each with its share of the cores"
 	@echo "  ARGS='key=value'     handed on to the command as it is"
 	@echo "  PYTHON=python3.12    the Python to set up with (3.11 to 3.13)"
@@ -70,8 +72,10 @@ $(STAMP): pyproject.toml requirements.lock $(PEERS:%=tests/peers/requirements-%.
 	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit("make: PYTHON=$(PYTHON) is \
 	Python %d.%d; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..." % v[:2])'
 	[ -d $(VENV)/conda-meta ] || $(PYTHON) -m venv $(VENV)
-	$(PIP) install $(TORCH)
-	$(PIP) install --no-deps --require-hashes -r requirements.lock
+	$(PIP) install --no-compile $(TORCH)
+	$(PIP) install --no-compile --no-deps --require-hashes -r requirements.lock
+	@# pip would compile these 19,000 files on one core. Some are templates, which do not compile.
+	@$(BIN)/python -m compileall -qq -j 0 "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" || true
 	@# --no-build-isolation: setuptools comes from the lock, not from another download
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@# The authors' package, for the parity tests: both versions, each in a folder of its own.
@@ -82,6 +86,15 @@ $(STAMP): pyproject.toml requirements.lock $(PEERS:%=tests/peers/requirements-%.
 
 quickstart: $(STAMP) ## LSTM, GRU, QRNN and SRU side by side, without downloads: a table and a picture in 3 minutes
 	$(SUITE) reproduce table=quickstart profile=short $(ARGS)
+
+# With TRAIN=1 its own model: random vectors that are learned, so that the treebank (0.8 MB) is all it needs.
+MODEL := $(if $(TRAIN),runs/demo-model,results/models/sst-sru)
+demo: $(STAMP) ## a trained SRU reads five sentences and shows its gates, at once (TRAIN=1: trains it first, 2 minutes)
+	$(if $(TRAIN),$(SUITE) train task=sst model=sru task.vectors=random task.tune_vectors=true task.vector_size=64 \
+		task.dropout=0.3 model.dropout=0.3 task.batch_size=64 optim.lr=0.003 trainer.max_epochs=2 \
+		trainer.threads=1 logger=csv resume=true hydra.run.dir=runs/demo 'data_dir=$(DATA)' $(ARGS))
+	$(if $(TRAIN),$(SUITE) export run=runs/demo out=$(MODEL))
+	$(SUITE) predict run=$(MODEL) --gates < results/models/sentences.txt
 
 check: lint ## lint, then the fast tests, while you write (ARGS: handed to pytest)
 	$(TESTS) -m 'not slow' $(ARGS)
@@ -118,8 +131,14 @@ list: $(STAMP) ## models, tasks and rows of all tables, with their parameters
 report: $(STAMP) ## write the tables and figures of results/ again from the run records
 	$(SUITE) report $(ARGS)
 
+notebooks: $(STAMP) ## run the notebooks and write their outputs into them, when records or code have changed
+	$(BIN)/python -m sru_repro.lessons $(ARGS)
+
 sweep-example: $(STAMP) ## three models x two seeds in one command (see ARGS)
 	$(SUITE) train -m model=sru,lstm,qrnn 'seed=$(or $(SEEDS),$(TWO))' 'data_dir=$(DATA)' 'profile=$(or $(PROFILE),smoke)' $(ARGS)
+
+docs: $(STAMP) ## the documentation as a site: site/index.html, without a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Each row and seed a job; a job that is preempted or runs out of time is requeued and goes on from its checkpoint.
 slurm-sst: $(STAMP) ## the rows of Table 1 as Slurm jobs: make slurm-sst SEEDS=1,2 ARGS=hydra.launcher.partition=gpu

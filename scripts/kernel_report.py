@@ -36,7 +36,9 @@ def main(architectures: list[str]) -> None:
         print("| --- | --- | --: | --: | --: | --: | --: | --: |")
         for kernel in ("forward", "backward"):
             for kind in tune.TYPES:
-                shapes = dict.fromkeys((config.columns, config.depth) for config in tune.configs(kernel, kind))
+                shapes = dict.fromkeys(
+                    (config.columns, config.depth) for config in tune.configs(kernel, kind)
+                )
                 for columns, depth in shapes:
                     row(kernel, kind, columns, depth, architecture, disassembler)
 

@@ -35,7 +35,9 @@ CURVES = {
     "Memory": ("gpu/allocated_bytes", "gpu/peak_bytes"),
 }
 MEDIA = ("predictions", "confusion", "test_confusion", "sample", "gates", "attention")
-_TABLE = re.compile(r"^## (.+)\n\n((?:\|.*\n)+(?:\n(?:\[\d+\].*\n)+)?)", re.MULTILINE)
+_QUESTION = re.compile(r"^\*\*(.+)\*\*$", re.MULTILINE)
+_TABLE = re.compile(r"^(?:\|.*\n)+(?:\n≈.*\n)?", re.MULTILINE)
+"""The first of a page is the one that answers; the others are folded away."""
 
 
 def workspace(entity: str, project: str) -> Any:
@@ -71,8 +73,11 @@ def report(entity: str, project: str, results: Path) -> Any:
         if not path.is_file():
             continue
         blocks.append(wr.H1(task))
-        for title, table in _TABLE.findall(path.read_text(encoding="utf-8")):
-            blocks += [wr.H2(title), wr.MarkdownBlock(table)]
+        page = path.read_text(encoding="utf-8")
+        if question := _QUESTION.search(page):
+            blocks.append(wr.H2(question[1]))
+        if table := _TABLE.search(page):
+            blocks.append(wr.MarkdownBlock(table[0]))
         # Without a project of its own it is the report's, and nobody has to be asked for its number.
         runs = wr.Runset(name=task, filters=f"Config('task.name') = '{task}'")
         panels: list[Any] = [wr.LinePlot(title=f"{key} over {x}", x=x, y=[key]) for x in AXES]

@@ -19,7 +19,7 @@ GLIBC = 35
 """The newest glibc, 2.x, that a wheel may ask for."""
 THERE = {"torch", "numpy", "pip", "filelock", "sympy", "mpmath", "networkx", "jinja2", "markupsafe", "triton"}
 """What a machine with PyTorch has."""
-AT_HOME = {"gensim", "spacy", "datasets", "wandb", "matplotlib", "pandas", "scipy"}
+AT_HOME = {"gensim", "spacy", "datasets", "wandb", "matplotlib", "pandas", "safetensors", "scipy"}
 """What the GPU check does without."""
 
 

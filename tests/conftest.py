@@ -35,6 +35,7 @@ STEERED = (
     "PACK",
     "LOGGER",
     "RUNS",
+    "TRAIN",
     "ARGS",
 )
 

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "sru_repro"
 # From the top down; rooms of one floor know nothing of each other. core/ is open to all.
 FLOORS = [
     {"__main__", "torture"},
-    {"cli"},
+    {"cli", "lessons"},
     {"gpu_check"},
     {"reporting", "training", "bench"},
     {"tasks"},

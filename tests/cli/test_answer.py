@@ -85,12 +85,17 @@ def test_an_answer_over_two_lines_is_printed_in_one(
 
 def test_questions_come_from_a_pipe(sru_repro: Command, reader: Path, file: Path, tmp_path: Path) -> None:
     words = ("predict", f"run={reader}", "passage=@passage.txt", "top=2")
+    none = "question: expected a word of the passage, found none"
     called = sru_repro(*words, cwd=tmp_path, stdin="0\n\n9\n2")
     assert (called.status, called.err) == (1, "")
-    first, empty, none, last = called.out.splitlines()
-    assert (first, last) == ("@home  0.500", "Zürich  0.500")
-    assert json.loads(empty) == {"error": "question: expected a text, found an empty one"}
-    assert json.loads(none) == {"error": "question: expected a word of the passage, found none"}
+    assert called.out == f"@home  0.500\n\nerror: {none}\nZürich  0.500\n"
+    called = sru_repro(*words, cwd=tmp_path, stdin="0\n \n2\n")
+    assert (called.status, called.out) == (0, "@home  0.500\n\nZürich  0.500\n")
+    called = sru_repro(*words, "--json", cwd=tmp_path, stdin="0\n\n9\n2")
+    assert (called.status, called.err) == (1, "")
+    first, *errors, last = map(json.loads, called.out.splitlines())
+    assert (first["answer"], last["answer"]) == ("@home", "Zürich")
+    assert errors == [{"error": "question: expected a text, found an empty one"}, {"error": none}]
     called = sru_repro(*words, "--json", cwd=tmp_path, stdin="2\n0\n")
     assert called.status == 0
     assert [len(json.loads(line)["others"]) for line in called.out.splitlines()] == [1, 1]
@@ -103,7 +108,7 @@ def test_a_terminal_is_prompted_on_standard_error(
     typed = io.StringIO("one\ntwo\n")
     monkeypatch.setattr(sys, "stdin", typed)
     monkeypatch.setattr(typed, "isatty", lambda: True)
-    assert each_line("ends by Ctrl-D", lambda line: {"said": line}, str, mark="? ") == 0
+    assert each_line("ends by Ctrl-D", lambda line: {"said": line}, str, False, mark="? ") == 0
     assert capsys.readouterr() == ("{'said': 'one'}\n{'said': 'two'}\n", "ends by Ctrl-D\n? ? ? \n")
 
 
@@ -111,13 +116,11 @@ def test_a_line_that_is_no_utf_8_does_not_end_those_behind_it(
     sru_repro: Command, reader: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9?\nyes\n"), encoding="utf-8"))
-    assert each_line("", lambda line: {"said": line}, lambda said: str(len(said["said"]))) == 0
+    assert each_line("", lambda line: {"said": line}, lambda said: str(len(said["said"])), False) == 0
     assert capsys.readouterr().out == "5\n3\n"
     called = sru_repro("predict", f"run={reader}", "passage=a", cwd=reader, stdin="caf\udce9?\n0\n")
     assert called.status == 1
-    error, answer = called.out.splitlines()
-    assert json.loads(error) == {"error": "question: expected UTF-8, found byte 0xe9 at place 3"}
-    assert answer == "a  0.500"
+    assert called.out == "error: question: expected UTF-8, found byte 0xe9 at place 3\na  0.500\n"
 
 
 @pytest.mark.parametrize(

@@ -85,12 +85,13 @@ OTHERS = [
     (
         "predict run=nowhere --jsn",
         "--jsn: expected run=..., text=..., prompt=..., passage=..., question=..., top=..., length=..., "
-        "temperature=..., top_k=..., seed=..., device=..., --json here",
+        "temperature=..., top_k=..., seed=..., device=..., --json, --gates here",
     ),
     ("reproduce", "table: missing; expected table=sst"),
     (
         "reproduce table=foo",
-        "table: expected one of enwik8, quickstart, sentences, squad, sst, text, wikitext103, wikitext2, found 'foo'",
+        "table: expected one of ablation, enwik8, quickstart, sentences, squad, sst, text, wikitext103, "
+        "wikitext2, found 'foo'",
     ),
     ("reproduce table=sst rows=sru2,foo", "rows: expected some of cnn, lstm, qrnn, "),
     ("reproduce table=sst seeds=abc", "seeds: expected whole numbers from 0 on such as 1,2,3, found 'abc'"),

@@ -21,10 +21,24 @@ def left(results: Path, kind: str) -> tuple[str, Any]:
     """The hardware's name in the names of files, and the record: no other file is there but picture and page."""
     files = sorted(path.name for path in results.iterdir())
     slug = files[0].removeprefix(f"{kind}-").removesuffix(".json")
-    assert files == [f"{kind}-{slug}.json", f"{kind}-{slug}.png", f"{kind}.md"] and slug.startswith("cpu-")
+    assert files == [
+        f"{kind}-{slug}.json",
+        f"{kind}-{slug}.png",
+        f"{kind}-{slug}.svg",
+        f"{kind}.md",
+    ] and slug.startswith("cpu-")
     record = json.loads((results / files[0]).read_text())
     assert record["hardware"]["threads"] == 1 and record["packages"]["torch"] == torch.__version__
     return slug, record
+
+
+def assert_answered(out: str, page: Path) -> None:
+    """The answer comes before all tables, as on the page, in lines of 80 columns."""
+    answer = page.read_text().partition("**")[2].partition("\n\n## ")[0].replace("**", "").split("\n\n")
+    before, _, tables = out.partition("─")
+    told = before[before.index(answer[0]) :].split("\n\n")[: len(answer)]
+    assert len(answer) > 1 and [" ".join(part.split()) for part in told] == answer and tables
+    assert max(len(line) for part in told for line in part.splitlines()) <= 80
 
 
 @pytest.mark.slow
@@ -43,8 +57,9 @@ def test_everything_is_measured_printed_and_written(sru_repro: Command, tmp_path
             assert part in text, part
         assert "it does not compile" in text
     assert "left: shapes: small" in called.err
+    assert_answered(called.out, tmp_path / "results/speed.md")
     again = sru_repro("report", cwd=tmp_path)
-    assert again.out.split() == ["results/speed.md", f"results/speed-{slug}.png"]
+    assert again.out.split() == ["results/speed.md", f"results/speed-{slug}.svg", f"results/speed-{slug}.png"]
 
 
 @pytest.mark.slow
@@ -138,6 +153,7 @@ def test_generation_is_measured_printed_and_written(sru_repro: Command, tmp_path
         ):
             assert part in text, part
     assert "contexts 4, 8\n" in called.out
+    assert_answered(called.out, tmp_path / "results/decode.md")
     assert "left: About 0.02 million parameters each, after 8 symbols" in called.err
 
 

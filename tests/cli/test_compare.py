@@ -36,12 +36,25 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_all_committed_runs_of_sst_on_one_screen(sru_repro: Command, tmp_path: Path) -> None:
-    called = sru_repro("compare", f"{SST}/*/short/*.json", cwd=tmp_path)
+@pytest.mark.parametrize(
+    "rows", [("sru4", "lstm", "qrnn-highway", "sru2"), ("sru2-tuned", "cnn", "qrnn", "sru8")]
+)
+def test_committed_runs_of_one_budget_on_one_screen(
+    sru_repro: Command, tmp_path: Path, rows: tuple[str, ...]
+) -> None:
+    called = sru_repro("compare", *(f"{SST}/{row}/short/*.json" for row in rows), cwd=tmp_path)
     lines = called.out.splitlines()
     assert called.status == 0 and called.err == "" and len(lines) <= 40 and max(map(len, lines)) <= 80
+    assert lines[0].startswith("12 runs in 4 rows: sst; profile short; seeds 1–3")
+    assert all(f"\n{place}  {name} " in called.out for place, name in enumerate(rows, 1))
+
+
+def test_all_committed_runs_of_sst_and_that_their_budgets_differ(sru_repro: Command, tmp_path: Path) -> None:
+    called = sru_repro("compare", f"{SST}/*/short/*.json", cwd=tmp_path)
+    lines = called.out.splitlines()
+    assert called.status == 0 and called.err == "" and max(map(len, lines)) <= 80
     assert lines[0].startswith("24 runs in 8 rows: sst; profile short; seeds 1–3")
-    assert all(f"\n{place}  {name} " in called.out for place, name in ((1, "sru2-tuned"), (8, "sru8")))
+    assert "Not comparable, as trainer.max_epochs differs: 12 epochs (" in called.out
 
 
 @pytest.mark.parametrize(

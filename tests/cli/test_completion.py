@@ -16,6 +16,7 @@ from sru_repro.cli.bench import BenchOptions
 from sru_repro.cli.compare import CompareOptions
 from sru_repro.cli.completed import candidates
 from sru_repro.cli.evaluate import EvaluateOptions
+from sru_repro.cli.export import ExportOptions
 from sru_repro.cli.gpu_check import CheckOptions
 from sru_repro.cli.list import ListOptions
 from sru_repro.cli.pack import PackOptions
@@ -38,6 +39,7 @@ OPTIONS: dict[str, Any] = {
         "evaluate": EvaluateOptions,
         "bench": BenchOptions,
         "compare": CompareOptions,
+        "export": ExportOptions,
     },
     **{"gpu-check": CheckOptions, "list": ListOptions, "pack": PackOptions, "reproduce": ReproduceOptions},
     "report": ReportOptions,

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from sru_repro.cli.sweep import member
+from sru_repro.cli.sweep.here import Here
 from sru_repro.reporting.dashboards import watched
 
 Command = Callable[..., Any]
@@ -53,10 +55,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, sru_repro: Command) -> Path:
         pytest.skip("tensorboard or trackio is not installed")
     forget_trackio()
     folder = tmp_path_factory.mktemp("watched")
-    for kind in ("tensorboard", "trackio"):
-        words = (f"logger={kind}", "logger.media=false", "seed=1,2", f"hydra.sweep.dir=runs/{kind}s")
-        called = sru_repro("train", "-m", *SMALL, *words, cwd=folder)
-        assert called.status == 0, called.err
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(member, "Training", Here)  # four processes would take longer to start than to train
+        for kind in ("tensorboard", "trackio"):
+            words = (f"logger={kind}", "logger.media=false", "seed=1,2", f"hydra.sweep.dir=runs/{kind}s")
+            called = sru_repro("train", "-m", *SMALL, *words, cwd=folder)
+            assert called.status == 0, called.err
     forget_trackio()
     return folder
 

@@ -27,6 +27,8 @@ from sru_repro.reporting.report import report
 from sru_repro.reporting.runs.publish import public_record, publish_packed
 from sru_repro.training.config import changes
 
+from .in_one_process import carried_out_here
+
 Command = Callable[..., Any]
 REHEARSE = ("gpu-check", "rehearse=true", "device=cpu", "out=pages", "budget=400")
 
@@ -40,7 +42,11 @@ def runs_piece(folder: Path, section: str) -> Any:
 
 @pytest.mark.slow
 def test_runs_are_kept_one_by_one_and_not_made_again(
-    sru_repro: Command, data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    sru_repro: Command,
+    data: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = (*REHEARSE, "sections=table1", f"data_dir={data}")
     first = sru_repro(*words, "rows=sru2", cwd=tmp_path)
@@ -57,20 +63,21 @@ def test_runs_are_kept_one_by_one_and_not_made_again(
     assert str(data) not in (tmp_path / "pages/runs.json").read_text()
 
     # Another row on the same page: what was asked before stays there.
+    carried_out_here(monkeypatch, "table1")
     other = sru_repro(*words, "rows=cnn", cwd=tmp_path)
-    assert other.status == 0 and "1 runs, 0 of them done" in capfd.readouterr().err
+    assert other.status == 0 and "1 runs, 0 of them done" in other.err
     assert [run.row for run in runs_piece(tmp_path, "table1").values.finished] == ["sru2", "cnn"]
     before = (tmp_path / "pages/table1.json").read_bytes()
-    assert sru_repro(*words, "rows=cnn", cwd=tmp_path).status == 0 and "begun" not in capfd.readouterr().err
+    again = sru_repro(*words, "rows=cnn", cwd=tmp_path)
+    assert again.status == 0 and "begun" not in again.err
     assert (tmp_path / "pages/table1.json").read_bytes() == before
 
     # A later slot, in a folder of its own to which the runs were brought: what is left is made, and all are told.
     (tmp_path / "later").mkdir()
     shutil.copy(tmp_path / "pages/runs.json", tmp_path / "later")
     later = sru_repro(*words[:3], "out=later", *words[4:], "rows=sru2,lstm", cwd=tmp_path)
-    said = capfd.readouterr().err
-    assert later.status == 0, said
-    assert "2 runs, 1 of them done, 2 side by side" in said and "sru2, seed 1: begun" not in said
+    assert later.status == 0, later.err
+    assert "2 runs, 1 of them done, 2 side by side" in later.err and "sru2, seed 1: begun" not in later.err
     assert {run.row for run in packed_runs(tmp_path / "later")} == {"sru2", "cnn", "lstm"}
     page = read(GPUPage, tmp_path / "later/table1.json").piece("runs")
     assert page is not None
@@ -80,15 +87,16 @@ def test_runs_are_kept_one_by_one_and_not_made_again(
 @pytest.mark.slow
 @pytest.mark.parametrize("section", ["table2", "ablation"])
 def test_the_other_tables_are_rehearsed(
-    section: str, sru_repro: Command, data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    section: str, sru_repro: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    carried_out_here(monkeypatch, section)
     rows = ["rows=sru4"] if section == "table2" else []
     called = sru_repro(*REHEARSE, f"sections={section}", f"data_dir={data}", *rows, cwd=tmp_path)
-    assert called.status == 0, called.out + called.err + capfd.readouterr().err
+    assert called.status == 0, called.out + called.err
     (run,) = runs_piece(tmp_path, section).values.finished
     (record,) = packed_runs(tmp_path / "pages")
     assert bool(record.changed) == bool(run.epochs) == (section == "ablation")
-    assert "predicted unknown" in capfd.readouterr().err
+    assert "predicted unknown" in called.err
 
 
 @pytest.mark.parametrize("section", PLANS)

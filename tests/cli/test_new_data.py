@@ -15,70 +15,15 @@ from sru_repro.core import layout
 from sru_repro.data.sentences import sets
 from sru_repro.data.text import corpora
 
+from ..pages import page
+
 Command = Callable[..., Any]
 
-VERSE = '''"""Lines of verse."""
-
-from collections.abc import Mapping
-from pathlib import Path
-from typing import ClassVar
-
-from sru_repro.data.store.fetch import locate
-from sru_repro.data.text.corpus import Corpus, Text, TextOptions
-from sru_repro.data.text.files import TextFile
-from sru_repro.data.text.prepare import prepare_bytes
-from sru_repro.data.text.symbols import Level
-
-
-class Verse(Corpus):
-    levels = ("bytes", "symbols")
-    published: ClassVar[Mapping[Level, int]] = {"bytes": 256, "symbols": 50}
-
-    @classmethod
-    def load(cls, data_dir: Path, options: TextOptions) -> Text:
-        path = locate(data_dir, ["verse.txt"])
-        found = prepare_bytes([[TextFile(path)]], options.level, {"data": "verse"}, str(path))
-        return Text.of(found, description="verse", source=path.name)
-'''
-VERSE_TASK = """# @package _global_
-defaults:
-  - _language_model
-  - _self_
-
-task:
-  name: verse
-  table: text
-  corpus: verse
-  level: symbols
-  embedding_size: 8
-  batch_size: 4
-  unroll: 16
-
-budgets:
-  paper: {max_epochs: 9, max_steps: 0, max_seconds: 0, limit: 0, validate_every: 0}
-  short: {max_epochs: 2, max_steps: 0, max_seconds: 0, limit: 0, validate_every: 0}
-  smoke: {max_epochs: 1, max_steps: 3, max_seconds: 0, limit: 0, validate_every: 0}
-"""
-TONES = '''"""Sentences by their tone."""
-
-from sru_repro.data.sentences.sentence_set import LabelledFile, SentenceSet
-
-
-class Tones(SentenceSet):
-    classes = ("calm", "glad", "sad")
-    file = LabelledFile("tones.all", (20, 20, 20))
-'''
-TONES_TASK = """# @package _global_
-defaults:
-  - _classification
-  - _self_
-
-task:
-  name: tones
-  kind: sentences
-  table: sentences
-  fold: 0
-"""
+PAGE = page("own").files
+VERSE, TONES = (
+    PAGE[f"src/sru_repro/data/{name}.py"] for name in ("text/corpora/verse", "sentences/sets/tones")
+)
+VERSE_TASK, TONES_TASK = PAGE["conf/task/verse.yaml"], PAGE["conf/task/tones.yaml"]
 SMALL = ("model.hidden_size=8", "profile=smoke", "logger=csv", "trainer=cpu")
 
 

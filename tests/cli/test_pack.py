@@ -15,7 +15,7 @@ from sru_repro.data.squad.dataset import load_squad
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 AT_HOME = (
-    *("spacy", "gensim", "datasets", "wandb"),
+    *("spacy", "gensim", "datasets", "wandb", "safetensors"),
     *(
         "optuna",
         "plotly",

@@ -46,7 +46,7 @@ def table(sru_repro: Command, runs_made: list[str], small: tuple[str, ...], tmp_
 @pytest.fixture
 def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture takes a second each time it is drawn."""
-    monkeypatch.setattr("sru_repro.reporting.runs.table.write_figure", lambda *_: None)
+    monkeypatch.setattr("sru_repro.reporting.runs.table.write_figure", lambda *_: [])
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_finished_runs_are_skipped_and_changed_ones_are_made_again(
     ]
     assert "expected not known before the first run is through" in first.out
     assert "1/2 runs/sst/sru2/smoke/seed1" in first.err and "2/2 runs/sst/lstm" in first.err
-    assert "SRU, 2 layers" in first.out and "runs/sst/sst.md  runs/sst/sst.png" in first.out
+    assert "SRU, 2 layers" in first.out and "runs/sst/sst.md  runs/sst/sst.svg" in first.out
 
     again = table(SMOKE, "rows=sru2,lstm")
     assert again.status == 0 and runs_made == folders
@@ -121,20 +121,26 @@ def test_published_profiles_write_results_and_smoke_does_not(
     called = table("rows=lstm", "profile=short")
     assert called.status == 0, called.err
     written = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
-    assert written == {"sst.md", "sst.png", "runs/sst/lstm/short/seed1.json"}
+    assert written == {"sst.md", "sst.svg", "sst.png", "runs/sst/lstm/short/seed1.json"}
     page = (results / "sst.md").read_text()
-    assert "LSTM, 2 layers" in page and "352,514" in page and "88.1" in page and "not comparable" in page
+    assert "LSTM, 2 layers" in page and "352,514" in page and "88.1" in page and "cannot say" in page
     published = json.loads((results / "runs/sst/lstm/short/seed1.json").read_text())
     assert published["state"] == "finished" and str(tmp_path) not in json.dumps(published)
     called = table("rows=lstm", SMOKE)
     assert called.status == 0
     assert {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()} == written
 
-    before = {path: path.read_bytes() for path in (results / "sst.md", results / "sst.png")}
+    before = {
+        path: path.read_bytes() for path in (results / "sst.md", results / "sst.svg", results / "sst.png")
+    }
     for path in before:
         path.unlink()
     called = sru_repro("report", cwd=tmp_path / "work")
-    assert called.status == 0 and called.out.splitlines() == ["results/sst.md", "results/sst.png"]
+    assert called.status == 0 and called.out.splitlines() == [
+        "results/sst.md",
+        "results/sst.svg",
+        "results/sst.png",
+    ]
     assert before == {path: path.read_bytes() for path in before}, "the same records give the same bytes"
 
 

@@ -41,6 +41,7 @@ def test_the_gates_of_a_layer_give_its_output(bidirectional: bool, options: dict
             c = f * c + (1 - f) * u_LkH[t, 0, own]
             out[t] = r * c + (1 - r) * layer.alpha * below_LBD[t, 0, own]
         found.append(out)
+        torch.testing.assert_close((gate.brought_LH() * u_LkH[:, 0, own]).sum(0), c)
     torch.testing.assert_close(torch.cat(found, -1), h_LBH[:, 0])
 
 

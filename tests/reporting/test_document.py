@@ -86,3 +86,24 @@ def test_lines_to_be_copied_are_no_markup() -> None:
     out = io.StringIO()
     Console(file=out, width=80).print(*terminal([Code(line)]))
     assert out.getvalue() == line + "\n"
+
+
+def test_signs_of_markup_in_labels_stay_what_they_are() -> None:
+    table = Table(
+        "",
+        ["model *a*", "why"],
+        [
+            ["**_x_ 1.0** ≈", "p < 0.001, b<c"],
+            ["lr_base `k=1` and `", "[here](sst.md)"],
+            ["[a](javascript:b)", "2 ** 3"],
+        ],
+    )
+    assert markdown([table]).splitlines() == [
+        r"| model \*a\* | why |",
+        "| --- | --: |",
+        r"| **\_x\_ 1.0** ≈ | p < 0.001, b&lt;c |",
+        r"| lr_base `k=1` and \` | [here](sst.md) |",
+        r"| [a]\(javascript:b) | 2 \*\* 3 |",
+    ]
+    assert markdown([Picture("a.png", "SRU [2](x) (n)")]) == "![SRU \\[2\\]\\(x) (n)](a.png)\n"
+    assert markdown([Bullets(["[a](https://b.test)"])]) == "- [a]\\(https://b.test)\n"

@@ -1,11 +1,21 @@
 """Intervals and tests against values worked out by hand, and against SciPy's own tests."""
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from scipy import stats
 
-from sru_repro.reporting.statistics import compare_two, holm, interval
+from sru_repro.reporting.statistics import (
+    Quartiles,
+    at_most,
+    compare_two,
+    geometric,
+    holm,
+    interval,
+    ratio_of_medians,
+)
 
 
 def test_an_interval_by_hand() -> None:
@@ -82,3 +92,40 @@ def test_holms_correction_by_hand() -> None:
     # 0.01 * 4, 0.02 * 3, 0.03 * 2 stays at the one before it, 0.9 * 1
     assert holm([0.03, 0.01, 0.9, 0.02]) == pytest.approx([0.06, 0.04, 0.9, 0.06])
     assert holm([None, 0.5, 0.6]) == [None, 1.0, 1.0] and holm([]) == []
+
+
+def quartiles(values: Sequence[float]) -> Quartiles:
+    middle, low, high = np.quantile(values, (0.5, 0.25, 0.75)).tolist()
+    return Quartiles(middle, low, high, len(values))
+
+
+def test_a_ratio_of_medians_has_an_interval_that_holds_what_it_says() -> None:
+    """Rounds of two equal models, 2 and 5 % apart: at 3 and at 9 rounds the interval holds 1 in about 95 % of cases."""
+    rng = np.random.default_rng(0)
+    for n, least, most in ((3, 0.95, 0.995), (9, 0.92, 0.975)):
+        held = 0
+        for _ in range(400):
+            samples = (np.exp(rng.normal(0, deviation, n)).tolist() for deviation in (0.02, 0.05))
+            first, second = map(quartiles, samples)
+            _, low, high = ratio_of_medians(first, second)
+            assert low is not None and high is not None
+            held += low <= 1 <= high
+        assert least <= held / 400 <= most, n
+
+
+def test_of_a_single_value_there_is_a_ratio_and_no_interval() -> None:
+    once, several = Quartiles(4.0, 4.0, 4.0, 1), Quartiles(2.0, 1.9, 2.1, 5)
+    assert ratio_of_medians(once, several) == (2.0, None, None)
+    assert ratio_of_medians(Quartiles(4.0, 4.0, 4.0, 3), Quartiles(2.0, 2.0, 2.0, 3)) == (2.0, 2.0, 2.0)
+
+
+def test_a_geometric_mean_and_a_rate_of_failure_by_hand() -> None:
+    mean, low, high = geometric([1.0, 2.0, 4.0])
+    half = 4.302653 * math.log(2) / math.sqrt(3)  # deviation ln 2, t(0.975, 2)
+    assert mean == pytest.approx(2.0) and geometric([3.0]) == (pytest.approx(3.0), None, None)
+    assert (low, high) == (
+        pytest.approx(2 * math.exp(-half), rel=1e-6),
+        pytest.approx(2 * math.exp(half), rel=1e-6),
+    )
+    assert at_most(0, 20) == pytest.approx(1 - 0.05 ** (1 / 20)) and at_most(3, 3) == 1.0
+    assert at_most(1, 29) == pytest.approx(stats.beta.ppf(0.95, 2, 28))

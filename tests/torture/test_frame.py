@@ -9,7 +9,7 @@ import pytest
 from sru_repro.records.base import read, write
 from sru_repro.records.origin import Hardware
 from sru_repro.records.reliability import Outcome, Reliability, Section
-from sru_repro.reporting.reliability import report_reliability
+from sru_repro.reporting.reliability import reliability_answer, report_reliability
 from sru_repro.torture import Cut, Promise, Skip, Tally, _sections, outcome_of
 from sru_repro.torture.__main__ import main
 
@@ -69,9 +69,9 @@ def test_the_page_is_written_and_a_section_tried_alone_leaves_the_others(
     record = read(Reliability, tmp_path)
     assert [outcome.held for outcome in record.outcomes] == [1, 0]
     page = (tmp_path / "reliability.md").read_text()
-    assert "**1 of 2 promises held, in 1 of 2 tries.**" in page
+    assert "\n1 of 2 promises held, in 1 of 2 tries. They were tried" in page
     assert "1 of 1; 1.5 s at most" in page
-    assert "ValueError: a &lt; b" in page
+    assert "ValueError: a < b" in page
 
 
 def record_of(*outcomes: Outcome, share: float = 1.0, revision: str = "abc123") -> Reliability:
@@ -112,17 +112,49 @@ def test_the_page_says_its_finding_first(tmp_path: Path) -> None:
     write(record_of(*tried, share=0.05), results / Reliability.FILE)
     assert report_reliability(results) == [results / "reliability.md", tmp_path / "README.md"]
     page = (results / "reliability.md").read_text()
-    first, then = [line for line in page.splitlines()[1:] if line and not line.startswith("<!--")][:2]
+    question, first = [line for line in page.splitlines()[1:] if line and not line.startswith("<!--")][:2]
+    found = "1 of 3 promises held, in 28 of 29 tries; 1 could not be tried. A rehearsal: 5 % of all tries."
+    assert question == "**Do the suite's promises hold when things go wrong on purpose?**"
     assert first == (
-        "**1 of 3 promises held, in 28 of 29 tries; 1 could not be tried. A rehearsal: 5 % of all tries.**"
+        f"{found} They were tried on 2026-11-28 for 2 minutes on 2-core chip. Were all tries alike, with 95 % "
+        "certainty at most 15 % of such fail; 2 promises were tried fewer than 10 times."
     )
-    assert "2026-11-28, 2 minutes in all, on 2-core chip" in then and "Code: abc123; torch 2.13.0" in page
-    assert page.index("## What did not hold") < page.index("## kills")
-    assert "kills, 8 of 9: try 0: OSError: a &lt; b" in page and "kills, 0 of 0: nothing was tried" in page
+    assert "Tries held by section: kills 28 of 29." in page
+    assert (
+        "Tried: 2026-11-28, 2 minutes in all, on 2-core chip" in page and "Code: abc123; torch 2.13.0" in page
+    )
+    assert page.index("## What did not hold") < page.index("| promise | held? |") < page.index("## kills")
+    assert "kills, 8 of 9: try 0: OSError: a < b" in page and "kills, 0 of 0: nothing was tried" in page
     assert "| 20 of 20; at most 2 s |" in page and "| did not hold: 8 of 9; at most 2 s |" in page
-    shown = (tmp_path / "README.md").read_text()
-    assert "Promise 20 of 20." in shown and "Promise 8 of 9." not in shown and "not tried: no mount" in shown
-    assert first.strip("*") in shown and shown.startswith("# a\n") and shown.endswith("\n\nb\n")
+    shown = page.partition("<details>")[0]
+    assert "Promise 20 of 20. | yes | 20 of 20 | at most 2 s |" in shown and "Promise 8 of 9." not in shown
+    assert (
+        shown.index("| **no** | 0 of 0 |") < shown.index("| yes |") < shown.index("| not tried: no mount |")
+    )
+    readme = (tmp_path / "README.md").read_text()
+    where = "Each promise, its test and what was measured: [reliability](results/reliability.md), 2026-11-28."
+    assert f"\n{found} {where}\n" in readme and "Promise" not in readme
+    assert readme.startswith("# a\n") and readme.endswith("\n\nb\n")
+
+
+def test_another_count_is_another_answer(tmp_path: Path) -> None:
+    assert reliability_answer(tmp_path) is None
+    shorts = []
+    for held in (40, 39):
+        write(record_of(outcome(40, held)), tmp_path / Reliability.FILE)
+        told = reliability_answer(tmp_path)
+        assert told is not None and "fewer than 10 times" not in " ".join(told.sentences)
+        shorts.append((told.short, told.sentences[2]))
+    assert shorts == [
+        (
+            "1 of 1 promises held, in 40 of 40 tries. 2026-11-28.",
+            "Were all tries alike, with 95 % certainty at most 7.2 % of such fail.",
+        ),
+        (
+            "0 of 1 promises held, in 39 of 40 tries. 2026-11-28.",
+            "Were all tries alike, with 95 % certainty at most 11 % of such fail.",
+        ),
+    ]
 
 
 def test_the_committed_page_and_the_readme_are_those_of_the_record_and_their_tests_exist(

@@ -17,6 +17,7 @@ VERBS = {
     "train": "train one model on one task, or sweep with -m",
     "evaluate": "measure a run's best checkpoint again: run=FOLDER",
     "predict": 'use a run\'s model: run=FOLDER text="...", prompt="..." or passage=@FILE, or lines from a pipe',
+    "export": "take a classifier out of its run, in a few megabytes: run=FOLDER out=FOLDER",
     "reproduce": "run all rows of a table of the papers, restartable: table=sst",
     "fetch": "find or download the data of a task and check it: task=sst",
     "list": "models, tasks and rows of the tables with their parameters: task=sst",
@@ -33,7 +34,7 @@ VERBS = {
 
 ANSWERS = ("list", "predict", "compare", "backends", "completion")
 """Verbs of which the output is all that they are asked for; the others have work to do, whoever listens."""
-TELLS = ("evaluate", "fetch")
+TELLS = ("evaluate", "export", "fetch")
 """Verbs with work to do whose output is asked for, too: it may be left unread, and not be lost."""
 TRAINS = ("train", "reproduce", "gpu-check")
 """Verbs that refuse to be one of several processes."""

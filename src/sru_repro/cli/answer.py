@@ -42,7 +42,8 @@ def answer(task: "Task", asked: Asked, as_json: bool) -> int:
         return task.answer(asked.passage, question, top=asked.top)
 
     if asked.question is None:
-        return each_line("a question a line, Ctrl-D ends", say, printed if as_json else _one_line, mark="? ")
+        show = printed if as_json else _one_line
+        return each_line("a question a line, Ctrl-D ends", say, show, as_json, mark="? ")
     said = say(asked.question)
     if as_json:
         print(printed(said))
@@ -51,17 +52,20 @@ def answer(task: "Task", asked: Asked, as_json: bool) -> int:
     return 0
 
 
-def each_line(note: str, say: Callable[[str], Said], show: Callable[[Said], str], mark: str = "") -> int:
-    """Prints one line for each of standard input, so that they can be laid side by side; an error is one, too.
+def each_line(
+    note: str, say: Callable[[str], Said], show: Callable[[Said], str], as_json: bool, mark: str = ""
+) -> int:
+    """Prints one line for each of standard input, so that they can be laid side by side; an error is one, too, an
+    object with `as_json`. A line without a word stays an empty one; among objects it is an error.
 
-    Returns status 1 where there was one. On a terminal `note` comes first and `mark` before each line.
+    Returns status 1 where there was an error. On a terminal `note` comes first and `mark` before each line.
     """
     failed = 0
     for line in _lines(note, mark):
         try:
-            shown = show(say(line))
+            shown = show(say(line)) if as_json or line.strip() else ""
         except SuiteError as error:
-            failed, shown = 1, printed({"error": str(error)})
+            failed, shown = 1, printed({"error": str(error)}) if as_json else readable(f"error: {error}")
         print(shown, flush=True)
     return failed
 

@@ -4,13 +4,13 @@ sru-repro bench task=decode [device=cpu|cuda] [contexts=16,1024,...] [repeats=N]
 Times SRU, SRU v1 and QRNN against nn.LSTM, nn.GRU, convolutions and the authors' package, in one process, interleaved:
 inference, forward and backward, peak memory; then the recurrence alone on every back end, the cost of a call, and
 how cost grows. Before that the back ends are checked against the float64 reference; where one is wrong nothing is
-timed. Writes results/speed-HARDWARE.json, results/speed.md and results/speed-HARDWARE.png; what was measured before
-on the same hardware and is not measured now stays. shapes=... alone leaves overhead and growth out.
+timed. Writes results/speed-HARDWARE.json, results/speed.md and results/speed-HARDWARE.svg, .png; what was measured
+before on the same hardware and is not measured now stays. shapes=... alone leaves overhead and growth out.
 
 task=decode times how language models generate, token by token, one stream and 32 at once, after contexts of so many
 tokens: SRU of 2 to 16 layers, SRU++, LSTM, GRU, minGRU and Transformer-XL, at equal parameters and at equal width, on
 CUDA plainly and as a graph; no number before each model's steps are known to equal its pass over the whole text. Writes
-results/decode-HARDWARE.json in the place of an earlier one, results/decode.md and results/decode-HARDWARE.png.
+results/decode-HARDWARE.json in the place of an earlier one, results/decode.md and results/decode-HARDWARE.svg and .png.
 """
 
 import os
@@ -27,10 +27,13 @@ from ..core.interrupt import signals
 from .options import Names, Options, available_device, numbers, some_of, whole
 
 if TYPE_CHECKING:
+    from ..reporting.answer import Answer
     from ..reporting.document import Block
     from ..training.console import Console
 
 Count = Annotated[int, whole(1)]
+_LINE = 80
+"""Columns of the answer, so that its lines can be read."""
 R = TypeVar("R")
 
 
@@ -71,7 +74,10 @@ def _measured(options: BenchOptions) -> int:
     import torch
 
     from .. import bench
+    from ..records.base import read
+    from ..records.bench import SpeedRecord
     from ..reporting.bench.speed import publish_speed
+    from ..reporting.bench.speed_findings import answer_of
     from ..reporting.bench.speed_tables import speed_tables
 
     device = available_device(options.device, "device=cpu measures this machine")
@@ -91,7 +97,9 @@ def _measured(options: BenchOptions) -> int:
     facts = {"sections": ", ".join(sections), "shapes": ", ".join(names)}
     record = _recorded(device, facts, bench.budget_s(settings), lambda watch: bench.measure(settings, watch))
     written = publish_speed(record, Path("results"))
-    _show(speed_tables(record), written)
+    # From the file, which also holds what was measured before, and fewer digits.
+    told = answer_of(read(SpeedRecord, written[0]))
+    _show(told, speed_tables(record), written)
     return 0
 
 
@@ -99,7 +107,10 @@ def _decoded(options: BenchOptions) -> int:
     import torch
 
     from ..bench import choice, decode
+    from ..records.base import read
+    from ..records.decode import DecodeRecord
     from ..reporting.bench.decode import publish_decode
+    from ..reporting.bench.decode_findings import generation_answer
     from ..reporting.bench.decode_tables import answers, decode_tables
     from ..reporting.document import Bullets
 
@@ -116,7 +127,8 @@ def _decoded(options: BenchOptions) -> int:
     facts = {"contexts": ", ".join(map(str, contexts))}
     record = _recorded(device, facts, settings.budget_s, lambda watch: decode.measure(settings, watch))
     written = publish_decode(record, Path("results"))
-    _show([*decode_tables(record), Bullets(answers(record))], written)
+    told = generation_answer(read(DecodeRecord, written[0]), record.hardware.name)
+    _show(told, [*decode_tables(record), Bullets(answers(record))], written)
     return 0
 
 
@@ -148,12 +160,16 @@ def _recorded(
         return measure(_watch(console, budget_s))
 
 
-def _show(blocks: "Iterable[Block]", written: Iterable[Path]) -> None:
+def _show(answer: "Answer | None", blocks: "Iterable[Block]", written: Iterable[Path]) -> None:
+    """The answer as on the page, in lines that a terminal of 80 columns has room for; the tables; the files."""
     from rich.console import Console as Terminal
 
-    from ..reporting.document import terminal
+    from ..reporting.document import Paragraph, terminal
 
     screen = Terminal(width=None if sys.stdout.isatty() else 200)
+    told = [answer.question, *answer.paragraphs] if answer else []
+    for shown in terminal(map(Paragraph, told)):
+        screen.print(shown, width=min(_LINE, screen.width), end="\n\n")
     for shown in terminal(blocks):
         screen.print(shown)
     print("  ".join(map(str, written)))

@@ -3,6 +3,7 @@ the working directory, without torch."""
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from ..core import layout
 from .folders import NO_GROUPS
 
+MODELS = Path("results/models")
+"""Small models that are committed."""
 MANY = 500
 """Runs that are looked at, at most."""
 HYDRA = (
@@ -102,9 +105,9 @@ def values(key: str) -> list[str]:
 
 
 def runs(folder: Path = Path("runs")) -> list[str]:
-    """Folders of runs, the newest first."""
+    """Folders of runs, the newest first, committed models among them."""
     found: list[tuple[float, str]] = []
-    for path in folder.rglob("run.json"):
+    for path in chain(MODELS.glob("*/run.json"), folder.rglob("run.json")):
         found.append((path.stat().st_mtime, path.parent.as_posix()))
         if len(found) >= MANY:
             break

@@ -46,8 +46,17 @@ KEYS: dict[str, dict[str, Values]] = {
         **dict.fromkeys(("task.eval_window", "task.eval_unroll", "task.eval_batch_size"), ANY),
     },
     "predict": {
-        **{"run": choices.runs, "passage": PATHS, "device": DEVICES, "--json": ANY},
+        **{"run": choices.runs, "passage": PATHS, "device": DEVICES, "--json": ANY, "--gates": ANY},
         **dict.fromkeys(("text", "prompt", "question", "top", "length", "temperature", "top_k", "seed"), ANY),
+    },
+    "export": {
+        **{
+            "run": choices.runs,
+            "out": PATHS,
+            "dtype": ("float16", "float32"),
+            "vectors": ("best", "axes", "rows"),
+        },
+        **{"max_mb": ANY, "data_dir": PATHS},
     },
     "reproduce": {
         **{"table": choices.table_names, "profile": PROFILES, "rows": ANY, "seeds": SEEDS, "seed": SEEDS},

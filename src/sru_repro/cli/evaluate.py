@@ -5,6 +5,7 @@ Measures a run's best checkpoint again and sets the figures beside the recorded 
 it was measured alike. What shaped the weights or the data (the other keys of task and model) cannot be changed.
 What it says of each example of the test set is written to predictions.json in the run's folder: a reader's answers in
 SQuAD's official format, of each sentence its text, class, the class it was taken for and that one's probability.
+Beside an exported model (`sru-repro export`) nothing is written.
 """
 
 import math
@@ -75,7 +76,7 @@ def run(args: Sequence[str]) -> int:
                 f", by {record.ranks.world if record.ranks else 1} processes, which add up in another order"
             )
         print(f"{name:<16} {value!r:<24} {verdict}")
-    if predictions:
+    if predictions and record.exported is None:
         try:
             with in_use(folder, "sru-repro evaluate"):
                 if read_record(folder).started != record.started:

@@ -3,6 +3,10 @@ sru-repro predict run=FOLDER prompt="..." [length=200] [temperature=1.0] [top_k=
 sru-repro predict run=FOLDER passage=@FILE [question="..."] [top=3] [--json]
 
 Without text= it reads a line at a time from standard input: cat lines.txt | sru-repro predict run=FOLDER
+An empty line stays an empty line; what cannot be answered is a line "error: ...", with --json {"error": "..."}.
+Of a classifier with gates (SRU, SRU++) the answer to text= shows them word by word: which share of the last state each
+word has brought, and how open forget and reset gate (f, r) were, means over the units of the last layer; of all layers
+with --json. Of lines, an answer each, they are shown with --gates.
 prompt= is for language models, which go on from it (it may be empty) by `length` symbols, printed one by one as they
 are drawn; with --json all at once, with symbols a second, the prompt's reading counted in. temperature=0 takes the
 likeliest symbol each time; top_k=N draws among the N likeliest. A seed always continues alike. device=cuda makes every
@@ -20,6 +24,7 @@ from pydantic import Field, model_validator
 
 from ..core.errors import ConfigError
 from .answer import answer, asked_for, each_line, printed, readable
+from .gates import gate_lines
 from .options import Options, Real, available_device, existing_run, whole
 
 if TYPE_CHECKING:
@@ -47,6 +52,7 @@ class PredictOptions(Options):
     seed: Annotated[int, whole(0)] = 1
     device: Literal["cpu", "cuda"] = "cpu"
     as_json: bool = Field(default=False, alias="--json")
+    gates: bool = Field(default=False, alias="--gates")
 
     @model_validator(mode="after")
     def _clashes(self) -> "PredictOptions":
@@ -89,11 +95,16 @@ def run(args: Sequence[str]) -> int:
         return answer(task, asked, options.as_json)
     if options.prompt is not None:
         return _continue(task.to(device), options.prompt, options)
-    show = printed if options.as_json else _plain
+    show = printed if options.as_json else _with_gates if options.gates or options.text else _plain
+    if options.gates and options.text is None and not options.as_json:  # several blocks: a line between them
+
+        def show(said: Mapping[str, Any]) -> str:
+            return f"{_with_gates(said)}\n"
+
     if options.text is not None:
         print(show(task.predict(options.text)))
         return 0
-    return each_line("a sentence a line, Ctrl-D ends", task.predict, show)
+    return each_line("a sentence a line, Ctrl-D ends", task.predict, show, options.as_json)
 
 
 def _suits(kind: str, given: str) -> None:
@@ -127,6 +138,11 @@ def _continue(task: "Task", prompt: str, options: PredictOptions) -> int:
     pace = tokens / (time.perf_counter() - started)
     print(printed({"prompt": prompt, "text": "".join(symbols), "tokens": tokens, "tokens_per_s": pace}))
     return 0
+
+
+def _with_gates(said: Mapping[str, Any]) -> str:
+    """The answer, and below it a line a word where the model has gates."""
+    return "\n".join([_plain(said), *gate_lines(said.get("words", ()))])
 
 
 def _plain(said: Mapping[str, Any]) -> str:

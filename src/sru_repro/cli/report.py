@@ -3,8 +3,8 @@ sru-repro report sweep=FOLDER       ranks a sweep (`train -m sweep=FOLDER`), or 
 
 Of a sweep: the ranking by validation figure with the test figure beside it, seeds and folds together as mean and 95 %
 interval; in what the members differ, and how much it matters; time and cost; what was pruned or failed. Printed, and
-written into FOLDER: report.md, report.csv (a line for each member), report.png. A sweep that is still running may be
-asked, too.
+written into FOLDER: report.md, report.csv (a line for each member), report.svg and .png. A sweep that is still running
+may be asked, too.
 """
 
 from collections.abc import Sequence

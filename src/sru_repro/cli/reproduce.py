@@ -119,6 +119,6 @@ def _show(table: Table, results: Path, rows: Sequence[Row], outcome: Outcome) ->
     if outcome.records:
         width = None if sys.stdout.isatty() else 140
         Console(width=width).print(*console_table(table.name, outcome.records, rows))
-        print(f"{results / table.name}.md  {results / table.name}.png")
+        print(f"{results / table.name}.md  {results / table.name}.svg")
     for job in outcome.failed:
         print(f"failed: {job.folder} (see {job.folder / 'log.txt'})", file=sys.stderr)

@@ -84,7 +84,12 @@ def write_bytes(place: Path, content: bytes) -> None:
 
 def write_json(place: Path, value: object) -> None:
     """A line a value, without indentation; letters of all languages as themselves."""
-    write_text(place, json.dumps(value, ensure_ascii=False, indent=0) + "\n")
+    write_bytes(place, json_bytes(value))
+
+
+def json_bytes(value: object) -> bytes:
+    """What `write_json` writes."""
+    return (json.dumps(value, ensure_ascii=False, indent=0) + "\n").encode()
 
 
 def write_csv(place: Path, lines: Sequence[Mapping[str, object]]) -> None:

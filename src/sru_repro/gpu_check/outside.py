@@ -72,7 +72,7 @@ def _finding(output: str, status: int) -> str:
 def resume(options: SectionOptions, seconds: float) -> Checked:
     """A training that is ended by SIGTERM and goes on ends with the weights of one that was left alone, bit by bit."""
     steps = STEPS_REHEARSED if options.rehearse else STEPS
-    end = time.monotonic() + max(seconds, 75.0)
+    end = time.monotonic() + (3600.0 if options.rehearse else max(seconds, 75.0))
     with tempfile.TemporaryDirectory() as folder:
         whole, stopped = Path(folder, "whole"), Path(folder, "stopped")
         started = [_start(options, whole, steps), _start(options, stopped, steps)]

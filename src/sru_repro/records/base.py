@@ -80,6 +80,11 @@ class Record(Part):
         text = layout(content, self.BY_LINE, sort_keys=self.SORTED) + "\n"
         return re.sub(r"[^\x00-\x7e]", lambda found: json.dumps(found[0])[1:-1], text) if self.ASCII else text
 
+    @classmethod
+    def again(cls, where: str) -> str:
+        """What to do about a damaged file of this name."""
+        return "delete the file and run " + (f"`{cls.COMMAND}` again" if cls.COMMAND else "again")
+
 
 R = TypeVar("R", bound=Record)
 
@@ -97,9 +102,9 @@ def read(kind: type[R], place: Path) -> R:
         raise DataError(
             f"{path}: expected {kind.EXPECTED}, found none ({error.strerror}); {kind.MISSING}"
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         of = f" of `{kind.COMMAND}`" if kind.COMMAND else ""
-        raise DataError(f"{path}: expected JSON{of}, found {error}; {_again(kind)}") from None
+        raise DataError(f"{path}: expected JSON{of}, found {error}; {kind.again(str(path))}") from None
     return parse(kind, content, str(path))
 
 
@@ -115,11 +120,7 @@ def parse(kind: type[R], content: object, where: str) -> R:
             return kind.model_validate({key: value for key, value in content.items() if key != "schema"})
         except ValidationError as error:
             problem = first_problem(error, content)
-    raise DataError(f"{where}: {problem}; {_again(kind)}")
-
-
-def _again(kind: type[Record]) -> str:
-    return "delete the file and run " + (f"`{kind.COMMAND}` again" if kind.COMMAND else "again")
+    raise DataError(f"{where}: {problem}; {kind.again(where)}")
 
 
 def write(record: Record, place: Path) -> None:

@@ -14,7 +14,7 @@ class Outcome(Part):
     test: str
     """The test that holds it with a small cut."""
     headline: bool
-    """Whether it stands in the README's table."""
+    """Whether it stands in the first table of the page."""
     tries: int
     held: int
     figure: str

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from ..core.home import with_home
 from ..core.lock import holder
 from .base import Number, Part, Record, Stamp, read
+from .exported import AGAIN, MODEL, Exported
 from .origin import Code, Hardware
 
 State = Literal["running", "finished", "failed", "interrupted"]
@@ -250,6 +251,8 @@ class RunRecord(Record):
     """Resident memory."""
     gpu_peak_bytes: int | None = Field(default=None, alias="gpu/peak_bytes")
     """Allocated memory of the GPU, where there is one."""
+    exported: Exported | None = None
+    """Where the folder holds a small model made of the run, not the run."""
     progress: Progress | None = None
     """The part of the budget that is used, and the seconds that are left."""
 
@@ -269,6 +272,11 @@ class RunRecord(Record):
                     f"key 'metrics': expected a number for {self.headline!r}, found {self.metrics!r:.60}"
                 )
         return self
+
+    @classmethod
+    def again(cls, where: str) -> str:
+        """See `Record`; an exported model is not made again by running it."""
+        return AGAIN if Path(where).with_name(MODEL).exists() else super().again(where)
 
     @property
     def finished(self) -> bool:

@@ -3,7 +3,16 @@
 The same text heads the page, the title of its figure and README, so it is made in one place for each page.
 """
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Self
+
+SHORT = 140
+"""Letters of an answer in short."""
+FIRST = 3
+"""Sentences of the first paragraph, where nothing else is said; the rest are one of their own."""
 
 
 @dataclass(frozen=True)
@@ -16,3 +25,23 @@ class Answer:
     """The answer in one sentence of at most 140 characters: subtitle of the figure, line of README."""
     sentences: tuple[str, ...]
     """The whole answer: three sentences a reader can quote, then as many as the records give."""
+    starts: tuple[int, ...] = (FIRST,)
+    """Places of the sentences that begin a further paragraph."""
+
+    @classmethod
+    def of(cls, question: str, short: str, *subjects: Sequence[str]) -> Self:
+        """A paragraph for each subject that has sentences."""
+        parts = [tuple(part) for part in subjects if part]
+        starts = tuple(accumulate(map(len, parts)))[:-1]
+        return cls(question, short, tuple(text for part in parts for text in part), starts)
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """The sentences, put together."""
+        ends = [0, *(place for place in self.starts if place < len(self.sentences)), len(self.sentences)]
+        return [" ".join(self.sentences[one:other]) for one, other in pairwise(ends) if other > one]
+
+
+def shortened(text: str) -> str:
+    """At most as long as an answer in short may be."""
+    return textwrap.shorten(text, SHORT, placeholder=" …")

@@ -1,6 +1,7 @@
 """The one writer of documents: blocks that are told once, and shown as Markdown or on a terminal.
 
-Text of records may hold anything, so every block but `Text` is taken literally; `Text` is Markdown that we write.
+Text of records may hold anything, so every block but `Text` is taken literally, except for what we write into them
+ourselves: a bold beginning (`layout.bold`), `code`, and links to pages beside. `Text` is Markdown that we write.
 """
 
 import re
@@ -29,6 +30,13 @@ class Heading:
 @dataclass(frozen=True)
 class Text:
     """A paragraph, in Markdown."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Sentences that hold text of records: taken literally."""
 
     text: str
 
@@ -82,7 +90,7 @@ class Table:
         return replace(self, heads=[self.heads[place] for place in kept], body=body)
 
 
-Block = Heading | Text | Bullets | Code | Picture | Table
+Block = Heading | Text | Paragraph | Bullets | Code | Picture | Table
 
 
 def generated(source: str) -> Text:
@@ -108,12 +116,15 @@ def _markdown(block: Block) -> str:
             return f"{'#' * block.level} {_plain(block.text)}"
         case Text():
             return block.text
+        case Paragraph():
+            return _plain(block.text)
         case Bullets():
             return "\n".join(f"- {_plain(line)}" for line in block.lines)
         case Code():
             return "\n".join(f"    {line}" for line in literal(block.text).split("\n"))
         case Picture():
-            return f"![{_plain(block.words)}]({block.file})"
+            words = re.sub(r"[][]", r"\\\g<0>", _plain(block.words))
+            return f"![{words}]({block.file})"
         case Table():
             lines = [list(map(_plain, block.heads)), ["---" if left else "--:" for left in block.left()]]
             lines += [list(map(_cell, row)) for row in block.body]
@@ -146,10 +157,26 @@ def _cell(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _CALLING_LINK.sub("]\\\\(", literal(text).replace("<", "&lt;"))
+    """Signs that would begin markup, each with a backslash; a `<` before a space begins none."""
+    text = _TAG.sub("&lt;", literal(text))
+    bold = _BOLD.match(text)
+    if bold:
+        return f"**{_signs(bold[1])}**{_signs(text[bold.end() :])}"
+    return _signs(text)
 
 
-_CALLING_LINK = re.compile(r"\]\((?=\s*(?:javascript|vbscript|data|file):)", re.IGNORECASE)
+def _signs(text: str) -> str:
+    parts = _CODE.split(text)
+    parts[::2] = [_LINK.sub("]\\\\(", _SIGN.sub(r"\\\g<0>", part)) for part in parts[::2]]
+    return "".join(parts)
+
+
+_TAG = re.compile(r"<(?! )")
+_BOLD = re.compile(r"\*\*(.+?)\*\*(?!\*)")
+_CODE = re.compile(r"(`[^`]+`)")
+_SIGN = re.compile(r"[*`]|(?<![^\W_])_|_(?![^\W_])")
+"""Not the underscore within a word."""
+_LINK = re.compile(r"\]\((?![\w./-]+\.md\))")
 
 
 def terminal(blocks: Iterable[Block]) -> list["RenderableType"]:
@@ -165,7 +192,7 @@ def terminal(blocks: Iterable[Block]) -> list["RenderableType"]:
         blocks.append(Text(f"{LEGEND}."))
     for block in blocks:
         match block:
-            case Heading() | Text() | Code():
+            case Heading() | Text() | Paragraph() | Code():
                 shown.append(Words(literal(block.text)))
             case Bullets():
                 shown += [Words(literal(line)) for line in block.lines]

@@ -163,6 +163,10 @@ class Task(nn.Module):
         """The keywords of `create` from the extra state of a checkpoint, when there is no data."""
         return {}
 
+    def for_data(self, weights: dict[str, Any], build: Build) -> dict[str, Any]:
+        """Weights of an exported model as this task, which was built for data, takes them."""
+        return weights
+
     def step(self, batch: Any, carry: State) -> Step:
         """Runs one batch; `carry` is the state the previous batch of the split left.
 

@@ -22,7 +22,7 @@ from ..data.store.vocabulary import Vocabulary
 from ..models import ModelSettings, State, encoder_of
 from ..models._inside import looking
 from ._base import Batches, Build, Said, Saved, Step, Task, TaskData, TaskSettings, full_precision
-from ._inside import LONGEST, inside_media
+from ._inside import LONGEST, inside_media, words_inside
 from ._media import ConfusionMedia, Shown, TableMedia
 
 SIDES: dict[str, Literal["left", "right"]] = {"left": "left", "masked": "right"}
@@ -150,6 +150,17 @@ class Classification(Task):
     def rebuild(cls, extra: Saved) -> Build:
         return {"words": tuple(extra["words"]), "classes": tuple(extra["classes"])}
 
+    def for_data(self, weights: dict[str, Any], build: Build) -> dict[str, Any]:
+        """See `Task`: a vector for each word of the data, that of the unknown word where the model knows none."""
+        extra, words = weights["_extra_state"], build["words"]
+        table = weights.get("embedding.weight", ())
+        # What does not belong together is told when it is loaded.
+        if list(words) == extra["words"] or len(table) != len(extra["words"]):
+            return weights
+        places = Vocabulary(tuple(extra["words"])).ids(words)
+        table_VD = weights["embedding.weight"][places]
+        return {**weights, "embedding.weight": table_VD, "_extra_state": {**extra, "words": [*words]}}
+
     def logits(self, ids_LB: Tensor, padding_LB: Tensor, added_LB: Tensor | None = None) -> Tensor:
         """(B, C). With left padding the encoder reads the padding as words, as the authors' code does; not the steps
         added in front of that."""
@@ -256,19 +267,22 @@ class Classification(Task):
 
     @torch.no_grad()
     def predict(self, text: str) -> Said:
-        """The most probable class of a sentence, all probabilities, and the words that have no vector."""
+        """The most probable class of a sentence, all probabilities, the words that have no vector, and of a model with
+        gates how they stood at each word (`WordInside`)."""
         tokens = [self._known_form(token) for token in self.tokenize(text)]
         if not tokens:
             raise DataError("text: expected a sentence, found no word in it")
         batch = make_batch([Example(tuple(tokens), 0)], self.vocabulary, SIDES[self.config.padding])
         device = self.output.weight.device
-        p_C = (
-            self.logits(batch.ids_LB.to(device), batch.padding_LB.to(device))[0].float().softmax(-1).tolist()
-        )
+        with looking(self.encoder) as inside:
+            logits_BC = self.logits(batch.ids_LB.to(device), batch.padding_LB.to(device))
+        p_C = full_precision(logits_BC)[0].softmax(-1).tolist()
+        words = words_inside(inside, tokens, int((~batch.padding_LB[:, 0]).nonzero()[0]))
         return {
             "label": self.classes[max(range(len(p_C)), key=p_C.__getitem__)],
             "probabilities": dict(zip(self.classes, p_C, strict=True)),
             "unknown_words": [token for token in tokens if token not in self.vocabulary],
+            **({"words": words} if words else {}),
         }
 
     def tokenize(self, text: str) -> tuple[str, ...]:

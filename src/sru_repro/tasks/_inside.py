@@ -1,6 +1,7 @@
 """The inside of an encoder on one sequence as grids to look at: gates of SRU and SRU++, attention of SRU++."""
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -34,6 +35,34 @@ def inside_media(inside: Inside, steps: Sequence[str]) -> Shown:
         ]
         found["attention"] = GridsMedia(grids, "What each step (row) reads of each (column), mean over heads")
     return found
+
+
+class WordInside(TypedDict):
+    """How the gates stood at a word: of each layer (and direction), from the first on, the mean over its units.
+    `brought` is the share of the last layer's last state that the word has brought."""
+
+    word: str
+    brought: float
+    forget: list[float]
+    reset: list[float]
+
+
+def words_inside(inside: Inside, words: Sequence[str], first: int) -> list[WordInside]:
+    """What was noted of a call at each word, the first of which was read at step `first`; nothing of a model without
+    gates."""
+    gates = inside.gates()
+    if not gates:
+        return []
+    last = [gate.brought_LH().mean(-1) for gate in gates if gate.layer == gates[-1].layer]
+    brought_L = torch.stack(last).mean(0).tolist()
+    forget_LN, reset_LN = (
+        torch.stack([values.mean(-1) for values in both], -1).tolist()
+        for both in ([gate.forget_LH for gate in gates], [gate.reset_LH for gate in gates])
+    )
+    return [
+        {"word": word, "brought": brought_L[step], "forget": forget_LN[step], "reset": reset_LN[step]}
+        for step, word in enumerate(words, first)
+    ]
 
 
 def _gates(title: str, names: Sequence[str], steps: Sequence[str], values: Sequence[Tensor]) -> Grid:

@@ -73,7 +73,7 @@ class Promise:
     sentence   what is promised
     test       the test that holds it with a small cut: "tests/torture/test_kills.py::test_name"
     carry_out  puts it to the test
-    headline   whether it stands in the README's table
+    headline   whether it stands in the first table of the page
     """
 
     name: str

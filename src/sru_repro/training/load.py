@@ -14,25 +14,36 @@ from .config import RunConfig, check
 from .prepare import build_task, load_data, set_threads
 from .weights import best_weights, take_weights
 
+WITHOUT_VECTORS = ("task.vectors=random",)
+"""How the data of an exported model are read: its vectors lie in its file."""
+
 
 def run_config(folder: Path, changes: Sequence[str] = ()) -> tuple[RunConfig, RunRecord]:
     """The configuration of a run, changed by arguments like `task.batch_size=1`, and its record."""
     record = read_record(folder)
-    changed: Any = OmegaConf.merge(record.config, OmegaConf.from_dotlist(list(changes)))
+    own = WITHOUT_VECTORS if record.exported is not None else ()
+    changed: Any = OmegaConf.merge(record.config, OmegaConf.from_dotlist([*own, *changes]))
     return check(OmegaConf.to_container(changed)), record  # type: ignore[arg-type]
 
 
 def evaluate(config: RunConfig, folder: Path) -> tuple[dict[str, float], str, dict[str, Any]]:
     """Validation and test figures of the best checkpoint on the data as they are now, the data's fingerprint, and what
     the model said of each example of the test set, where the task tells them apart."""
+    small = read_record(folder).exported is not None
+    return evaluate_weights(config, best_weights(folder), folder, small)
+
+
+def evaluate_weights(
+    config: RunConfig, weights: dict[str, Any], folder: Path, small: bool
+) -> tuple[dict[str, float], str, dict[str, Any]]:
+    """As `evaluate` does, with the weights of the run in `folder`, or with those of a small model made of it."""
     set_threads(config)
-    weights = best_weights(folder)
     data = load_data(config)
     with alone():
         from .fit import TaskModule, build_trainer, measure  # imports Lightning
 
     module = TaskModule(build_task(config, data), config.optim)
-    take_weights(module.task, weights, folder)
+    take_weights(module.task, module.task.for_data(weights, data.build) if small else weights, folder)
     trainer = build_trainer(config)
     figures = {**measure(trainer, module, "val", data.val), **measure(trainer, module, "test", data.test)}
     return figures, data.fingerprint, module.outputs["test"]

@@ -10,8 +10,10 @@ import torch
 
 from ..core.errors import ConfigError, DataError
 from ..core.files import whole
+from ..records.exported import AGAIN, MODEL
 from ..records.run import RunRecord, read_record
 from ..tasks import Task
+from .exported import exported_weights
 
 FOLDER = "checkpoints"
 BEST, LAST = f"{FOLDER}/best.ckpt", f"{FOLDER}/last.ckpt"
@@ -84,12 +86,22 @@ def mend_best(folder: Path) -> str:
 
 
 def best_weights(folder: Path) -> dict[str, Any]:
-    """The state of a run's task at its best validation.
+    """The state of a run's task at its best validation, or that of an exported model.
 
     Raises:
-        DataError: see `read_checkpoint`, or the weights are not those of the run whose record lies there.
+        DataError: see `read_checkpoint` and `exported_weights`, or the weights are not those of the run whose record
+            lies there, or there is a record alone.
     """
+    if folder.is_file():
+        beside = folder.name == RunRecord.FILE
+        found = "its record" if beside else "a committed record, which has no weights"
+        raise DataError(f"{folder}: expected a run's folder, found {found}")
+    if (small := read_record(folder).exported) is not None:
+        return exported_weights(folder, small)
     path = folder / BEST
+    if (folder / MODEL).exists() and not path.parent.exists():
+        problem = "expected the record of an exported model, as its weights lie there, found that of a run"
+        raise DataError(f"{folder / RunRecord.FILE}: {problem}; {AGAIN}")
     try:
         checkpoint = read_checkpoint(path, "the run's best checkpoint")
     except DataError as error:
@@ -114,6 +126,8 @@ def take_weights(task: Task, weights: dict[str, Any], folder: Path) -> None:
         task.load_state_dict(weights)
     except RuntimeError as error:  # torch's list of what is missing or of another size
         found = str(error).splitlines()[1].strip()
+        small = read_record(folder).exported is not None
+        place, advice = (MODEL, f"; {AGAIN}") if small else (BEST, "")
         raise ConfigError(
-            f"{folder / BEST}: expected weights of this configuration, found: {found}"
+            f"{folder / place}: expected weights of this configuration, found: {found}{advice}"
         ) from None

@@ -18,8 +18,9 @@ from sru_repro.core.errors import ConfigError, DataError
 from sru_repro.data.squad import dataset as module
 from sru_repro.data.squad import files as squad_files
 from sru_repro.data.squad import prepare as squad_prepare
-from sru_repro.data.squad.dataset import Squad, load_squad
+from sru_repro.data.squad.dataset import Squad, load_squad, pack_squad
 from sru_repro.data.squad.files import PUBLISHED
+from sru_repro.data.squad.packed import FOLDER
 from sru_repro.data.squad.split import Split
 from sru_repro.data.store import hub as hub_module
 
@@ -215,7 +216,7 @@ def test_a_model_adds_lemmas_tags_and_entities(squad_dir: Write, tmp_path: Path)
     assert squad.forms[example.lemma_passage[1]] == squad.forms[example.lemma_question[1]] == "be"
 
 
-def test_the_complete_set(real_data: Path) -> None:
+def test_the_complete_set_and_its_pack(real_data: Path, tmp_path: Path) -> None:
     start = time.perf_counter()
     squad = load_squad(real_data, tagger="none")
     assert time.perf_counter() - start < 120  # 26 s on one core that is busy otherwise, too
@@ -227,3 +228,11 @@ def test_the_complete_set(real_data: Path) -> None:
     assert squad.notes[0] == "87,599 training and 10,570 dev questions"
     part = replace(squad, train=Split(squad.train.store, squad.train.rows[::97]))
     check_round_trip(part, part.train)
+    pack_squad(squad, tmp_path / FOLDER)
+    again = load_squad(tmp_path)
+    assert (again.fingerprint, again.notes, len(again.train)) == (squad.fingerprint, squad.notes, 86_643)
+    sample = [Split(whole.train.store, whole.train.rows[::997]) for whole in (squad, again)]
+    for index in range(len(sample[0])):
+        one, other = (split.question(index) for split in sample)
+        assert one.passage_text == other.passage_text and one.answers == other.answers
+        np.testing.assert_array_equal(one.spans, other.spans)

@@ -144,15 +144,3 @@ def test_raw_files_without_spacy(squad_dir: Write, monkeypatch: pytest.MonkeyPat
         ConfigError, match=r"expected spaCy to cut texts into tokens with, found none; install it"
     ):
         load_squad(squad_dir())
-
-
-def test_the_complete_set(real_data: Path, tmp_path: Path) -> None:
-    squad = load_squad(real_data, tagger="none")
-    pack_squad(squad, tmp_path / FOLDER)
-    again = load_squad(tmp_path)
-    sample = [Split(part.train.store, part.train.rows[::997]) for part in (squad, again)]
-    assert (again.fingerprint, again.notes, len(again.train)) == (squad.fingerprint, squad.notes, 86_643)
-    for index in range(len(sample[0])):
-        one, other = (split.question(index) for split in sample)
-        assert one.passage_text == other.passage_text and one.answers == other.answers
-        np.testing.assert_array_equal(one.spans, other.spans)

@@ -1,6 +1,7 @@
 """From a measurement of generation to its file, the tables, the answers and the picture."""
 
 import json
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +13,20 @@ import pytest
 from sru_repro.core.errors import DataError
 from sru_repro.records.base import parse, read
 from sru_repro.records.decode import Comparison, DecodeRecord
+from sru_repro.reporting.answer import Answer
 from sru_repro.reporting.bench import decode
 from sru_repro.reporting.bench.decode import publish_decode, report_decode
 from sru_repro.reporting.bench.decode_figure import draw_decode_figure
+from sru_repro.reporting.bench.decode_findings import decode_answer, decode_beside, decode_findings
 from sru_repro.reporting.bench.decode_tables import against_lstm, answers, decode_tables
 from sru_repro.reporting.document import markdown
 from sru_repro.reporting.marks import DAGGER
 from sru_repro.reporting.numbers import size
 
+from ..drawn import colliding
+
 Record = dict[str, Any]
+PICTURES = ("decode-cpu-a-2c.svg", "decode-cpu-a-2c.png")
 Factory = Callable[..., DecodeRecord]
 CONTEXTS = (16, 1024)
 # Milliseconds a token of one stream, after either context; bytes of state after either.
@@ -79,7 +85,7 @@ def measured() -> Factory:
 @pytest.fixture
 def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes a second, and is tried elsewhere."""
-    monkeypatch.setattr(decode, "write_decode_figure", lambda record, out: out.write_bytes(b""))
+    monkeypatch.setattr(decode, "write_decode_figure", lambda record, out, *_: [out])
 
 
 def table(record: DecodeRecord, title: str) -> dict[str, dict[str, str]]:
@@ -199,6 +205,61 @@ def test_the_answer_follows_from_the_numbers(
     assert len(rest) == 6 and rest[-1].startswith("Width 512 each, 32 streams at once: after ")
 
 
+@pytest.mark.usefixtures("no_picture")
+def test_the_page_answers_first_and_shows_one_table(measured: Factory, tmp_path: Path) -> None:
+    publish_decode(measured(), tmp_path)
+    text = (tmp_path / "decode.md").read_text()
+    question, first, second, head = text.split("\n\n")[2:6]
+    assert question == "**Does SRU generate faster than an LSTM, and how many layers may it have?**"
+    depths = "SRU of 2, 4 and 16 layers generates 2.00, 1.25 and 0.50 times as many tokens/s as the faster LSTM; it is "
+    depths += "ahead up to 4 layers, and with 16 no longer."
+    assert first == (
+        f"One stream, about 4.5 million parameters each, on a machine cpu-a-2c: {depths} 32 streams at once, about 4.5 "
+        f"million parameters each: {depths} After 1,024 tokens instead of 16: Transformer-XL 0.2 times as fast, "
+        "keeping 4.19 MB a stream (recurrences keep at most 19.2 KB after any)."
+    )
+    assert second.startswith("One stream, width 512 each: SRU of 2, 4") and head == "## machine cpu-a-2c"
+    shown = text.partition("<details>")[0]
+    assert shown.count("\n| --- |") == 1 and text.count("<details>") == text.count("</details>") == 2
+    assert (
+        "| SRU, 2 layers | 2 × 512 | **2,000** | 2.00× (2.00–2.00) | **8,000** | 2.00× (2.00–2.00) | 3.20 KB |"
+        in shown
+    )
+    told = decode_answer(tmp_path)
+    assert told is not None and told.short == (
+        "On a machine cpu-a-2c SRU of 2 layers generates 2.0× an LSTM's tokens/s at equal parameters; it is ahead up "
+        "to 4 layers."
+    )
+    assert decode_answer(tmp_path / "nothing") is None
+    assert decode_beside(tmp_path) == "cannot say: no such claim", "here SRU++ was not timed"
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_models_are_ranked_and_set_beside_the_papers(measured: Factory, tmp_path: Path) -> None:
+    """SRU++ three times as fast as Transformer-XL after the longest context, slower, level; the LSTM first or last."""
+    for pace, verdict in (
+        (10.0 / 3, "yes, the order: 3.0× Transformer-XL (there 4.7×)"),
+        (20.0, "no, the order: 0.5× Tr"),
+        (9.96, "cannot say: 1.00× Transformer-XL (0."),
+    ):
+        own = rows(sru_2=(0.3, 0.3))
+        for row in [one for one in own if one["contender"] == "transformer-xl"]:
+            middle = row["median_s"] * (pace / 10.0 if row["context"] == 1024 else 1.0)
+            changes = {"contender": "srupp-all", "label": "SRU++", "median_s": middle}
+            own.append(row | changes)
+        shown = decode_findings(measured(own=own))
+        publish_decode(measured(own=own), tmp_path)
+        word = re.split("[,:]", verdict)[0]
+        assert decode_beside(tmp_path).startswith(f"order of the SRU++ paper's Table 7: {word}")
+        assert f"({10 / pace:.1f}× here, 4.7× there)" in decode_beside(tmp_path)
+        assert shown is not None and len(shown.heads) == 8
+        cells = {row[0]: row for row in shown.body}
+        assert shown.body[0][0] == "SRU, 2 layers" and cells["SRU++"][-1].startswith(verdict)
+        assert cells["SRU, 4 layers"][-1] == "cannot say: no such claim" and cells["nn.LSTM"][-1] == "—"
+    fast = decode_findings(measured(own=rows(lstm=(0.1, 0.1))))
+    assert fast is not None and fast.body[0][0] == "nn.LSTM" and fast.body[0][2].startswith("**")
+
+
 def test_without_numbers_nothing_is_answered(measured: Factory) -> None:
     bare = [
         {key: value for key, value in row.items() if not key.endswith(("_s", "_bytes", "repeats"))}
@@ -206,7 +267,7 @@ def test_without_numbers_nothing_is_answered(measured: Factory) -> None:
         for row in rows()
     ]
     record = measured(own=bare)
-    assert answers(record) == []
+    assert answers(record) == [] and decode_findings(record) is None
     cells = table(record, "Width 512 each, one stream")["SRU, 2 layers"]
     assert cells["ms/token of a stream after 1,024"].startswith("RuntimeError: no room")
     assert cells["tokens/s after 16"] == cells["against LSTM"] == cells["state after 16"] == "—"
@@ -233,18 +294,18 @@ def test_bytes_for_people(count: int, text: str) -> None:
 def test_publishing_writes_file_table_and_picture(tmp_path: Path, measured: Factory) -> None:
     record = measured()
     written = publish_decode(record, tmp_path)
-    assert [path.name for path in written] == ["decode-cpu-a-2c.json", "decode.md", "decode-cpu-a-2c.png"]
+    assert [path.name for path in written] == ["decode-cpu-a-2c.json", "decode.md", *PICTURES]
     text = written[1].read_text()
     for part in (
         "## machine cpu-a-2c",
-        "](decode-cpu-a-2c.png)",
+        "](decode-cpu-a-2c.svg)",
         "- About 4.5 million parameters each, one stream: SRU of 2, 4 and 16 layers",
         "| SRU, 2 layers | 2 | 512 | 4,500,000 | 2,000 | 2,000 | 2.00× | 0.500 (0.450–0.550) | 3.20 KB | 3.20 KB |",
         "Code: abc1234 with local changes; torch 2.13.0",
         "of 11 models, steps equal one call",
     ):
         assert part in text, part
-    assert struct.unpack(">II", written[2].read_bytes()[16:24]) == (1600, 1000)
+    assert struct.unpack(">II", written[3].read_bytes()[16:24]) == (1400, 700)
     assert read(DecodeRecord, written[0]) == record, "these numbers have no more than four digits"
     assert len(written[0].read_text().splitlines()) < len(rows()) * 2 + 60, "a row a line"
     before = {path: path.read_bytes() for path in written[1:]}
@@ -261,7 +322,7 @@ def test_a_measurement_replaces_the_earlier_one_and_leaves_other_machines(
     publish_decode(measured("a"), tmp_path)
     again = measured("a", own=[row for row in rows() if row["context"] == 16], contexts=[16])
     path, *written = publish_decode(again, tmp_path)
-    assert [one.name for one in written] == ["decode.md", "decode-a.png", "decode-b.png"]
+    assert [one.name for one in written] == ["decode.md", "decode-a.svg", "decode-b.svg"]
     assert {row.context for group in read(DecodeRecord, path).groups for row in group.rows} == {16}
     text = (tmp_path / "decode.md").read_text()
     assert text.index("## machine a") < text.index("## machine b")
@@ -306,11 +367,15 @@ def test_without_measurements_nothing_is_written(tmp_path: Path) -> None:
     assert report_decode(tmp_path) == [] and list(tmp_path.iterdir()) == []
 
 
-def test_the_picture_shows_every_model_in_every_panel(measured: Factory) -> None:
-    figure = draw_decode_figure(measured())
-    assert len(figure.axes) == 6
-    for axes in figure.axes:
-        assert len(axes.lines) == len(ONE) and axes.get_xscale() == axes.get_yscale() == "log"
-    speed, _, memory = figure.axes[:3]
-    assert np.array_equal(speed.lines[0].get_ydata(), [2000.0, 2000.0])
-    assert np.array_equal(memory.lines[-1].get_ydata(), [65.536, 4194.304])
+def test_the_picture_names_every_model_at_its_curve_for_one_stream_and_for_many(measured: Factory) -> None:
+    answer = Answer("Does depth cost?", "No.", ())
+    figure = draw_decode_figure(measured(), answer)
+    one, many = figure.axes
+    assert one.get_title(loc="left") == "tokens/s, one stream"
+    assert many.get_title(loc="left") == "tokens/s, 32 streams at once"
+    for axes in (one, many):
+        named = [text for text in axes.texts if text.get_text() in {label for label, *_ in ONE.values()}]
+        assert len(axes.lines) == len(named) == len(ONE) and axes.get_xscale() == axes.get_yscale() == "log"
+    assert np.array_equal(one.lines[0].get_ydata(), [2000.0, 2000.0])
+    assert [text.get_text() for text in figure.texts][:2] == ["Does depth cost?", "No."]
+    assert colliding(figure) == []

@@ -6,19 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sru_repro.core.errors import DataError
 from sru_repro.records.base import parse, read
-from sru_repro.records.bench import SpeedRecord
+from sru_repro.records.bench import SpeedRecord, Timing
+from sru_repro.reporting.bench import speed
 from sru_repro.reporting.bench.speed import publish_speed, report_speed
 from sru_repro.reporting.bench.speed_figure import draw_speed_figure
+from sru_repro.reporting.bench.speed_findings import findings, speed_answer, speed_beside
 from sru_repro.reporting.bench.speed_tables import speed_tables
 from sru_repro.reporting.marks import DAGGER, LEGEND
 from sru_repro.reporting.numbers import significant
 from sru_repro.reporting.report import report
 
+from ..drawn import colliding, words
+
 Record = dict[str, Any]
+PICTURES = ("speed-cpu-a-2c.svg", "speed-cpu-a-2c.png")
 Factory = Callable[..., SpeedRecord]
 MS = {"sru": (2.0, 5.0), "qrnn": (2.5, 6.0), "lstm": (4.0, 12.0), "gru": (5.0, 15.0), "conv2": (1.0, 3.0)}
 LABELS = {"sru": "SRU", "qrnn": "QRNN", "lstm": "nn.LSTM", "gru": "nn.GRU", "conv2": "conv1d, k=2"}
@@ -107,6 +113,12 @@ def measured() -> Factory:
     return make
 
 
+@pytest.fixture
+def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes a second, and is tried elsewhere."""
+    monkeypatch.setattr(speed, "write_speed_figure", lambda record, out, answer=None: [out])
+
+
 def table(record: SpeedRecord, start: str) -> dict[str, dict[str, str]]:
     """{first cell: {head: cell}} of the table whose title starts so. Of heads that stand twice, the first."""
     (found,) = [one for one in speed_tables(record) if one.title.startswith(start)]
@@ -147,6 +159,113 @@ def test_what_other_work_disturbed_is_marked(measured: Factory, tmp_path: Path) 
     assert DAGGER not in (tmp_path / "speed.md").read_text()
 
 
+@pytest.mark.usefixtures("no_picture")
+def test_the_page_answers_first_and_shows_one_table(measured: Factory, tmp_path: Path) -> None:
+    publish_speed(measured(), tmp_path)
+    text = (tmp_path / "speed.md").read_text()
+    question, first, second, head = text.split("\n\n")[2:6]
+    assert question == "**Is SRU 5 to 9 times as fast as an LSTM, as its paper says?**"
+    assert first == (
+        "On a machine cpu-a-2c, SRU trains 2.40 times as fast as nn.LSTM of equal width (geometric mean of 2 shapes, "
+        "95 % interval 2.40 to 2.40): 2.40 at figure (L10 B4 d8) to 2.40 at sst (L10 B4 d8). The paper's 5 to 9 times, "
+        "against cuDNN's LSTM on a GPU, are reached at none of 2 shapes; at the sizes of its speed figure SRU is 2.4 "
+        "times as fast, where the figure shows about 10. SRU's matrix products alone take 40 to 80 % of its time: with "
+        "a recurrence that cost nothing it would train 3.0 to 6.0 times as fast as the LSTM."
+    )
+    assert second == (
+        "Step by step, as in generation, it is 2.00 times as fast as lstm-cells. "
+        "Before anything was timed 90 checks of the recurrences were right."
+    )
+    assert head == "## machine cpu-a-2c"
+    shown = text.partition("<details>")[0]
+    assert shown.count("\n| --- |") == 1 and "**2.40× (1.93–2.99)**" in shown
+    assert "no: about 10× on its GPU |" in shown and "no: 5 to 9× on its GPU |" in shown
+    assert text.count("<details><summary>") == text.count("\n\n</details>") == 2
+    assert "](speed-log.md)" not in text, "there are no notes here"
+    notes = "# What bounds it\n\n<!-- explains: decode, speed -->\n"
+    (tmp_path / "speed-log.md").write_text(notes)
+    report_speed(tmp_path)
+    assert "\n\nWhy: [What bounds it](speed-log.md).\n\n## machine" in (tmp_path / "speed.md").read_text()
+    (tmp_path / "speed-log.md").write_text(notes.replace("decode, speed", "decode"))
+    report_speed(tmp_path)
+    assert "Why:" not in (tmp_path / "speed.md").read_text()
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_the_authors_package_in_training_and_step_by_step(measured: Factory, tmp_path: Path) -> None:
+    record = measured()
+    for entry_ in record.shapes:
+        sru = entry_.row("sru")
+        assert sru is not None
+        if entry_.stepwise:
+            theirs: Record = {"inference": timed_in(0.0005)}
+        else:
+            theirs = {"training": timed_in(0.030), "error": None}
+            entry_.rows = [row for row in entry_.rows if row.contender != "authors"]
+        entry_.rows.append(sru.model_copy(update={"contender": "authors", "label": "theirs", **theirs}))
+    publish_speed(record, tmp_path)
+    assert (
+        "In training SRU is 3.0 to 6.0 times as fast as the authors' own package here, 4.24 in the geometric mean; "
+        "step by step the package is 2.00 times as fast as SRU (SRU 1.00 ms, the package 0.500 ms)."
+    ) in (tmp_path / "speed.md").read_text()
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_another_time_is_another_sentence_and_verdict(measured: Factory, tmp_path: Path) -> None:
+    record = measured()
+    sru, qrnn = record.shapes[1].row("sru"), record.shapes[1].row("qrnn")
+    assert sru is not None and qrnn is not None
+    for change, value, verdict, best in (
+        (0.001, "24.00×", "yes: 5 to 9× on its GPU", "SRU: times as fast"),
+        (0.0049, "4.90×", "cannot say: 5× lies within the interval", "SRU: times as fast"),
+        (0.006, "4.00×", "no: 5 to 9× on its GPU", "SRU: times as fast"),
+        (0.030, "0.80×", "no: 5 to 9× on its GPU", "QRNN"),
+    ):
+        sru.training = timed_in(change)
+        shown = findings(record)
+        assert shown is not None and len(shown.heads) == 8
+        cells = next(
+            dict(zip(shown.heads, row, strict=True)) for row in shown.body if row[0].startswith("sst")
+        )
+        assert cells["SRU: times as fast"].strip("*").startswith(value), change
+        assert cells["as in the paper?"] == verdict and cells[best].startswith("**"), change
+        ranked = [row[0] for row in shown.body]
+        assert ranked[0].startswith("sst") == (change < 0.010)
+        publish_speed(record, tmp_path)
+        answer = speed_answer(tmp_path)
+        assert answer is not None and len(answer.short) <= 140
+        assert f"{value.rstrip('×')} at sst" in answer.sentences[0]
+        count = {
+            "yes": "yes at 1 of 2 shapes",
+            "can": "cannot say: at 1 of 2 shapes 5× lies within the interval",
+        }
+        beside = count.get(verdict[:3], "no, at none of 2 shapes")
+        assert speed_beside(tmp_path) == f"{beside}: 5 to 9× there, on a GPU", change
+    del record.shapes[1].rows[:], record.shapes[0].rows[:]
+    assert findings(record) is None
+    assert speed_answer(tmp_path / "nothing") is None
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_where_lengths_differ_and_beside_the_authors(measured: Factory, tmp_path: Path) -> None:
+    record = measured()
+    lstm, theirs = record.shapes[0].row("lstm"), record.shapes[0].row("authors")
+    assert lstm is not None and theirs is not None
+    lstm.ragged_training, theirs.training, theirs.error = timed_in(0.055), timed_in(0.010), None
+    publish_speed(record, tmp_path)
+    answer = speed_answer(tmp_path)
+    assert answer is not None
+    assert (
+        "Where lengths differ in a batch, nn.LSTM packs its input and SRU trains 10.0 times as fast."
+        in answer.sentences
+    )
+    assert "In training SRU is 2.0 times as fast as the authors' own package here." in answer.sentences
+
+
+def timed_in(seconds: float) -> Timing:
+    return Timing(median_s=seconds, q1_s=0.99 * seconds, q3_s=1.01 * seconds, repeats=9)
+
+
 def test_overview_recurrence_growth_and_cost_of_a_call(measured: Factory) -> None:
     record = measured()
     overview = table(record, "Forward and backward")["figure, L10 B4 d8, float32"]
@@ -157,6 +276,27 @@ def test_overview_recurrence_growth_and_cost_of_a_call(measured: Factory) -> Non
     assert table(record, "The cost of a call")["SRU"]["inference, µs"] == "30.0 (27.0–33.0)"
     growth = table(record, "How cost grows")["g0, L10 B4 d8"]
     assert growth["SRU, inference, µs/token"] == "50.0 (45.0–55.0)" and growth["SRU against LSTM"] == "2.00×"
+
+
+def test_the_picture_shows_every_shape_against_lstm_beside_the_papers_number(measured: Factory) -> None:
+    record = measured()
+    figure = draw_speed_figure(record)
+    left, right = figure.axes
+    said = [text.get_text() for text in words(figure)]
+    assert said.count("2.4×") == 2 and "about 10×" in said, "two shapes; 30.0 / 3.0 in the paper"
+    bars = [[f"{float(end):.2f}" for end in np.asarray(line.get_xdata())] for line in left.lines]
+    assert ["1.93", "2.99"] in bars, "the interval of the table"
+    band = left.patches[0].get_extents().transformed(left.transData.inverted())
+    assert (round(band.x0), round(band.x1)) == (5, 9) and left.get_xscale() == "log"
+    names = [text.get_text() for text in right.get_yticklabels()]
+    assert names == ["conv1d, k=2", "SRU", "QRNN", "nn.LSTM", "nn.GRU"], "the fastest on top"
+    assert [round(bar.get_width(), 6) for bar in right.patches] == [3.0, 5.0, 6.0, 12.0, 15.0]  # type: ignore[attr-defined]
+    assert colliding(figure) == []
+    sru = record.shapes[0].row("sru")
+    assert sru is not None and sru.training is not None
+    sru.training.median_s = 0.003
+    changed = [text.get_text() for text in words(draw_speed_figure(record))]
+    assert changed.count("2.4×") == 1 and "4.0×" in changed, "the picture follows from the record"
 
 
 def test_step_by_step_the_faster_lstm_is_the_measure(measured: Factory) -> None:
@@ -191,17 +331,17 @@ def test_three_digits(value: float, text: str) -> None:
 
 def test_publishing_writes_file_table_and_picture(tmp_path: Path, measured: Factory) -> None:
     written = publish_speed(measured(), tmp_path)
-    assert [path.name for path in written] == ["speed-cpu-a-2c.json", "speed.md", "speed-cpu-a-2c.png"]
+    assert [path.name for path in written] == ["speed-cpu-a-2c.json", "speed.md", *PICTURES]
     text = written[1].read_text()
     for part in (
         "## machine cpu-a-2c",
-        "](speed-cpu-a-2c.png)",
+        "](speed-cpu-a-2c.svg)",
         "Code: abc1234; torch 2.13.0",
         "| SRU | 2.00 (1.80–2.20)",
     ):
         assert part in text, part
     assert "RuntimeError: no compiler in bin" in text and "someone" not in written[0].read_text()
-    assert struct.unpack(">II", written[2].read_bytes()[16:24]) == (1600, 1040)
+    assert struct.unpack(">II", written[3].read_bytes()[16:24]) == (1400, 700)
     before = {path: path.read_bytes() for path in written[1:]}
     for path in before:
         path.unlink()
@@ -229,7 +369,9 @@ def test_a_second_measurement_replaces_what_it_measured_and_keeps_the_rest(
 def test_every_machine_has_a_section_and_a_picture(tmp_path: Path, measured: Factory) -> None:
     publish_speed(measured("cpu-b"), tmp_path)
     written = publish_speed(measured("a-gpu", device="cuda"), tmp_path)
-    assert sorted(path.name for path in written[2:]) == ["speed-a-gpu.png", "speed-cpu-b.png"]
+    assert sorted(path.name for path in written[2:]) == [
+        *("speed-a-gpu.png", "speed-a-gpu.svg", "speed-cpu-b.png", "speed-cpu-b.svg"),
+    ]
     text = written[1].read_text()
     assert text.index("## machine a-gpu") < text.index("## machine cpu-b")
 
@@ -242,7 +384,7 @@ def test_a_part_of_the_measurements_is_shown_as_well(
         name: [] for name in ("shapes", "recurrence", "overhead", "growth") if name not in sections
     }
     written = publish_speed(measured(**left_out), tmp_path)
-    assert (len(written) == 3) == (sections[0] in ("growth", "shapes"))
+    assert (len(written) == 4) == (sections == ("shapes",)), "how a time grows has no picture"
 
 
 @pytest.mark.parametrize(

@@ -246,3 +246,17 @@ def test_a_record_and_its_copy_are_one_run(record: Factory, tmp_path: Path) -> N
         write(record("sru2"), tmp_path / place)
     (only,) = gather([tmp_path / "copy.json", tmp_path / "run", tmp_path / "run/run.json"])
     assert only.place == tmp_path / "run/run.json", "beside it may lie finer curves"
+
+
+def test_rows_of_several_budgets_are_called_not_comparable(record: Factory) -> None:
+    def runs(*epochs: int, seconds: int = 0) -> list[RunRecord]:
+        trainers = [{"max_epochs": most, "max_seconds": seconds} for most in epochs]
+        return [
+            record(row, 1, 0.8, config={"seed": 1, "trainer": trainer})
+            for row, trainer in zip(("sru2", "lstm", "cnn"), trainers, strict=True)
+        ]
+
+    said = " ".join(shown(runs(12, 4, 12)).split())
+    assert "Not comparable, as trainer.max_epochs differs: 12 epochs (sru2, cnn); 4 epochs (lstm)." in said
+    assert "Not comparable" not in shown(runs(12, 12, 12))
+    assert "Not comparable" not in shown(runs(12, 4, 12, seconds=60)), "seconds end them all"

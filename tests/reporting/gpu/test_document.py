@@ -9,6 +9,7 @@ import pytest
 from sru_repro.core.errors import DataError
 from sru_repro.records.gpu_manifest import SECTIONS
 from sru_repro.reporting.gpu.document import render_cuda, report_cuda
+from sru_repro.reporting.gpu.finding import cuda_answer, cuda_beside
 from sru_repro.reporting.gpu.pages import load_gpu_checks
 from sru_repro.reporting.report import report
 
@@ -66,21 +67,25 @@ def test_without_a_page_everything_is_said_to_be_open(tmp_path: Path) -> None:
 
 def test_the_committed_file_is_what_the_committed_pages_give() -> None:
     results = Path(__file__).parents[3] / "results"
-    pictures = {path.name for path in results.glob("cuda-*.png")}
-    assert (results / "cuda.md").read_text() == render_cuda(load_gpu_checks(results), pictures)
+    pictures = {path.name for path in results.glob("cuda-*.svg")}
+    assert (results / "cuda.md").read_text() == render_cuda(load_gpu_checks(results), pictures, results)
 
 
 def test_a_gpu_has_its_file_its_picture_and_its_tables_of_speed(tmp_path: Path) -> None:
     put(tmp_path, "x", whole())
     written = report(tmp_path, {})
     stem = "cuda-imaginary-g100-2026-11-25"
-    names = ["cuda.md", f"{stem}.png", f"{stem}-speed.md", f"{stem}-speed.png"]
+    names = ["cuda.md", f"{stem}.svg", f"{stem}.png", f"{stem}-speed.md"]
+    names += [f"{stem}-speed.svg", f"{stem}-speed.png"]
     assert [path.name for path in written] == names
     text, long = (tmp_path / "cuda.md").read_text(), (tmp_path / f"{stem}-speed.md").read_text()
-    assert f"]({stem}.png)" in text and f"]({stem}-speed.md)" in text and f"]({stem}-speed.png)" in long
+    assert f"]({stem}.svg)" in text and f"]({stem}-speed.md)" in text and f"]({stem}-speed.svg)" in long
     assert "driver 999.1" in text and "torch 2.11.0+cu130" in text and "copy 2,000 GB/s" in text
     assert "## Generation: Width 512 each, one stream" in long and "## How cost grows" in long
     assert "## paper's figure, L32 B32 d256, bfloat16" in long
+    shown, _, rest = long.partition("<details>")
+    assert shown.count("\n| --- |") == 1 and "On one Imaginary G100, 2026-11-25, SRU trains" in shown
+    assert rest.count("<details>") == rest.count("</details>") - 1 == 2
     before = {path: path.read_bytes() for path in written}
     for path in written:
         path.unlink()
@@ -126,8 +131,8 @@ def test_gpus_and_dates_stand_side_by_side(tmp_path: Path, partial: list[Page]) 
         put(tmp_path, folder, pages)
     text = rendered(tmp_path)
     assert "|  | Imaginary G100, 2026-11-25 | Imaginary G100, 2026-12-01 | Imaginary G7, 2026-11-25 |" in text
-    found = rows(text, "### GPUs")
-    assert text.count("### What is asked, and what was found") == 3
+    found = rows(text, "GPUs and dates side by side</summary>")
+    assert text.count("<summary>What is asked, and what was found</summary>") == 3
     assert found["correct"] == ["ok 7 of 9, 2 skipped"] * 2 + ["1 failed, 3 of 9 ok, rest not run yet"]
     assert found["tune"] == ["ok 4 of 4", "not run yet", "not run yet"]
     asked = "Correctness: every piece of `correct` is right"
@@ -173,24 +178,42 @@ def test_kernels_stand_beside_their_calls_with_the_authors(tmp_path: Path) -> No
     assert wide.split(" | ")[-3:] == ["9.46 (9.27–9.74)", "798.3%", "21.00× |"]
 
 
+QUESTION = "**Is SRU 5 to 9 times as fast as cuDNN's LSTM on a GPU, as its paper says?**"
+
+
 def test_the_page_begins_with_what_was_found_then_what_was_asked(tmp_path: Path) -> None:
     folder = put(tmp_path, "x", [correct(), speed(), tune(pace=8.5)])
     (folder / "probes.json").write_text(json.dumps(probes()))
     text = rendered(tmp_path)
-    finding = text.split("\n\n")[2]
-    assert finding == (
-        "**On one Imaginary G100 (2026-11-25) 280 cases of the kernels were tried, and none was wrong.** From "
-        "65,536 columns on the kernel reaches 86.7 % of the speed of a copy and the GPU waits: at the paper's "
-        "figure, L32 B32 d256, forward and backward take 3,000 µs called from Python and 1,000 µs as a CUDA graph. "
-        "Trained as CUDA graphs, SRU in bfloat16 is 3.0 times as fast as the fastest nn.LSTM (float16, as a graph, "
-        "at one shape), where the papers say 5 to 9; in a plain PyTorch loop 1.3 times."
+    question, first, second, head = text.split("\n\n")[2:6]
+    assert question == QUESTION and head == "## Imaginary G100, 2026-11-25"
+    graph, loop, same = first.split(". ")
+    assert graph == (
+        "Trained as CUDA graphs on one Imaginary G100 (2026-11-25), SRU in bfloat16 is 3.00 times as fast as the "
+        "fastest nn.LSTM there is, in float16; the paper says 5 to 9, reached at none of 1 shape"
     )
-    heads = [line for line in text.splitlines() if line.startswith("## ")]
-    assert heads[:3] == [
-        "## What is asked, and what was found",
-        "## What a GPU has still to show",
-        "## Evidence",
-    ]
+    assert loop == (
+        "In a plain PyTorch loop it is 1.3 times as fast, 5 or more at none of 1 shape; at the paper's figure, L32 B32 "
+        "d256, forward and backward take 3,000 µs called from Python and 1,000 µs as a CUDA graph"
+    )
+    assert same.startswith(
+        "Compared as the paper did, both in float32 and called as usual, SRU is 9.16 times as fast as nn.LSTM "
+        "(geometric mean of 8 shapes, 95 % interval 8.35 to 10.05): 8.45 at "
+    )
+    assert second == (
+        "On this Imaginary G100 (2026-11-25) 280 cases of the kernels were tried, and none was wrong. From 65,536 "
+        "columns on the kernel reaches 86.7 % of the speed of a copy. Of 13 things asked of a GPU 4 are met, 2 missed, "
+        "7 not measured yet."
+    )
+    assert rows(text, "### SRU in bfloat16: times as fast as the fastest nn.LSTM (probes)") == {
+        "paper's figure, L32 B32 d256": [
+            *("1.00", "3.00", "float16", "**3.00×**", "1.33×", "8.45× (8.00–8.92)", "no: about 16×"),
+        ]
+    }
+    shown = text.partition("<details>")[0]
+    assert shown.count("\n| --- |") == 1, "one table before the rest is folded away"
+    folds = [line for line in text.splitlines() if line.startswith("<details>")]
+    assert len(folds) == text.count("</details>") and "What is asked, and what was found" in folds[0]
     assert "| SRU | 4 layers d512, L128 B32 | 4.00 | 1.00 | 4.00× | 4,100,000 |" in text
     assert (
         "| SRU, 2 layers, d512 | 1 | 2,000 | 30,000 | 15.00× |" in text
@@ -202,6 +225,26 @@ def test_the_page_begins_with_what_was_found_then_what_was_asked(tmp_path: Path)
     wrong["pieces"][0] |= {"state": "failed", "error": "off", "values": {}}
     put(tmp_path, "x", [wrong])
     assert "240 cases of the kernels were tried, but grid/sru failed." in rendered(tmp_path)
+
+
+def test_another_time_of_the_graph_is_another_answer(tmp_path: Path) -> None:
+    folder = put(tmp_path, "x", [correct(), speed()])
+    content = probes()
+    rows_of = {row["contender"]: row for row in content["layers"][0]["rows"]}
+    rows_of["sru"]["graph_training"]["median_s"] = 1e-4
+    (folder / "probes.json").write_text(json.dumps(content))
+    text = rendered(tmp_path)
+    assert "SRU in bfloat16 is 30.00 times as fast" in text and "reached at 1 of 1 shape." in text
+    cells = rows(text, "### SRU in bfloat16: times as fast as the fastest nn.LSTM (probes)")
+    (row,) = cells.values()
+    assert (row[3], row[-1]) == ("**30.00×**", "yes, as graphs: about 16×")
+    answer = cuda_answer(tmp_path)
+    assert answer is not None and len(answer.short) <= 140
+    assert answer.short.startswith(
+        "On one Imaginary G100 SRU is 30.0× as fast as the fastest LSTM as CUDA graphs"
+    )
+    assert cuda_beside(tmp_path).startswith("as graphs yes, at 1 shape; in a loop ")
+    assert cuda_answer(tmp_path / "nothing") is None and cuda_beside(tmp_path / "nothing") == ""
 
 
 def test_probes_of_another_gpu_are_refused(tmp_path: Path) -> None:

@@ -3,24 +3,26 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.image import imread
-from matplotlib.text import Text
 
+from sru_repro.reporting.answer import Answer
 from sru_repro.reporting.gpu.figure import draw_gpu_figure, write_gpu_figure
+from sru_repro.reporting.gpu.finding import findings
 
-from .made_pages import check_of, correct, page, piece, speed, tune, with_graphs
-from .training_pages import run, trainings, whole
+from ..drawn import colliding, said, words
+from .made_pages import check_of, correct, page, piece, speed, timing, tune, with_graphs
+from .training_pages import trainings, whole
 
 Page = dict[str, Any]
+KERNEL = "The kernel: share of a copy (dotted: 80%)"
+TIMES = "Times as fast as nn.LSTM,\nforward and backward"
 
 
 def drawn(*pages: Page) -> Figure:
     figure = draw_gpu_figure(check_of(*pages))
     assert figure is not None
-    FigureCanvasAgg(figure).draw()
     return figure
 
 
@@ -28,75 +30,60 @@ def titles(figure: Figure) -> list[str]:
     return [axes.get_title(loc="left") for axes in figure.axes if axes.axison]
 
 
-def test_all_panels(tmp_path: Path) -> None:
-    figure = drawn(*whole())
-    assert titles(figure) == [
-        "the kernel:\nshare of a copy (dotted: 80%)",
-        "a call from Python, forward+backward:\nshare of a copy (dotted: 80%)",
-        "SRU, forward+backward: times as fast as\nthe fastest nn.LSTM, whose type is named",
-        "train-sst, side by side: validation accuracy, %",
-        "train-enwik8, side by side: validation bits per byte, lower is better",
-        "train-enwik8, one at a time: validation bits per byte, lower is better",
-        "train-squad, side by side: validation F1, %",
-    ]
-    kernel, _, models, _, small, *_ = figure.axes
-    assert kernel.get_ylim()[1] >= 1 and {line.get_ydata()[0] for line in kernel.lines} >= {0.8}  # type: ignore
-    assert {line.get_xdata()[0] for line in models.lines} == {1.0}  # type: ignore[index]
-    assert len(small.lines) == 6, "a run that failed has no curve"
-    assert write_gpu_figure(check_of(*whole()), tmp_path / "a.png")
-    assert write_gpu_figure(check_of(*whole()), tmp_path / "b.png")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert imread(tmp_path / "a.png").shape[1] == 1600
+def test_both_panels_in_both_files(tmp_path: Path) -> None:
+    vector, raster = write_gpu_figure(check_of(*whole()), tmp_path / "a.b", Answer("How fast?", "Very.", ()))
+    assert (vector.name, raster.name) == ("a.b.svg", "a.b.png") and vector.stat().st_size < 150_000
+    assert {"How fast?", "Very.", KERNEL} <= set(said(vector))
 
 
 def test_the_papers_claim_is_shown_in_both_ways_with_the_type_of_lstm() -> None:
-    models = drawn(with_graphs(speed())).axes[1]
-    told = [text.get_text() for text in models.texts]
+    figure = drawn(with_graphs(speed()))
+    (models,) = figure.axes
+    told = [text.get_text() for text in models.texts if "float16" in text.get_text()]
     assert told[:2] == ["5.2×  float16", "13.0×  float16"] and len(told) == 2 * 8
     band = models.patches[0].get_extents().transformed(models.transData.inverted())
     assert (round(band.x0), round(band.x1)) == (5, 9)
+    assert [1, 1] in [np.asarray(line.get_xdata()).tolist() for line in models.lines], "LSTM itself"
+    assert colliding(figure) == []
 
 
-@pytest.mark.parametrize("pages", [whole(), [*whole()[2:], with_graphs(speed())]], ids=["plain", "graphs"])
-def test_words_neither_overlap_nor_leave_the_picture(pages: list[Page]) -> None:
-    figure = drawn(*pages)
-    width, height = figure.get_size_inches() * figure.dpi
-    texts: list[Text] = [text for text in figure.findobj(Text) if isinstance(text, Text)]
-    texts = [text for text in texts if text.get_text().strip() and text.get_visible()]
-    hidden = [text for axes in figure.axes if not axes.axison for text in axes.findobj(Text)]
-    shown = [text for text in texts if text not in hidden]
-    boxes = [(text.get_text(), Text.get_window_extent(text)) for text in shown]
-    for place, (text, box) in enumerate(boxes):
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
-        assert not [other for other, its in boxes[:place] if box.overlaps(its)], text
+def test_picture_and_table_have_the_same_figures() -> None:
+    content = with_graphs(speed())
+    for one in content["pieces"]:
+        found = one["values"].get("entry")
+        if found and found["dtype"] == "bfloat16" and one["name"].startswith("shape"):
+            own = next(row for row in found["rows"] if row.get("contender") == "sru")
+            if "training" in own:
+                # In another type SRU would be faster yet: that is not the comparison of the page.
+                found["rows"].append({**own, "dtype": "float32", "training": timing(1e-7)})
+    check = check_of(content)
+    table, figure = findings(check), draw_gpu_figure(check)
+    assert table is not None and figure is not None
+    told = [text.get_text() for text in figure.axes[0].texts if "float16" in text.get_text()]
+    rows = [dict(zip(table.heads, row, strict=True)) for row in table.body]
+    cells = [row[head].strip("*") for row in rows for head in ("as graphs", "in a loop")]
+    one, other = (sorted(float(text.partition("×")[0]) for text in texts) for texts in (told, cells))
+    assert len(one) == 2 * 8 and one == pytest.approx(other, abs=0.0501)
+    (note,) = [text.get_text() for text in figure.texts if "Against nn.LSTM" in text.get_text()]
+    assert "SRU in bfloat16" in " ".join(note.split())
+
+
+def test_the_kernel_against_a_copy() -> None:
+    figure = drawn(speed(), tune())
+    assert titles(figure) == [TIMES, KERNEL]
+    kernel = figure.axes[1]
+    assert kernel.get_ylim()[1] >= 1 and {np.asarray(line.get_ydata())[0] for line in kernel.lines} >= {0.8}
+    assert {"backward,\nbfloat16", "forward for training,\nbfloat16"} <= {
+        text.get_text() for text in words(figure)
+    }
+    assert colliding(figure) == []
 
 
 def test_only_what_was_measured_is_drawn(tmp_path: Path) -> None:
-    assert titles(drawn(trainings("train-sst"))) == ["train-sst, side by side: validation accuracy, %"]
     content = speed()
-    content["pieces"] = [found for found in content["pieces"] if not found["name"].startswith("shapes/")]
-    assert len(titles(drawn(content))) == 1
-    content["pieces"] = [found for found in speed()["pieces"] if "figure-256/float32" in found["name"]]
-    assert titles(drawn(content)) == [
-        "SRU, forward+backward: times as fast as\nthe fastest nn.LSTM, whose type is named"
-    ]
-    assert len(titles(drawn(speed(), tune()))) == 3
-    for nothing in (
-        [],
-        [correct()],
-        [page("train-sst", [piece("table", state="failed", error="x")])],
-    ):
-        assert not write_gpu_figure(check_of(*nothing), tmp_path / "none.png")
-    assert not (tmp_path / "none.png").exists()
-
-
-@pytest.mark.parametrize("diverged", [float("nan"), None])
-def test_what_has_diverged_bends_no_axis(diverged: float | None) -> None:
-    fine, lost = run("a", "A", 0.9, "accuracy"), run("b", "B", 0.8, "accuracy")
-    for epoch in lost["epochs"][3:]:
-        epoch["val/accuracy"] = diverged
-    content = page(
-        "train-sst", [piece("table", {"side_by_side": 2, "seconds_each": 60.0, "runs": [fine, lost]})]
-    )
-    (axes,) = [axes for axes in drawn(content).axes if axes.axison]
-    assert [len(line.get_xdata()) for line in axes.lines] == [12, 3]  # type: ignore[arg-type]
+    content["pieces"] = [found for found in content["pieces"] if "figure-256/float32" in found["name"]]
+    assert titles(drawn(content)) == [TIMES]
+    failed = page("train-sst", [piece("table", state="failed", error="x")])
+    for nothing in ([], [correct()], [failed], [trainings("train-sst")]):
+        assert write_gpu_figure(check_of(*nothing), tmp_path / "none.png") == []
+    assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ from rich.console import Console
 from sru_repro.records.run import Paper, RunRecord
 from sru_repro.reporting.runs import columns
 from sru_repro.reporting.runs.line import Row
+from sru_repro.reporting.runs.ranked import ranked_table
 from sru_repro.reporting.runs.sections import sections
 from sru_repro.reporting.runs.table import console_table, render_table
 
@@ -21,14 +22,12 @@ def cells(records: list[RunRecord], rows: list[Row], label: str) -> dict[str, st
 
 def test_the_cells_of_a_reader(readers: list[RunRecord], reader_rows: list[Row]) -> None:
     found = cells(readers, reader_rows, "SRU, 3 layers")
-    why_not = f"not comparable: {readers[0].data.why_not}; profile short instead of paper"
     assert list(found.items()) == [
         ("model", "SRU, 3 layers"),
         ("parameters", "2,020,710"),
         ("paper's size", "2m"),
         ("dev F1, %", "68.1 (n=1)"),
         ("paper's F1, %", "79.3 ± 0.1"),
-        ("verdict", why_not),
         ("dev exact match, %", "56.1"),
         ("paper's exact match, %", "70.2 ± 0.3 (unconfirmed)"),
         ("seconds per epoch", "750.0"),
@@ -56,7 +55,14 @@ def test_seeds_have_a_mean_and_the_headline_the_verdict(
         run.config = {"trainer": {"max_seconds": 0}}
         large.append(run)
     found = cells(large, reader_rows, "SRU, 3 layers")
-    assert (found["dev F1, %"], found["verdict"]) == ("79.3 ± 0.2 (n=3)", "within noise")
+    assert found["dev F1, %"] == "79.3 ± 0.2 (n=3)"
+    told = ranked_table("squad", sections("squad", large, reader_rows)[0])
+    assert told.body[0][:4] == (
+        "SRU, 3 layers",
+        "**79.3 ± 0.2 (n=3)**",
+        "79.3 ± 0.1",
+        "cannot say: too few runs",
+    )
     assert found["dev exact match, %"] == "60.0 ± 10.0"
     assert not {"training, minutes", "training, seconds", "epochs"} & set(found), "a budget of epochs"
     absent = cells(large, reader_rows, "LSTM, 3 layers")
@@ -101,13 +107,13 @@ def test_what_the_encoders_time_is_stands_below(readers: list[RunRecord], reader
 
 
 def test_the_terminal_keeps_what_matters(readers: list[RunRecord], reader_rows: list[Row]) -> None:
-    (shown,) = console_table("squad", readers, reader_rows)
+    _, shown = console_table("squad", readers, reader_rows)
     heads = [str(column.header) for column in shown.columns]  # type: ignore[union-attr]
     assert heads == [
-        *("model", "parameters", "dev F1, %", "paper's F1, %", "verdict"),
-        *("dev exact match, %", "seconds per epoch", "speed against LSTM", "encoder against LSTM", "epochs"),
+        *("model", "dev F1, %", "paper", "as in the paper?"),
+        *("seconds per epoch", "speed against LSTM"),
     ]
     terminal = Console(width=130, file=io.StringIO(), record=True)
     terminal.print(shown)
     text = terminal.export_text()
-    assert "56.1" in text and "3.00×" in text and "[2] profile short instead of paper" in text
+    assert "68.1 (n=1)" in text and "2.00×" in text and "cannot say" in text and "**" not in text

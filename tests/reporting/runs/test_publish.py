@@ -13,6 +13,8 @@ from sru_repro.records.run import RunRecord, read_record
 from sru_repro.reporting.report import report
 from sru_repro.reporting.runs.line import Row
 from sru_repro.reporting.runs.publish import public_record, publish
+from sru_repro.reporting.runs.records import load_records
+from sru_repro.reporting.runs.sections import sections
 
 Factory = Callable[..., RunRecord]
 
@@ -72,6 +74,39 @@ def test_another_machine_does_not_overwrite(tmp_path: Path, record: Factory) -> 
     assert publish(there, tmp_path) == second and read_record(first).hardware.slug != "cuda-h200"
 
 
+def test_another_budget_does_not_overwrite_and_is_never_lost(tmp_path: Path, record: Factory) -> None:
+    budgets = ({"max_epochs": 4}, {"max_epochs": 12}, {"max_epochs": 1000, "max_seconds": 240})
+    made = [record("lstm", config={"trainer": budget}) for budget in budgets]
+    places = [publish(run_folder(tmp_path / str(at), run), tmp_path) for at, run in enumerate(made)]
+    assert [place.name for place in places] == ["seed1.json", "seed1-12epochs.json", "seed1-4minutes.json"]
+    assert publish(tmp_path / "1", tmp_path) == places[1], "again: the same file"
+    assert len(load_records(tmp_path / "runs")) == 3
+    elsewhere = record("lstm", config={"trainer": budgets[1]}, hardware={"slug": "cuda-h200"})
+    place = publish(run_folder(tmp_path / "c", elsewhere), tmp_path)
+    assert place.name.startswith("seed1-12epochs-cuda-h200-")
+
+
+def test_sections_do_not_mix_budgets_and_the_longest_comes_first(record: Factory, rows: list[Row]) -> None:
+    def runs(row: str, **limits: float) -> RunRecord:
+        return record(row, config={"trainer": limits}, profile="short")
+
+    short = [runs(row, max_epochs=4) for row in ("lstm", "sru2", "cnn")]
+    long = [runs(row, max_epochs=12) for row in ("lstm", "sru2")]
+    found = sections("sst", [*short, *long], rows)
+    assert [(section.budget, len(section.runs)) for section in found] == [("12 epochs", 2), ("4 epochs", 3)]
+    assert len(sections("sst", [short[0], long[1]], rows)) == 2, "two rows, trained for different times"
+    found = sections("sst", [*short, long[0]], rows)
+    assert found[0].budget == "4 epochs", "a row alone compares with nothing"
+    own = [
+        record(row, profile="paper", config={"trainer": {"max_epochs": at}})
+        for at, row in ((40, "lstm"), (100, "sru2"))
+    ]
+    (together,) = sections("sst", own, rows)
+    assert together.budget == "", "in the paper's profile each row has its own"
+    again = record("lstm", 2, profile="paper", config={"trainer": {"max_epochs": 7}})
+    assert len(sections("sst", [*own, again], rows)) == 3, "but never one row two"
+
+
 def test_refuses_an_unfinished_run(tmp_path: Path, record: Factory) -> None:
     run = run_folder(tmp_path / "run", record("lstm", state="interrupted"))
     with pytest.raises(DataError, match="expected a finished run, found it interrupted"):
@@ -91,7 +126,7 @@ def test_report_from_published_records(tmp_path: Path, record: Factory, rows: li
         publish(run_folder(tmp_path / "run", smoke), tmp_path)
     write(public_record(smoke), tmp_path / "runs/sst/sru2/smoke/seed5.json")  # put there by hand
     written = report(tmp_path, {"sst": rows, "sentences": rows})
-    names = ["sentences.md", "sentences.png", "sst.md", "sst.png"]
+    names = ["sentences.md", "sentences.svg", "sentences.png", "sst.md", "sst.svg", "sst.png"]
     assert [path.name for path in written] == names
     before = {path: path.read_bytes() for path in written}
     assert "smoke" not in before[tmp_path / "sst.md"].decode()

@@ -16,6 +16,7 @@ from sru_repro.reporting.sweeps.importance import importance
 from sru_repro.reporting.sweeps.ranking import ranked
 from sru_repro.reporting.sweeps.scales import scale_of
 from sru_repro.reporting.sweeps.settings import Setting, differing, label, short_names
+from sru_repro.reporting.sweeps.words import budgets
 
 Factory = Callable[..., RunRecord]
 Sweeper = Callable[..., Path]
@@ -214,3 +215,29 @@ def test_the_mean_over_seeds_is_the_mean(sweep: Sweeper) -> None:
     (part,) = read_folder(sweep(GRID)).parts
     for group in ranked(part).groups:
         assert math.isclose(group.mean, fmean(100 * (entry.value or 0) for entry in group.entries))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["max_epochs=12", "max_epochs=12"], ""),
+        (
+            ["max_epochs=12", "max_steps=500"],
+            "max_steps and trainer.max_epochs differ: 500 steps (run 1); 12",
+        ),
+        (
+            ["max_seconds=60", "max_seconds=300"],
+            "max_seconds differs: 5 minutes (run 1); 60 seconds (run 0).",
+        ),
+    ],
+)
+def test_runs_of_one_row_with_several_budgets_are_told(sweep: Sweeper, given: list[str], said: str) -> None:
+    (part,) = read_folder(sweep([([f"trainer.{word}"], 0.8, {}) for word in given])).parts
+    found = budgets(ranked(part))
+    assert found.startswith("Not comparable, as trainer.") and said in found if said else not found
+
+
+def test_only_the_named_records_are_read(sweep: Sweeper) -> None:
+    folder = sweep(GRID)
+    found = read_folder(folder, [folder / "01" / RunRecord.FILE, folder / "04" / RunRecord.FILE])
+    assert [entry.number for entry in found.entries] == [1, 4]

@@ -1,4 +1,4 @@
-"""Speed of generation, `results/decode.md` and `results/decode-<hardware>.png`, from the measurements there."""
+"""Speed of generation, `results/decode.md`, `decode-<hardware>.svg` and `.png`, from the measurements there."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,9 @@ from ...records.base import Stamp, read, write
 from ...records.decode import DecodeRecord
 from .. import facts
 from ..document import Block, Bullets, Heading, Picture, Text, generated, write_document
+from ..layout import folded, lead, why
 from .decode_figure import write_decode_figure
+from .decode_findings import decode_answer, decode_findings, generation_answer
 from .decode_tables import answers, decode_tables
 
 LEGEND = """\
@@ -33,25 +35,29 @@ def report_decode(results: Path) -> list[Path]:
     if not found:
         return []
     blocks: list[Block] = [
-        Heading("decode", 1),
+        Heading("Generation", 1),
         generated("decode-*.json"),
-        Text("Does stacking more layers lose SRU's advantage in decoding?"),
+        *lead(decode_answer(results)),
+        *why(results, "decode"),
     ]
-    pictures = [path.with_suffix(".png") for path in found]
+    pictures = [path.with_suffix(".svg") for path in found]
+    drawn: list[Path] = []
     for picture, record in zip(pictures, found.values(), strict=True):
-        write_decode_figure(record, picture)
+        drawn += write_decode_figure(record, picture, generation_answer(record, record.hardware.name))
         blocks += _machine(record, picture)
-    return [write_document(results / "decode.md", [*blocks, Text(LEGEND)]), *pictures]
+    return [write_document(results / "decode.md", blocks), *drawn]
 
 
 def _machine(record: DecodeRecord, picture: Path) -> Iterator[Block]:
-    """One hardware, its answer first."""
+    """One hardware: the picture and the table that answer, then the rest."""
     name = record.hardware.name
     yield Heading(name)
-    yield Bullets(answers(record))
     yield Picture(picture.name, f"speed of generation on {name}")
-    yield from decode_tables(record)
-    yield Bullets(_facts(record))
+    if table := decode_findings(record):
+        yield table
+    yield from folded("How it was measured", [Text(LEGEND), Bullets(_facts(record))])
+    rest: list[Block] = [Bullets(answers(record)), *decode_tables(record)]
+    yield from folded("Every comparison, context and number of streams", rest)
 
 
 def _facts(record: DecodeRecord) -> list[str]:

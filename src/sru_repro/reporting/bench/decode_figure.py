@@ -1,15 +1,16 @@
-"""The picture of generation, `results/decode-<hardware>.png`: speed and memory of a stream against context.
-
-A row for each comparison (equal parameters, equal width), a panel for each batch and one for memory.
+"""The picture of generation, `results/decode-<hardware>.svg` and `.png`: tokens a second against context, for one
+stream and for the most that were measured, of models of equal parameters.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.palette import Dashes, styles
+from ...core.palette import styles
 from ...records.decode import Comparison, DecodeRecord
-from ..canvas import canvas, save
+from ..answer import Answer
+from ..canvas import HEIGHT, WIDTH, canvas, save
+from ..labels import End, folded, label_ends
+from ..limits import bulk
 from ..marks import LEGEND, marked
 from .decode_tables import streams
 
@@ -17,77 +18,72 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Looks = Mapping[str, tuple[str, Dashes]]
-"""Colour and dashes of every model."""
+_LETTERS = 13.0
+"""Points, of the names at the ends."""
 
 
-def write_decode_figure(record: DecodeRecord, out: Path) -> None:
-    """Draws one hardware to a PNG; the same record gives the same bytes."""
-    save(draw_decode_figure(record), out)
+def write_decode_figure(record: DecodeRecord, out: Path, answer: Answer | None = None) -> list[Path]:
+    """Draws one hardware as SVG and PNG, the files; the same record gives the same bytes."""
+    return save(draw_decode_figure(record, answer), out)
 
 
-def draw_decode_figure(record: DecodeRecord) -> "Figure":
+def draw_decode_figure(record: DecodeRecord, answer: Answer | None = None) -> "Figure":
     """The picture itself, for a notebook."""
-    names = dict.fromkeys(name for group in record.groups for name in group.contenders())
-    looks = dict(zip(names, styles([(name, "") for name in names]), strict=True))
-    title = f"Generation, token by token: {record.hardware.name}, float32"
-    timings = [
-        timing for group in record.groups for row in group.rows for timing in (row, row.graph) if timing
-    ]
-    disturbed = marked("", *(timing.processor for timing in timings))
-    notes = [f"{LEGEND}; at the least{disturbed}."] if disturbed else []
-    with canvas(1600, 1000, title, notes) as figure:
-        panels = figure.subplots(len(record.groups), len(record.batches) + 1, squeeze=False)
-        for group, (*speeds, memory) in zip(record.groups, panels, strict=True):
-            for axes, batch in zip(speeds, record.batches, strict=True):
-                _speed(axes, group, batch, looks)
-            _memory(memory, group, record.batches[0], looks)
-        handles, labels = panels[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=11)
+    told = f"Generation, token by token: {record.hardware.name}, float32"
+    title, subtitle = (answer.question, answer.short) if answer else (told, "")
+    group = record.groups[0]
+    batches = dict.fromkeys((record.batches[0], record.batches[-1]))
+    with canvas(WIDTH, HEIGHT, title=title, subtitle=subtitle, notes=_notes(record, group)) as figure:
+        for axes, batch in zip(figure.subplots(1, len(batches), squeeze=False)[0], batches, strict=True):
+            _speed(axes, group, batch)
     return figure
 
 
-def _speed(axes: "Axes", group: Comparison, batch: int, looks: Looks) -> None:
+def _notes(record: DecodeRecord, group: Comparison) -> list[str]:
+    """What is compared, how it was measured, and what other work disturbed."""
+    timings = [timing for row in group.rows for timing in (row, row.graph) if timing]
+    disturbed = marked("", *(timing.processor for timing in timings))
+    how = "as a CUDA graph" if group.graphs else "a call each"
+    return [
+        f"{group.label}; {record.hardware.name}, float32, {how}, medians of interleaved rounds, back end "
+        f"{record.backend.name}; broken lines: further models of a colour.",
+        *([f"{LEGEND}; at the least{disturbed}."] if disturbed else []),
+    ]
+
+
+def _speed(axes: "Axes", group: Comparison, batch: int) -> None:
     """Tokens/s of all streams, a line a model; as graphs, where those were measured."""
-    graph = group.graphs
-    for name in group.contenders():
-        rows = group.by_context(name, batch)
-        paces = {context: row.pace(graph=graph) for context, row in rows.items()}
-        points = {context: pace for context, pace in paces.items() if pace is not None}
-        _line(axes, looks[name], next(iter(rows.values())).label, points)
-    _scales(axes, group)
-    axes.set_title(f"{group.label}\ntokens/s, {streams(batch)}{', as a CUDA graph' * graph}")
-
-
-def _memory(axes: "Axes", group: Comparison, batch: int, looks: Looks) -> None:
-    """Kilobytes that a stream keeps."""
-    for name in group.contenders():
-        rows = group.by_context(name, batch)
-        points = {context: row.state_bytes / 1e3 for context, row in rows.items() if row.state_bytes}
-        _line(axes, looks[name], name, points)
-    _scales(axes, group)
-    axes.set_title("state of a stream, KB")
-
-
-def _line(axes: "Axes", look: tuple[str, Dashes], label: str, points: dict[int, float]) -> None:
-    colour, dashes = look
-    axes.plot(
-        list(points), list(points.values()), dashes, color=colour, marker="o", ms=4.5, lw=2, label=label
-    )
-
-
-def _scales(axes: "Axes", group: Comparison) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+    names = group.contenders()
+    ends, paces = [], []
+    for name, (own, dashes) in zip(names, styles([(name, "") for name in names]), strict=True):
+        rows = group.by_context(name, batch)
+        known = {context: row.pace(graph=group.graphs) for context, row in rows.items()}
+        points = [(context, pace) for context, pace in known.items() if pace is not None]
+        if not points:
+            continue
+        axes.plot(*zip(*points, strict=True), color=own, ls=dashes, marker="o", ms=4.5, lw=2.2)
+        ends.append(End(folded(next(iter(rows.values())).label, 24), own, *points[-1]))
+        paces += [pace for _, pace in points]
+    if not paces:
+        axes.set_axis_off()
+        return
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    low, high = bulk(paces)
+    axes.set_ylim(low / 1.2, high * 1.2)
     axes.xaxis.set_major_locator(FixedLocator(sorted({row.context for row in group.rows})))
     axes.xaxis.set_minor_locator(NullLocator())
     # Powers of two lie too close for their digits in full.
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{value:.0f}" if value % 1024 else f"{value / 1024:.0f}Ki")
     )
+    steps = [part * 10**power for power in range(7) for part in (1, 2, 5)]
+    axes.yaxis.set_major_locator(FixedLocator([step for step in steps if low / 1.2 <= step <= high * 1.2]))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     axes.grid()
     axes.set_xlabel("tokens before")
+    axes.set_title(f"tokens/s, {streams(batch)}{', as a CUDA graph' * group.graphs}")
+    label_ends(axes, ends, _LETTERS)

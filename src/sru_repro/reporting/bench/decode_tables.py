@@ -1,6 +1,6 @@
 """What `sru-repro bench task=decode` measured, as tables, and the answers that follow from them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from ...records.decode import Comparison, Generated, Generation
@@ -34,15 +34,19 @@ def answers(record: Generation) -> list[str]:
     """What the numbers alone say of every comparison and batch: a sentence on stacking, another where graphs were
     measured, one on contexts."""
     return [
-        f"{group.label}, {streams(batch)}: {marked(text, *_shares(group, batch))}."
+        f"{group.label}, {streams(batch)}: {marked(text, *shares_of(group, batch))}."
         for group in record.groups
         for batch in record.batches
-        for text in (_depth(group, batch), _depth(group, batch, graph=True), _length(group, batch))
+        for text in (
+            told_by_depth(group, batch),
+            told_by_depth(group, batch, graph=True),
+            told_by_length(group, batch),
+        )
         if text
     ]
 
 
-def _shares(group: Comparison, batch: int) -> list[float | None]:
+def shares_of(group: Comparison, batch: int) -> list[float | None]:
     """Of the processor, of everything behind a sentence."""
     timings = [timing for row in group.rows if row.batch == batch for timing in (row, row.graph) if timing]
     return [timing.processor for timing in timings]
@@ -53,32 +57,41 @@ def streams(batch: int) -> str:
     return "one stream" if batch == 1 else f"{batch} streams at once"
 
 
-def _depth(group: Comparison, batch: int, *, graph: bool = False) -> str:
+def told_by_depth(group: Comparison, batch: int, *, graph: bool = False) -> str:
     """How many times the LSTM's speed each depth of SRU reaches, and up to which it is ahead."""
+    found = by_depth(group, batch, graph=graph)
+    if not found:
+        return ""
+    reached = listed([f"{value:.2f}" for value in found.values()])
+    how = ", both as CUDA graphs" if graph else ""
+    reached = f"{reached} times as many tokens/s as the faster LSTM{how}"
+    return f"SRU of {listed([*found])} layers generates {reached}; {lead_of(found)}"
+
+
+def by_depth(group: Comparison, batch: int, *, graph: bool = False) -> dict[int, float]:
+    """The multiple of the LSTM's tokens/s by SRU's number of layers."""
     found = {}
     for name in group.contenders():
         times_as_fast = against_lstm(group, name, batch, graph=graph)
         if name.startswith("sru-") and times_as_fast is not None:
             found[next(iter(group.by_context(name, batch).values())).layers] = times_as_fast
-    if not found:
-        return ""
-    depths = sorted(found)
+    return dict(sorted(found.items()))
+
+
+def lead_of(found: Mapping[int, float]) -> str:
+    """Up to which of these depths SRU is ahead."""
+    depths = list(found)
     ahead = [depth for depth in depths if found[depth] > AHEAD]
     if len(ahead) == len(depths):
-        verdict = "it is ahead at every depth"
-    elif not ahead:
-        verdict = "it is ahead at no depth"
-    elif ahead == depths[: len(ahead)]:
-        verdict = f"it is ahead up to {ahead[-1]} layers, and with {depths[len(ahead)]} no longer"
-    else:
-        verdict = f"it is ahead with {listed(ahead)} layers only"
-    reached = listed([f"{found[depth]:.2f}" for depth in depths])
-    how = ", both as CUDA graphs" if graph else ""
-    reached = f"{reached} times as many tokens/s as the faster LSTM{how}"
-    return f"SRU of {listed(depths)} layers generates {reached}; {verdict}"
+        return "it is ahead at every depth"
+    if not ahead:
+        return "it is ahead at no depth"
+    if ahead == depths[: len(ahead)]:
+        return f"it is ahead up to {ahead[-1]} layers, and with {depths[len(ahead)]} no longer"
+    return f"it is ahead with {listed(ahead)} layers only"
 
 
-def _length(group: Comparison, batch: int) -> str:
+def told_by_length(group: Comparison, batch: int) -> str:
     """What the longest context costs the models with attention against the shortest, and what they keep of it."""
     told = []
     for name in group.contenders():

@@ -1,4 +1,4 @@
-"""Table and pictures of speed, `results/speed.md` and `results/speed-<hardware>.png`, from the measurements there."""
+"""Table and pictures of speed, `results/speed.md`, `speed-<hardware>.svg` and `.png`, from the measurements there."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,9 @@ from ...records.base import read, write
 from ...records.bench import SpeedRecord
 from .. import facts
 from ..document import Block, Bullets, Heading, Picture, Text, generated, write_document
+from ..layout import folded, lead, why
 from .speed_figure import drawable, write_speed_figure
+from .speed_findings import answer_of, findings, speed_answer
 from .speed_tables import speed_tables
 
 LEGEND = """\
@@ -18,7 +20,8 @@ faster of `nn.LSTM` and `nn.LSTMCell`; on CUDA as the fastest of its types of nu
 padded outputs, with random lengths from L/4 to L; `nn.LSTM` and `nn.GRU` pack their input for it. Peak memory is what \
 forward and backward allocate themselves. Convolutions are causal and have nothing between layers. Getting memory is \
 part of every time: on the CPU large results come from fresh pages of the system at each call, which costs some models \
-more than others ([speed-log.md](speed-log.md))."""
+more than others. An interval is of 95 %: of a shape from the medians and quartiles of its rounds, of a mean over \
+shapes, both on logarithms."""
 
 
 def publish_speed(record: SpeedRecord, results: Path) -> list[Path]:
@@ -47,21 +50,25 @@ def report_speed(results: Path) -> list[Path]:
     found = {path: read(SpeedRecord, path) for path in sorted(results.glob("speed-*.json"))}
     if not found:
         return []
-    pictures = {path: path.with_suffix(".png") for path, record in found.items() if drawable(record)}
+    pictures = {path: path.with_suffix(".svg") for path, record in found.items() if drawable(record)}
+    drawn: list[Path] = []
     for path, picture in pictures.items():
-        write_speed_figure(found[path], picture)
-    blocks: list[Block] = [Heading("speed", 1), generated("speed-*.json"), Text(LEGEND)]
+        drawn += write_speed_figure(found[path], picture, answer_of(found[path]))
+    blocks: list[Block] = [Heading("Speed", 1), generated("speed-*.json")]
+    blocks += [*lead(speed_answer(results)), *why(results, "speed")]
     for path, record in found.items():
         blocks += _machine(record, pictures.get(path))
-    return [write_document(results / "speed.md", blocks), *pictures.values()]
+    return [write_document(results / "speed.md", blocks), *drawn]
 
 
 def _machine(record: SpeedRecord, picture: Path | None) -> Iterator[Block]:
     yield Heading(record.hardware.name)
     if picture is not None:
         yield Picture(picture.name, f"speed on {record.hardware.name}")
-    yield Bullets(_facts(record))
-    yield from speed_tables(record)
+    if table := findings(record):
+        yield table
+    yield from folded("How it was measured", [Text(LEGEND), Bullets(_facts(record))])
+    yield from folded("Every model at every shape, and where the time goes", speed_tables(record))
 
 
 def _facts(record: SpeedRecord) -> list[str]:

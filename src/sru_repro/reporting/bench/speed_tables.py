@@ -12,6 +12,8 @@ from ..marks import marked
 from ..numbers import ratio, shown, significant, times
 
 MODES = ("inference", "training")
+PEERS = ("lstm", "gru")
+"""Models that count in whichever type of number they are fastest."""
 _HEADS = {"inference": "inference, ms", "training": "forward+backward, ms"}
 _WAYS = {"inference": "inference", "training": "forward+backward"}
 _WAYS |= {f"graph_{mode}": words for mode, words in _WAYS.items()}
@@ -44,7 +46,7 @@ def overview(entries: Sequence[Entry], mode: str = "training", source: str = "")
         known = (
             name
             for name in models
-            if any(against_lstm(entry, _own(entry, name, mode), mode) for entry in whole)
+            if any(against_lstm(entry, row_of(entry, name, mode), mode) for entry in whole)
         )
         models = {name: models[name] for name in known}
     models.pop("lstm", None)
@@ -53,16 +55,16 @@ def overview(entries: Sequence[Entry], mode: str = "training", source: str = "")
     body = []
     for entry in whole:
         cells = [entry.title, *[fastest_lstm(entry, mode)] * several]
-        body.append([*cells, *(faster(entry, _own(entry, name, mode), mode) for name in models)])
+        body.append([*cells, *(faster(entry, row_of(entry, name, mode), mode) for name in models)])
     way = "as CUDA graphs, " if mode.startswith("graph_") else ""
     than = "the fastest nn.LSTM" if several else "nn.LSTM"
     title = f"Forward and backward: {way}times as fast as {than}"
     return Table(title + (f" ({source})" if source else ""), heads, body, words=("the fastest nn.LSTM",))
 
 
-def _own(entry: Entry, name: str, mode: str) -> Timed | None:
-    """The row of a model; of a peer the fastest."""
-    return entry.fastest((name,), mode) if name == "gru" else entry.row(name)
+def row_of(entry: Entry, name: str, mode: str) -> Timed | None:
+    """The row of a model: of a peer that in its fastest type, of others that in the entry's own."""
+    return entry.fastest((name,), mode) if name in PEERS else entry.row(name)
 
 
 def against_lstm(entry: Entry, row: Timed | None, mode: str) -> float | None:

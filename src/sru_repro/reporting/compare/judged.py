@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..numbers import listed
+from ..runs.budget import not_comparable
 from ..runs.records import Metric
 from ..statistics import LEVEL, Test, compare_two, holm
 from .differences import line_of
@@ -91,6 +92,8 @@ def finding(section: Section, base: Group | None, wanted: str = "") -> list[str]
     elif base is not ranked[0]:
         said.append(f"The others are compared with {base.name}: {_figure(section, base)}.")
     said += _caveats(ranked)
+    runs = [(group.name, run) for group in ranked for run in group.counted.values()]
+    said += [line for line in [not_comparable(runs)] if line]
     if len(ranked) == 1:
         return [f"{base.name}: {_figure(section, base)}. There is nothing to compare it with.", *said[1:]]
     rows = [line for line in judged(section, base) if line.test]

@@ -65,6 +65,8 @@ def printed(blocks: Iterable["RenderableType"], width: int) -> str:
     texts = []
     for block in blocks:
         screen = StringIO()
-        Console(file=screen, width=width, color_system=None).print(block)
+        # In a notebook rich would show the blocks by itself, and write nothing.
+        console = Console(file=screen, width=width, color_system=None, force_jupyter=False)
+        console.print(block)
         texts.append("\n".join(line.rstrip() for line in screen.getvalue().splitlines()).strip("\n"))
     return "\n\n".join(texts)

@@ -21,8 +21,6 @@ LAYER_S = 300e-6
 """What a layer may cost the host, forward and backward."""
 AUTHORS_TIMES, LSTM_TIMES = 3.0, 5.0
 """Times as fast as the authors' kernel, and as the fastest nn.LSTM."""
-PAPER_TIMES = (5, 9)
-"""The same, by the SRU paper's abstract."""
 LSTM_SHAPES = {"figure-256": "paper's figure, L32 B32 d256", "figure-512": "paper's figure, L128 B32 d512"}
 GRAPH_TIMES = {
     "figure-256": 4.4,

@@ -8,12 +8,15 @@ from ...records.gpu_manifest import SECTIONS
 from .. import facts
 from ..bench.decode_tables import answers, decode_tables
 from ..bench.speed_figure import drawable, write_speed_figure
+from ..bench.speed_findings import answer_of as speed_answer_of
+from ..bench.speed_findings import findings as speed_findings
 from ..bench.speed_tables import overview, speed_tables
 from ..document import Block, Bullets, Heading, Picture, Table, Text, generated, markdown, write_document
+from ..layout import folded, lead, why
 from ..numbers import significant
 from . import tables
 from .figure import write_gpu_figure
-from .finding import finding
+from .finding import answer_of, answer_of_all, findings
 from .pages import GPUCheck, load_gpu_checks
 from .paper_sizes import paper_sizes
 from .probes import probe_blocks
@@ -26,8 +29,9 @@ must move, in its time, against the speed at which the same GPU copies a large t
 which does not wait for the host; *call*: as Python issues it, one after the other. *Columns*: features of all \
 sequences of a batch, B·D. *Against nn.LSTM*: how many times as fast as the fastest of cuDNN's LSTM in float32, TF32, \
 float16 and bfloat16, a plain call beside plain calls, a graph beside graphs. *Against the authors'*: as the kernel of \
-their package. *Forward* is inference, which keeps no states. Runs side by side share the GPU. What failed, was \
-skipped or was not run says so. *Probes* are what a script of its own measured that day with the suite's classes."""
+their package. *Forward* is inference, which keeps no states. An interval is of 95 %: of a shape over its rounds, of a \
+mean over shapes, both on logarithms. Runs side by side share the GPU. What failed, was skipped or was not run says \
+so. *Probes* are what a script of its own measured that day with the suite's classes; they have no intervals."""
 HOW = """\
 On a machine with a GPU, from the checkout, with the data of the trainings in `data/` (`sru-repro fetch task=sst`, \
 `squad`, `enwik8`):
@@ -49,34 +53,26 @@ def report_cuda(results: Path) -> list[Path]:
     checks = load_gpu_checks(results)
     written, pictures = [], set()
     for check in checks:
-        picture = results / f"{check.stem}.png"
-        if write_gpu_figure(check, picture):
+        picture = results / f"{check.stem}.svg"
+        if drawn := write_gpu_figure(check, picture, answer_of(check)):
             pictures.add(picture.name)
-            written.append(picture)
+            written += drawn
         written += _speed(check, results)
-    return [write_document(results / "cuda.md", _document(checks, pictures)), *written]
+    return [write_document(results / "cuda.md", _document(checks, pictures, results)), *written]
 
 
-def render_cuda(checks: Sequence[GPUCheck], pictures: Collection[str]) -> str:
-    """The Markdown text of cuda.md."""
-    return markdown(_document(checks, pictures))
+def render_cuda(checks: Sequence[GPUCheck], pictures: Collection[str], results: Path | None = None) -> str:
+    """The Markdown text of cuda.md; `results` is where notes on it lie."""
+    return markdown(_document(checks, pictures, results))
 
 
-def _document(checks: Sequence[GPUCheck], pictures: Collection[str]) -> Iterator[Block]:
-    """What was found, what was asked, and the evidence: GPUs side by side, then each of them, then how it is done."""
+def _document(checks: Sequence[GPUCheck], pictures: Collection[str], results: Path | None) -> Iterator[Block]:
+    """What was found; each GPU with its picture and its table; and what else is known, folded away."""
     yield from (Heading("CUDA", 1), GENERATED)
-    yield from (Text(text) for check in checks if (text := finding(check)))
-    if checks:
-        if len(checks) == 1:
-            yield replace(tables.claims_table(checks[0]), level=2)
-        yield replace(tables.open_claims(checks), level=2)
-        yield from (Heading("Evidence"), Text(LEGEND))
-        if len(checks) > 1:
-            yield tables.overview(checks)
-        for check in checks:
-            yield from _gpu(check, pictures, claims=len(checks) > 1)
-        yield replace(tables.purposes(False), level=2)
-    else:
+    yield from lead(answer_of_all(checks))
+    if results is not None:
+        yield from why(results, "cuda")
+    if not checks:
         yield from (Text(LEGEND), Heading("Not measured yet"))
         yield Text("No GPU has been measured yet: nothing here comes from one.")
         yield from (
@@ -85,19 +81,38 @@ def _document(checks: Sequence[GPUCheck], pictures: Collection[str]) -> Iterator
             tables.open_claims([]),
             tables.purposes(True),
         )
-    yield from (Heading("How to run it"), Text(HOW))
+        yield from (Heading("How to run it"), Text(HOW))
+        return
+    for check in checks:
+        yield from _gpu(check, pictures)
+    if len(checks) > 1:
+        yield from folded("GPUs and dates side by side", [replace(tables.overview(checks), title="")])
+    yield from folded("What a GPU has still to show", [replace(tables.open_claims(checks), title="")])
+    yield from folded("What is measured, piece by piece", [replace(tables.purposes(False), title="")])
+    yield from folded("How to run it", [Text(HOW)])
 
 
-def _gpu(check: GPUCheck, pictures: Collection[str], claims: bool) -> Iterator[Block]:
-    """One GPU on one date; `claims`: with what is asked of it."""
+def _gpu(check: GPUCheck, pictures: Collection[str]) -> Iterator[Block]:
+    """One GPU on one date: the picture and the table that answer, then the rest."""
     yield Heading(check.title)
-    if f"{check.stem}.png" in pictures:
-        yield Picture(f"{check.stem}.png", check.title)
-    yield Bullets(_facts(check))
-    if claims:
-        yield tables.claims_table(check)
-    yield tables.what_was_run(check)
-    yield Bullets(tables.troubles(check))
+    if f"{check.stem}.svg" in pictures:
+        yield Picture(f"{check.stem}.svg", check.title)
+    yield from _if_any(findings(check))
+    if check.speed or check.generation:
+        yield Text(f"All tables of speed: [{check.stem}-speed.md]({check.stem}-speed.md).")
+    yield from folded("What is asked, and what was found", [replace(tables.claims_table(check), title="")])
+    run: list[Block] = [Text(LEGEND), Bullets(_facts(check)), tables.what_was_run(check)]
+    yield from folded("How it was measured, and what was run", [*run, Bullets(tables.troubles(check))])
+    yield from folded("Shapes, steps, launch configurations, recurrences", _measured(check))
+    if check.probes:
+        yield from folded("Probes: what graphs take away", probe_blocks(check.probes, check.rates))
+    if check.generation:
+        yield from folded("Generation, token by token", [Bullets(answers(check.generation))])
+    yield from folded("Trainings", _trainings(check))
+
+
+def _measured(check: GPUCheck) -> Iterator[Block]:
+    """Tables of whole models and of kernels."""
     if check.graphed:
         yield from (overview(check.graphed, mode, _source(check)) for mode in ("graph_training", "training"))
     yield from _if_any(tables.steps(check))
@@ -110,15 +125,13 @@ def _gpu(check: GPUCheck, pictures: Collection[str], claims: bool) -> Iterator[B
         and (check.by_probes or not check.graphed)
     ):
         yield overview(check.speed.shapes)
-    if check.probes:
-        yield from probe_blocks(check.probes, check.rates)
-    if check.generation:
-        yield from (Heading("Generation, token by token", 3), Bullets(answers(check.generation)))
-    if check.speed or check.generation:
-        yield Text(f"All tables of speed: [{check.stem}-speed.md]({check.stem}-speed.md).")
+
+
+def _trainings(check: GPUCheck) -> Iterator[Block]:
     for section in SECTIONS:
         yield from _if_any(tables.training(section, check))
-        yield Bullets(tables.training_notes(section, check))
+        if notes := tables.training_notes(section, check):
+            yield Bullets(notes)
 
 
 def _source(check: GPUCheck) -> str:
@@ -152,14 +165,19 @@ def _speed(check: GPUCheck, results: Path) -> list[Path]:
     if not speed and not generation:
         return []
     place = results / f"{check.stem}-speed.md"
-    picture = place.with_suffix(".png")
-    pictures = [picture] if speed and drawable(speed) else []
-    blocks: list[Block] = [Heading(f"speed: {check.title}", 1), GENERATED]
-    blocks.append(Text(f"Facts and claims: [cuda.md](cuda.md). {LEGEND}"))
-    if speed and pictures:
-        write_speed_figure(speed, picture)
+    picture = place.with_suffix(".svg")
+    answer = speed_answer_of(speed, check.title) if speed else None
+    drawn = write_speed_figure(speed, picture, answer) if speed and drawable(speed) else []
+    blocks: list[Block] = [Heading(f"Speed: {check.title}", 1), GENERATED]
+    blocks += lead(answer)
+    blocks.append(Text("As CUDA graphs, and what was asked of this GPU: [cuda.md](cuda.md)."))
+    if drawn:
         blocks.append(Picture(picture.name, f"speed on {check.title}"))
-    blocks += [replace(table, level=2) for table in (speed_tables(speed) if speed else ())]
-    for table in decode_tables(generation) if generation else ():
-        blocks.append(replace(table, title=f"Generation: {table.title}", level=2))
-    return [write_document(place, blocks), *pictures]
+    blocks += _if_any(speed_findings(speed) if speed else None)
+    blocks += folded("How it was measured", [Text(LEGEND), Bullets(_facts(check))])
+    shapes = [replace(table, level=2) for table in (speed_tables(speed) if speed else ())]
+    blocks += folded("Every model at every shape, and where the time goes", shapes)
+    known = decode_tables(generation) if generation else ()
+    told = [replace(table, title=f"Generation: {table.title}", level=2) for table in known]
+    blocks += folded("Generation, token by token", told)
+    return [write_document(place, blocks), *drawn]

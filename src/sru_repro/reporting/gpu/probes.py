@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from ...records.bench import Entry, Rates
 from ...records.gpu_probes import GenerationProbe, GPUProbes, RunProbe, TrainingProbe
 from .. import facts
-from ..document import Block, Bullets, Heading, Table
+from ..document import Block, Bullets, Table
 from ..numbers import ratio, shown, significant, times
 
 
 def probe_blocks(probes: GPUProbes, rates: Rates) -> Iterator[Block]:
-    """All of it, under a head of its own; `rates` are the GPU's."""
-    yield Heading("Probes: what graphs take away", 3)
+    """All of it; `rates` are the GPU's."""
     yield Bullets([facts.code([probes.measured]), f"Measured: {facts.days([probes.measured])}", *probes.how])
     if probes.layers:
         labels = list(dict.fromkeys(row.label for entry in probes.layers for row in entry.rows))

@@ -1,9 +1,9 @@
-"""Single cells of a table, as text: our numbers, the paper's, verdicts, sizes, seeds."""
+"""Single cells of a table, as text: our numbers, the paper's, sizes, seeds."""
 
-from collections.abc import Sequence
-from statistics import fmean, stdev
+from statistics import fmean
 
 from ..document import NONE
+from ..statistics import deviation
 from .line import Line, printed
 from .records import FOLDS, Metric, metric_of
 from .verdict import digits
@@ -37,7 +37,7 @@ def measured_beside(line: Line, name: str) -> str:
     values = [run.metrics[key] * metric.scale for run in line.runs if key in run.metrics]
     if not values:
         return NONE
-    return number(fmean(values), stdev(values) if len(values) > 1 else None, metric)
+    return number(fmean(values), deviation(values), metric)
 
 
 def paper_beside(line: Line, name: str) -> str:
@@ -55,16 +55,6 @@ def paper_text(mean: float, dev: float | None, metric: Metric) -> str:
     """The paper's mean ± deviation with the digits that it prints, which may be fewer than ours."""
     places = digits(mean, metric.paper_decimals)
     return f"{mean:.{places}f}" if dev is None else f"{mean:.{places}f} ± {dev:.{places}f}"
-
-
-def judged(line: Line, notes: Sequence[str]) -> str:
-    """The verdict, with reasons that several rows share replaced by their mark."""
-    return "" if line.mixed else line.verdict([mark(reason, notes) for reason in line.why_not])
-
-
-def mark(reason: str, notes: Sequence[str]) -> str:
-    """The mark of a reason that is noted under the table; else the reason itself."""
-    return f"[{notes.index(reason) + 1}]" if reason in notes else reason
 
 
 def number(mean: float, dev: float | None, metric: Metric) -> str:

@@ -1,11 +1,11 @@
 """Which columns a table has, and what stands in their cells."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ..document import Table
+from ..document import NONE, Table
+from ..findings.verdicts import of_line
 from . import costs
-from .cells import count, judged, measured, measured_beside, paper, paper_beside, paper_size, seeds
+from .cells import count, measured, measured_beside, paper, paper_beside, paper_size, seeds
 from .line import Line, Row
 from .records import METRICS, metric_head, metric_of
 from .sections import TASKS, TableSection
@@ -17,35 +17,26 @@ def has_paper(section: TableSection) -> bool:
 
 
 def table_of(table: str, section: TableSection) -> Table:
-    """A section as a table: with a column per data set where the table has several. Reasons against a comparison that
-    several cells would repeat stand beneath, and in the cells their marks: [1], [2] ..."""
-    reasons = Counter(reason for line in section.lines() if line.paper_number for reason in line.why_not)
-    shared = [reason for reason, times in reasons.items() if times > 1]
-    columns = wide(section, shared) if table in TASKS else narrow(section, shared)
-    return _turned(columns, [f"[{place}] {reason}" for place, reason in enumerate(shared, 1)])
+    """A section in full, run or not: with a column per data set where the table has several."""
+    return _turned(wide(section) if table in TASKS else narrow(section))
 
 
-def narrow(section: TableSection, notes: Sequence[str] = ()) -> dict[str, list[str]]:
-    """The columns of a section with one task; the paper's only where a row has a number of the paper's.
-
-    A reason listed in `notes` appears as its mark.
-    """
+def narrow(section: TableSection) -> dict[str, list[str]]:
+    """The columns of a section with one task; the paper's only where a row has a number of the paper's."""
     lines = section.lines(section.tasks[0])
     first = next(line for line in lines if line.runs)
     metric, headline, with_paper = first.metric, first.runs[0].headline, has_paper(section)
     ours = {metric_head(headline): [measured(line) for line in lines]}
-    sizes, verdicts = {}, {}
+    sizes, papers = {}, {}
     if with_paper:
         sizes = {"paper's size": [paper_size(line) for line in lines]}
-        verdicts = {
-            _paper_head(headline) if metric.beside else "paper": [paper(line, metric) for line in lines],
-            "verdict": [judged(line, notes) for line in lines],
-        }
+        head = _paper_head(headline) if metric.beside else "paper"
+        papers = {head: [paper(line, metric) for line in lines]}
     by_clock = any(line.by_clock for line in lines)
     return {
         "model": [line.label for line in lines],
         "parameters": [count(line.parameters) for line in lines],
-        **(sizes | ours | verdicts | _beside(lines, headline, with_paper)),
+        **(sizes | ours | papers | beside(lines, headline, with_paper)),
         **costs.speeds(lines, with_paper),
         **(costs.training(lines) if by_clock or not metric.per_epoch else {}),
         **(costs.epochs(lines) if by_clock and metric.per_epoch else {}),
@@ -55,7 +46,7 @@ def narrow(section: TableSection, notes: Sequence[str] = ()) -> dict[str, list[s
     }
 
 
-def _beside(lines: Sequence[Line], headline: str, with_paper: bool) -> dict[str, list[str]]:
+def beside(lines: Sequence[Line], headline: str, with_paper: bool) -> dict[str, list[str]]:
     """Columns of the metrics beside the headline, each with the paper's."""
     columns, split = {}, headline.rpartition("/")[0]
     for name in metric_of(headline).beside:
@@ -90,7 +81,7 @@ def waiting(table: str, rows: Sequence[Row], headline: str) -> Table:
     )
 
 
-def wide(section: TableSection, notes: Sequence[str]) -> dict[str, list[str]]:
+def wide(section: TableSection) -> dict[str, list[str]]:
     """A column per data set, whose cells hold our number, the paper's and the verdict."""
     rows = list(zip(*(section.lines(task) for task in section.tasks), strict=True))
     sizes = [sorted({line.parameters for line in lines if line.parameters is not None}) for lines in rows]
@@ -98,20 +89,18 @@ def wide(section: TableSection, notes: Sequence[str]) -> dict[str, list[str]]:
         "model": [lines[0].label for lines in rows],
         "parameters": [" / ".join(map(count, known)) for known in sizes],
         **{
-            task.upper(): [_three(lines[place], notes) for lines in rows]
-            for place, task in enumerate(section.tasks)
+            task.upper(): [_three(lines[place]) for lines in rows] for place, task in enumerate(section.tasks)
         },
     }
 
 
-def _three(line: Line, notes: Sequence[str]) -> str:
+def _three(line: Line) -> str:
     """Our number, the paper's and the verdict, a line each."""
     metric = line.metric if line.runs else METRICS["accuracy"]
     beside = f"paper {paper(line, metric)}" if line.paper_number else ""
-    return "\n".join(part for part in (measured(line), beside, judged(line, notes)) if part)
+    return "\n".join(part for part in (measured(line), beside, of_line(line).removeprefix(NONE)) if part)
 
 
-def _turned(columns: Mapping[str, Sequence[str]], notes: Sequence[str] = ()) -> Table:
+def _turned(columns: Mapping[str, Sequence[str]]) -> Table:
     """Columns as a table."""
-    body = list(zip(*columns.values(), strict=True))
-    return Table("", list(columns), body, words=("verdict", "seeds"), notes=notes)
+    return Table("", list(columns), list(zip(*columns.values(), strict=True)), words=("seeds",))

@@ -1,10 +1,12 @@
 """What a row cost, as the columns of a table: speed, also against the LSTM and as the paper tells it, time, memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
+from ...records.run import RunRecord
 from ..document import NONE
 from ..marks import marked
-from ..numbers import median_interval
+from ..numbers import median_interval, ratio, times
 from .cells import count, unconfirmed
 from .line import REFERENCE, Line
 
@@ -53,13 +55,13 @@ def seconds(line: Line, measure: str) -> str:
 def speed(line: Line, lstm: Line | None, measure: str = "") -> str:
     """Times as fast as the section's LSTM, of rows in turns with the interval of the median; the reference loop is
     named, as it is not meant to be fast."""
-    ratio = line.speed_against(lstm, measure)
-    if ratio is None or lstm is None:
+    found = line.speed_against(lstm, measure)
+    if found is None or lstm is None:
         return NONE
     slow = f" ({REFERENCE})" if REFERENCE in line.backends else ""
     turns = [] if measure or line is lstm else line.in_turns(lstm)
     between = "" if not turns else " ({:.2f}–{:.2f})".format(*median_interval(turns))
-    return marked(f"{ratio:.2f}×{between}{slow}", line.processor, lstm.processor)
+    return marked(f"{found:.2f}×{between}{slow}", line.processor, lstm.processor)
 
 
 def paper_speed(line: Line, lstm: Line | None, part: str = "total") -> str:
@@ -91,6 +93,50 @@ def training(lines: Sequence[Line]) -> dict[str, list[str]]:
         for value, line in zip(found, lines, strict=True)
     ]
     return filled({f"{TRAINING}, {unit}": texts})
+
+
+def processor_time(lines: Sequence[Line], *, trained: bool) -> dict[str, list[str]]:
+    """Pace, speed against the LSTM and (`trained`) time of training as means in time of the processor: the clock's, by
+    the part of the processor that each run had, which all of them know."""
+    lstm = reference(lines)
+    per_epoch = next(line.metric.per_epoch for line in lines if line.runs)
+    paces = [_own_pace(line, per_epoch) for line in lines]
+    base = next((pace for line, pace in zip(lines, paces, strict=True) if line is lstm), None)
+    ratios = [ratio(base, pace) if per_epoch else ratio(pace, base) for pace in paces]
+    told = {
+        "processor seconds per epoch" if per_epoch else "tokens/s of the processor": [
+            NONE if pace is None else f"{pace:.1f}" if per_epoch else count(pace) for pace in paces
+        ],
+        "speed against LSTM, by processor time": [
+            times(found) + (f" ({REFERENCE})" if found and REFERENCE in line.backends else "")
+            for line, found in zip(lines, ratios, strict=True)
+        ],
+    }
+    if trained:
+        spent = [_mean_of(line, lambda run: run.epochs[-1].wall_s if run.epochs else None) for line in lines]
+        unit, scale = clock(max((value for value in spent if value), default=0.0))
+        told[f"{TRAINING}, processor {unit}"] = [
+            NONE if value is None else f"{value / scale:.1f}" for value in spent
+        ]
+    return filled(told)
+
+
+def _own_pace(line: Line, per_epoch: bool) -> float | None:
+    """Seconds of the processor an epoch, or tokens a second of it."""
+    if per_epoch:
+        return _mean_of(line, lambda run: run.throughput.seconds_per_epoch)
+    seconds = _mean_of(line, lambda run: ratio(1.0, run.throughput.tokens_per_s))
+    return ratio(1.0, seconds)
+
+
+def _mean_of(line: Line, wall: Callable[[RunRecord], float | None]) -> float | None:
+    """The mean over runs of seconds by the clock, as seconds of the processor; None where a run does not know them."""
+    found = [
+        None if (seconds := wall(run)) is None else seconds * (run.throughput.processor or 1.0)
+        for run in line.runs
+    ]
+    known = [value for value in found if value is not None]
+    return fmean(known) if known and len(known) == len(found) else None
 
 
 def epochs(lines: Sequence[Line]) -> dict[str, list[str]]:

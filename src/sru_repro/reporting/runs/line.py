@@ -1,16 +1,18 @@
 """One row of a table on one task: its finished runs over seeds and folds, and what follows from them."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import truediv
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 from typing import Self
 
 from ...records.base import Part
 from ...records.run import Paper, Printed, RunRecord
 from ..document import literal
 from ..marks import least
+from ..statistics import deviation
 from .records import FOLDS, Metric, flatten, free, metric_of
 from .verdict import verdict
 
@@ -65,6 +67,11 @@ class Line:
         return [run.score * self.metric.scale for run in self.runs]
 
     @cached_property
+    def figures(self) -> dict[tuple[int, int | None], float]:
+        """The headline of every run by its seed and fold."""
+        return {(run.seed, run.fold): value for run, value in zip(self.runs, self.values, strict=True)}
+
+    @cached_property
     def mean(self) -> float:
         """Mean over seeds of the mean over a seed's folds."""
         by_seed: dict[int, list[float]] = {}
@@ -74,8 +81,13 @@ class Line:
 
     @cached_property
     def deviation(self) -> float | None:
-        """Sample standard deviation over all runs (each fold is one), as in the paper."""
-        return stdev(self.values) if len(self.values) > 1 else None
+        """Sample standard deviation over all runs (each fold is one), as in the paper; NaN where one diverged."""
+        return deviation(self.values)
+
+    @property
+    def diverged(self) -> list[RunRecord]:
+        """Finished runs whose headline is no number."""
+        return [run for run in self.runs if not math.isfinite(run.score)]
 
     @cached_property
     def seeds(self) -> list[int]:
@@ -185,6 +197,11 @@ class Line:
         return printed((self.paper.metric or {}).get(self.task))
 
     @property
+    def paper_runs(self) -> int:
+        """Behind that mean; SRU paper, Table 1: five runs on SST, three times ten folds on the other sets."""
+        return self.paper.runs or (3 * FOLDS if self.folded else 5)
+
+    @property
     def why_not(self) -> list[str]:
         """What forbids a comparison with the paper, besides the row's own deviation."""
         reasons = []
@@ -207,8 +224,7 @@ class Line:
             comparable=not why_not,
             why_not="; ".join(why_not),
             deviation=self.paper.deviation or "",
-            # SRU paper, Table 1: five runs on SST, three times ten folds on the other sets.
-            paper_runs=self.paper.runs or (3 * FOLDS if self.folded else 5),
+            paper_runs=self.paper_runs,
             decimals=self.metric.decimals,
             paper_decimals=self.metric.paper_decimals,
         )

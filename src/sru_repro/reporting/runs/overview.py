@@ -1,68 +1,113 @@
-"""The few lines of results in README.md: SRU, SRU++ and LSTM side by side, and what may be compared."""
+"""README and results/README.md in ten lines: each page's question, its answer, and whether it is the papers'."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ...records.run import RunRecord
 from .. import facts
-from ..document import NONE, Block, Bullets, Table
-from ..marks import marked
-from . import cells
-from .line import Line, Row
-from .records import metric_head, metric_of
-from .sections import TableSection, sections
+from ..answer import Answer
+from ..document import Block, Bullets, Paragraph, Table
+from ..findings import answer, as_in_the_paper
+from ..findings.kinds import data_name
+from ..findings.verdicts import HEAD, KINDS
+from ..numbers import listed
+from .line import Row
+from .sections import TASKS, sections
 
-MODELS = {"sru": "SRU", "srupp": "SRU++", "lstm": "LSTM"}
-"""By name in the configuration. Of several rows of a model the first of the table stands here, tuned to nothing."""
-_HEADS = ("task", *MODELS.values(), "SRU's speed against LSTM", "minutes of training", "papers: SRU, LSTM")
+MOST = 10
+"""Lines of the table."""
+FIRST = ("sst", "sentences", "squad", "enwik8", "wikitext103", "wikitext2", "text")
+"""The order of the papers; other tables follow by name."""
 
-
-def overview(records: Sequence[RunRecord], rows_by_table: Mapping[str, Sequence[Row]]) -> list[Block]:
-    """A row for each table with runs: of its first section, which is the paper's profile or else the fullest."""
-    shown: dict[str, tuple[TableSection, dict[str, Line]]] = {}
-    for table in sorted({run.table for run in records if run.table}):
-        for section in sections(table, records, rows_by_table.get(table, ()))[:1]:
-            lines = _of_models(section)
-            if {"sru", "lstm"} <= lines.keys():
-                shown[table] = section, lines
-    body = [_row(table, lines) for table, (_, lines) in shown.items()]
-    hardware = facts.unique(section.hardware for section, _ in shown.values())
-    told = [f"Mean ± deviation over n seeds. Hardware: {'; '.join(hardware)}."]
-    return [Table("", _HEADS, body, words=_HEADS[-1:]), Bullets([*told, _comparable(shown)])]
+SERIOUS = (KINDS[4], KINDS[0], KINDS[1], KINDS[3], KINDS[2])
+"""Of several data sets the last of these is said of all."""
 
 
-def _of_models(section: TableSection) -> dict[str, Line]:
-    found: dict[str, Line] = {}
-    for line in section.lines():
-        if line.runs and not line.mixed and line.model in MODELS:
-            found.setdefault(line.model, line)
-    return found
+@dataclass(frozen=True)
+class Finding:
+    """A page, what it answers, and whether that is as in the paper."""
+
+    page: str
+    answer: Answer
+    beside: str = ""
+    kind: str = ""
+    """One of KINDS, of a table of runs."""
+    name: str = ""
+    """Its data set."""
+    note: str = ""
+    """What has to stand beside that name where it is told with its kind."""
+    profile: str = ""
+    hardware: str = ""
 
 
-def _row(table: str, lines: Mapping[str, Line]) -> list[str]:
-    sru, lstm = lines["sru"], lines["lstm"]
-    speed = sru.speed_against(lstm)
-    longest = max(lines.values(), key=lambda line: line.training_s or 0.0)
-    papers = [cells.paper(line, metric_of(line.runs[0].headline)) for line in (sru, lstm)]
-    return [
-        f"[{table}](results/{table}.md), {metric_head(sru.runs[0].headline)}",
-        *(cells.measured(lines[name]) if name in lines else NONE for name in MODELS),
-        NONE if speed is None else marked(f"{speed:.2f}×", sru.processor, lstm.processor),
-        marked(f"{(longest.training_s or 0.0) / 60:.0f}", longest.processor),
-        NONE if papers == [NONE, NONE] else ", ".join(papers),
-    ]
+def findings(
+    records: Sequence[RunRecord], rows_by_table: Mapping[str, Sequence[Row]], machines: Sequence[Finding] = ()
+) -> list[Finding]:
+    """The answer of each table with runs, then those of the machines."""
+    found = []
+    for table in sorted({run.table for run in records if run.table}, key=_place):
+        own = [run for run in records if run.table == table]
+        rows = rows_by_table.get(table, ())
+        told = answer(table, own, rows)
+        if told is None:
+            continue
+        section = sections(table, own, rows)[0]
+        beside = as_in_the_paper(table, section)
+        kinds = [compared.kind for compared in beside.values()]
+        name = table if table in TASKS or table not in section.tasks else data_name(section)
+        cells = {task: compared.told for task, compared in beside.items()}
+        alike, each = (
+            len(set(cells.values())) == 1,
+            [f"{task.upper()}: {text}" for task, text in cells.items()],
+        )
+        found.append(
+            Finding(
+                page=f"{table}.md",
+                answer=told,
+                beside=next(iter(cells.values())) if alike else "\n".join(each),
+                kind=max(kinds, key=SERIOUS.index),
+                name=name,
+                note="; ".join(facts.unique(compared.note for compared in beside.values())),
+                profile=section.profile,
+                hardware=section.hardware,
+            )
+        )
+    return [*found, *machines]
 
 
-def _comparable(shown: Mapping[str, tuple[TableSection, Mapping[str, Line]]]) -> str:
-    """Which tables stand beside the papers' numbers, and what forbids it for the others."""
-    whose: dict[str, list[str]] = {}
-    for table, (_, lines) in shown.items():
-        found = (reason for line in lines.values() for told in line.why_not for reason in told.split("; "))
-        for reason in facts.unique(found):
-            whose.setdefault(reason, []).append(table)
-    free = [table for table in shown if not any(table in tables for tables in whose.values())]
-    reasons = [
-        f"{reason} ({'all' if len(tables) == len(shown) else ', '.join(tables)})"
-        for reason, tables in sorted(whose.items(), key=lambda item: -len(item[1]))
-    ]
-    forbidden = f"Not comparable: {'; '.join(reasons)}." if reasons else ""
-    return f"Comparable with the papers' numbers: {', '.join(free) or 'none yet'}. {forbidden}".strip()
+def overview(found: Sequence[Finding], folder: str = "") -> list[Block]:
+    """What was reproduced and what was not; the answers; the conditions. `folder` leads to the pages."""
+    shown = list(found)
+    while len(shown) > MOST:  # the last tables of runs are told by results/README.md's list of pages
+        shown.remove(next(one for one in reversed(shown) if one.kind))
+    heads = ("question", "answer", HEAD)
+    body = [[f"[{one.answer.question}]({folder}{one.page})", one.answer.short, one.beside] for one in shown]
+    blocks: list[Block] = [Paragraph(said)] if (said := _reproduced(found)) else []
+    blocks.append(Table("", heads, body, words=heads))
+    if profiles := facts.unique(one.profile for one in found):
+        where = {one.hardware: [its.name for its in found if its.hardware == one.hardware] for one in found}
+        told = f"Trained with the budget of profile {listed(profiles)}"
+        machines = [
+            f"{told} on {name}."
+            if len(profiles) == 1 and len(where) == 1
+            else f"{listed(of)} trained on {name}."
+            for name, of in where.items()
+            if name
+        ]
+        whole = [] if len(machines) == 1 else [f"{told}."]
+        blocks.append(Bullets([*whole, *machines, "Each page has its conditions."]))
+    return blocks
+
+
+def _reproduced(found: Sequence[Finding]) -> str:
+    """What was, what was not, and what nobody can say yet."""
+    parts = []
+    for kind in KINDS:
+        names = [one.name + f" ({one.note})" * bool(one.note) for one in found if one.kind == kind]
+        if names or kind in KINDS[:1]:
+            parts.append(f"{kind}: {listed(names) if names else 'nothing yet'}.")
+    return " ".join(parts) if any(one.kind for one in found) else ""
+
+
+def _place(table: str) -> tuple[int, str]:
+    return (FIRST.index(table) if table in FIRST else len(FIRST), table)

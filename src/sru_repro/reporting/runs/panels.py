@@ -1,162 +1,221 @@
-"""The panels that pictures are made of: numbers beside the paper's, learning curves."""
+"""The panels that pictures of tables are made of: rows ranked beside the paper's, and learning curves with bands."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from ...core.palette import GREY, colour, styles
+from ...core.palette import GREY, colour, ink, styles
+from ..labels import End, folded, label_ends, measured
+from ..limits import bulk, mark_beyond, padded
+from ..statistics import interval
 from . import cells
-from .costs import clock
 from .line import Line
-from .records import metric_head, metric_of
+from .records import Metric, metric_head
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Points = Sequence[tuple[float, float]]
+SMALL = 13.0
+"""Points, of numbers and of names in a panel with many rows."""
+_MOST = 200
+"""Points of a curve, which the width can show."""
+_FEW = 10
+"""Rows of which a name may have two lines."""
+_LIFT = 0.24
+"""How far above a row's own line the paper's mark stands at most, and single runs below."""
+
 
 @dataclass(frozen=True)
 class Curve:
-    """How a row learned: of each run, (seconds of training, figure in the units of the table) at every validation.
+    """How a row learned: of each run its validations, as (time or epochs, figure in the units of the table).
 
-    `name` and `model` give the colour (see `palette`); without runs there is no curve.
+    `name` and `model` give the colour (see `palette`); `detail` stands in grey beneath the label.
     """
 
     label: str
     name: str
     model: str
-    runs: Sequence[Sequence[tuple[float, float]]]
+    runs: Sequence[Points]
+    detail: str = ""
 
 
-def numbers(axes: "Axes", lines: Sequence[Line], room: float = 0.12) -> None:
-    """Per row our mean with its deviation, every run as a dot, and the paper's number as a hollow diamond.
+def ranked(lines: Sequence[Line]) -> list[Line]:
+    """The rows that have a mean, the best first."""
+    known = [line for line in lines if line.runs and not line.mixed]
+    return sorted(known, key=lambda line: line.mean * (1 if line.metric.lower_is_better else -1))
+
+
+def ranking(axes: "Axes", lines: Sequence[Line], *, numbers: bool = True) -> None:
+    """Per row our mean with its 95 % interval, every run as a dot, the paper's number as a hollow diamond.
 
     Dots, not bars: the axis need not begin at zero, which would hide what a tenth of a bit is about.
+
+    Args:
+        lines: rows with a mean, as `ranked` gives them; the first on top.
+        numbers: whether means stand in columns at the right.
     """
     from matplotlib.ticker import MaxNLocator
 
-    metric = next(line.metric for line in lines if line.runs)
-    fine = metric.decimals > 1  # longer numbers
-    lift = 0.12 if any(line.paper_number for line in lines) else 0.0  # ours above, the paper's below
-    for place, line in enumerate(lines):
-        if line.runs and not line.mixed:
-            dev, own = line.deviation or 0.0, colour(line.name, line.model)
-            axes.errorbar(line.mean, place - lift, xerr=dev, fmt="o", color=own, markersize=9, capsize=3)
-            if len(line.values) > 1:
-                heights = [place - lift - 0.21] * len(line.values)
-                axes.scatter(line.values, heights, s=14, color=own, alpha=0.6, lw=0)
-            _beside(axes, cells.number(line.mean, None, metric), line.mean + dev, place - lift, "black")
-        else:
-            where, text = axes.get_yaxis_transform(), "mixed data" if line.runs else cells.NOT_RUN
-            axes.text(0.01, place, text, transform=where, va="center", color=GREY, fontsize=11)
+    spans, lift = [_span(line) for line in lines], min(_LIFT, 0.04 * len(lines))
+    papers = [line.paper_number[0] for line in lines if line.paper_number]
+    seen = [
+        *papers,
+        *(value for line in lines for value in line.values),
+        *(end for span in spans for end in span),
+    ]
+    low, high = padded(*bulk(seen))
+    for place, (line, (left, right)) in enumerate(zip(lines, spans, strict=True)):
+        own = colour(line.name, line.model)
+        axes.plot([left, right], [place, place], color=own, lw=2.4, solid_capstyle="butt")
+        _dot(axes, line.mean, place, low, high, marker="o", ms=9, color=own, zorder=3)
+        for value in line.values if len(line.values) > 1 else ():
+            _dot(axes, value, place + lift, low, high, marker="o", ms=4, color=own, alpha=0.7, mew=0)
         if line.paper_number:
-            mean, paper_dev = line.paper_number
-            dev = paper_dev or 0.0
-            axes.errorbar(mean, place + 0.2, xerr=dev, fmt="D", color=GREY, mfc="white", ms=8, capsize=3)
-            text = cells.paper_text(mean, None, metric) + cells.unconfirmed(line, "metric")
-            _beside(axes, text, mean + dev, place + 0.2, GREY)
-    size = _letters(len(lines))
-    axes.set_yticks(range(len(lines)), [line.label for line in lines], fontsize=size)
+            mark = {"marker": "D", "ms": 7, "mfc": "white", "mec": GREY, "color": GREY}
+            _dot(axes, line.paper_number[0], place - lift, low, high, **mark)
+    axes.set_xlim(low, high)
+    names = _names([line.label for line in lines], 22)
+    letters = min(SMALL, 280 / len(lines) / (2 if any("\n" in name for name in names) else 1))
+    axes.set_yticks(range(len(lines)), names, fontsize=letters)
+    for text, line in zip(axes.get_yticklabels(), lines, strict=True):
+        text.set_color(ink(colour(line.name, line.model)))
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(lines) - 0.5, -0.5)
-    low, high = axes.get_xlim()
-    marked = any(line.paper_number and cells.unconfirmed(line, "metric") for line in lines)
-    wide = room + 0.06 * fine + 0.24 * marked
-    axes.set_xlim(low, high + wide * (high - low))  # for the number behind the last bar
-    bins = 4 if room >= 0.2 else 5 if fine else 8
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=bins, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5 if numbers else 3, steps=[1, 2, 5, 10]))
     axes.grid(axis="x")
-    if not lift:
-        axes.grid(axis="y", ls=":")  # from the name to its dot
-    axes.set_title(_metric_name(lines))
+    axes.grid(axis="y", ls=":")
+    axes.set_title(_title(metric_head(lines[0].runs[0].headline), lines[0].metric))
+    if numbers:
+        _columns(axes, lines, letters)
 
 
-def curves(axes: "Axes", headline: str, rows: Sequence[Curve]) -> None:
-    """The validation metric against training time, a thin line per run and the mean over runs."""
-    metric = metric_of(headline)
-    curves = {place: row.runs for place, row in enumerate(rows) if row.runs}
-    if not curves:
-        axes.set_axis_off()
-        key = f"val/{headline.rpartition('/')[2]}"
-        axes.text(0.5, 0.5, f"no {key} was recorded", ha="center", transform=axes.transAxes)
-        return
+def curves(axes: "Axes", rows: Sequence[Curve], metric: Metric, along: str, *, named: bool = True) -> None:
+    """The validation metric along time or epochs: the mean over runs, and a band from the lowest to the highest.
+
+    Limits leave out how the curves begin, and few figures far from all others, which are marked at the edge. Perplexity
+    has a logarithmic axis.
+
+    Args:
+        rows: without runs there is no curve.
+        along: the name of the x axis.
+        named: whether labels stand at the ends.
+    """
+    from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+
     looks = styles([(row.name, row.model) for row in rows])
-    longest = max(points[-1][0] for found in curves.values() for points in found)
-    unit, seconds = clock(longest)
-    ends, shown = [], []
-    for place, found in curves.items():
-        own, dashes = looks[place]
-        if len(found) > 1:
-            for points in found:
-                axes.plot(*_xy(points, seconds), color=own, lw=0.8, alpha=0.4)
-        steps = list(zip(*found, strict=False))
-        mean = [(fmean(x for x, _ in step), fmean(y for _, y in step)) for step in steps]
-        dot = "o" if len(mean) <= 12 else ""
-        (curve,) = axes.plot(*_xy(mean, seconds), color=own, lw=2.4, ls=dashes)
-        curve.set(solid_capstyle="round", marker=dot, markersize=5.0)
-        ends.append((place, mean[-1][0] / seconds, mean[-1][1]))
+    drawn = [(row, *look) for row, look in zip(rows, looks, strict=True) if row.runs]
+    if not drawn:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no validation was recorded", ha="center", transform=axes.transAxes)
+        return
+    logarithmic = metric.name == "perplexity"
+    longest = max(points[-1][0] for row, *_ in drawn for points in row.runs)
+    late, ends = [], []
+    names = _names([row.label for row, *_ in drawn], 26)
+    for name, (row, own, dashes) in zip(names, drawn, strict=True):
+        steps = list(zip(*row.runs, strict=False))
+        at = [fmean(x for x, _ in step) for step in steps]
+        mean = [fmean(y for _, y in step) for step in steps]
+        if len(row.runs) > 1:
+            edges = [[pick(y for _, y in step) for step in steps] for pick in (min, max)]
+            lower, upper = map(_thin, edges)
+            axes.fill_between(_thin(at), lower, upper, color=own, alpha=0.16, lw=0)
+        dot = "o" if len(mean) <= 14 else ""
+        axes.plot(
+            _thin(at), _thin(mean), color=own, lw=2.2, ls=dashes, marker=dot, ms=4.5, solid_capstyle="round"
+        )
+        ends.append(End(name, own, at[-1], mean[-1], row.detail))
         # What comes first, far from where the curves part, would flatten all the rest: most of all where it falls
         # from eight bits to two.
         since = 0.25 if metric.lower_is_better else 0.1
-        shown += [y for points in (*found, mean) for x, y in points if x >= since * points[-1][0]]
-    spare = 0.06 * (max(shown) - min(shown)) or 0.1
-    axes.set_ylim(min(shown) - spare, max(shown) + spare)
-    axes.set_xlim(0, longest / seconds * 1.02)
+        late += [(x, y, own) for points in row.runs for x, y in points if x >= since * points[-1][0]]
+    to, back = (math.log, math.exp) if logarithmic else (float, float)
+    low, high = padded(*bulk([to(y) for *_, y, _ in late]))
+    if logarithmic:
+        axes.set_yscale("log")
+    axes.set_ylim(back(low), back(high))
+    axes.set_xlim(0, longest * 1.02)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.grid()
-    axes.set_xlabel(f"training time, {unit}")
-    axes.set_title(f"validation {metric.name}" + (", lower is better" if metric.lower_is_better else ""))
-    _label_ends(axes, [(rows[place].label, looks[place][0], x, y) for place, x, y in ends])
+    axes.set_xlabel(along)
+    axes.set_title(_title(f"validation {metric.name}", metric) + (", logarithmic" if logarithmic else ""))
+    beyond = {own: (x, y, own) for x, y, own in late if not back(low) <= y <= back(high)}  # one a row
+    mark_beyond(axes, list(beyond.values()), lambda y: cells.number(y, None, metric), SMALL)
+    if named:
+        label_ends(axes, ends, SMALL)
 
 
-def _label_ends(axes: "Axes", ends: Sequence[tuple[str, str, float, float]]) -> None:
-    """Names in a column to the right, pushed apart, each tied to the end of its curve by a hair line."""
-    low, high = axes.get_ylim()
-    gap = min(0.058, 1 / max(1, len(ends) - 1))
-    ordered = sorted(ends, key=lambda end: end[3])
-    heights: list[float] = []
-    for *_, y in ordered:
-        height = (y - low) / (high - low)
-        heights.append(max(height, heights[-1] + gap) if heights else max(height, 0.0))
-    for place in range(len(heights) - 1, -1, -1):  # and down again where the column has grown beyond the top
-        roof = 1.0 if place == len(heights) - 1 else heights[place + 1] - gap
-        heights[place] = min(heights[place], roof)
-    for (label, own, x, y), height in zip(ordered, heights, strict=True):
-        axes.annotate(
-            label,
-            xy=(x, y),
-            xytext=(1.035, height),
-            textcoords="axes fraction",
-            va="center",
-            color=_ink(own),
-            fontsize=_letters(len(ends)),
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": own, "lw": 0.8, "alpha": 0.5, "relpos": (0, 0.5)},
-        )
+def _span(line: Line) -> tuple[float, float]:
+    """The 95 % interval of the mean; of one run, and of two, whose interval is twelve deviations wide, nothing."""
+    half = interval(line.values)[1] if len(line.values) > 2 else None
+    return line.mean - (half or 0.0), line.mean + (half or 0.0)
 
 
-def _beside(axes: "Axes", text: str, x: float, y: float, colour: str) -> None:
-    axes.annotate(text, (x, y), (7, 0), textcoords="offset points", va="center", fontsize=11, color=colour)
+def _dot(axes: "Axes", x: float, y: float, low: float, high: float, **look: object) -> None:
+    """A mark, or beyond the limits an arrow at the edge."""
+    if not low <= x <= high:
+        x, look = (high, {**look, "marker": ">"}) if x > high else (low, {**look, "marker": "<"})
+        look["ms"] = 9
+    axes.plot([x], [y], ls="", clip_on=False, **look)  # type: ignore[arg-type]
 
 
-def _metric_name(lines: Sequence[Line]) -> str:
-    first = next(line for line in lines if line.runs)
-    name = metric_head(first.runs[0].headline)
-    return name + (", lower is better" if first.metric.lower_is_better else "")
+def _columns(axes: "Axes", lines: Sequence[Line], letters: float) -> None:
+    """Our numbers, and the paper's, at the right of each row."""
+    metric = lines[0].metric
+    own = [cells.number(line.mean, line.deviation, metric) for line in lines]
+    column, inks = [own], ["black"]
+    if any(line.paper_number for line in lines):
+        column.append([paper_number(line) for line in lines])
+        inks.append(GREY)
+    right = 10.0
+    for texts, head, shade in zip(column, ("ours", "paper"), inks, strict=False):
+        for place, text in enumerate(texts):
+            _beside(axes, text, (1, place), (right, 0), letters, shade)
+        if len(column) > 1:
+            _beside(axes, head, (1, -0.5), (right, 9), letters, shade)
+        right += max(measured(text, letters) for text in (*texts, head)) + 12
 
 
-def _xy(points: Sequence[tuple[float, float]], seconds: float) -> tuple[list[float], list[float]]:
-    return [x / seconds for x, _ in points], [y for _, y in points]
+def paper_number(line: Line) -> str:
+    """The paper's mean, with a mark where its source could not be checked; "" where it has none."""
+    if line.paper_number is None:
+        return ""
+    doubt = "?" * bool(cells.unconfirmed(line, "metric"))
+    return cells.paper_text(line.paper_number[0], None, line.metric) + doubt
 
 
-def _letters(rows: int) -> float:
-    """The size of letters that leaves room between the names of so many rows in a panel."""
-    return min(13.0, 230 / rows)
+def _beside(
+    axes: "Axes", text: str, at: tuple[float, float], shift: tuple[float, float], letters: float, shade: str
+) -> None:
+    axes.annotate(
+        text,
+        at,
+        shift,
+        xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points",
+        va="center",
+        fontsize=letters,
+        color=shade,
+        annotation_clip=False,
+    )
 
 
-def _ink(colour: str) -> str:
-    """The colour, dark enough for letters on white."""
-    from matplotlib.colors import to_hex, to_rgb
+def _names(labels: Sequence[str], most: int) -> list[str]:
+    """Labels of rows: long ones in two lines, where there is room for them."""
+    return [folded(label, most) for label in labels] if len(labels) <= _FEW else list(labels)
 
-    red, green, blue = to_rgb(colour)
-    scale = min(0.72, 0.42 / (0.3 * red + 0.59 * green + 0.11 * blue + 1e-9))  # pale ones more than full ones
-    return to_hex((scale * red, scale * green, scale * blue))
+
+def _title(what: str, metric: Metric) -> str:
+    return what + (", lower is better" if metric.lower_is_better else "")
+
+
+def _thin(values: Sequence[float]) -> list[float]:
+    """Every so many of a long curve, and the last."""
+    step = -(-len(values) // _MOST)
+    return [*values[:-1:step], values[-1]]

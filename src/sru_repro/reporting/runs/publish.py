@@ -10,6 +10,7 @@ from ...records.base import write
 from ...records.packed_runs import PackedRuns, packed_runs
 from ...records.published import published
 from ...records.run import PUBLISHED, PublishedRun, RunRecord, read_record
+from .budget import Budget
 
 _PASSING = ("pid", "progress", "wandb_id")
 """Keys of use only while a run lasts, or to its owner."""
@@ -21,7 +22,7 @@ def publish(run: Path, results: Path) -> Path:
     """Copy the record of a finished run below `results/runs` and return its place.
 
     Paths of this machine keep only their last part, numbers per epoch six digits. A record of the same row
-    and seed from other data or hardware is left alone: the new one's name then tells them apart.
+    and seed from other data or hardware, or of another budget, is left alone: the new one's name then tells them apart.
     Raises DataError when the run has not finished, or is a smoke run.
     """
     record = read_record(run)
@@ -62,12 +63,14 @@ def _place(record: RunRecord, results: Path) -> Path:
     """Where a record is committed."""
     fold = "" if record.fold is None else f"-fold{record.fold}"
     folder = results / "runs" / record.task / record.row / record.profile
-    place = folder / f"seed{record.seed}{fold}.json"
-    if place.exists() and _origin(read_record(place)) != _origin(record):
+    stem, place = f"seed{record.seed}{fold}", folder / f"seed{record.seed}{fold}.json"
+    if not place.exists() or _which(there := read_record(place)) == _which(record):
+        return place
+    told = [] if Budget.of(there) == Budget.of(record) else [Budget.of(record).slug]
+    if _origin(there) != _origin(record):
         slug, fingerprint = _origin(record)
-        short = sha256(fingerprint.encode()).hexdigest()[:8]
-        place = place.with_name(f"{place.stem}-{slug}-{short}.json")
-    return place
+        told += [slug, sha256(fingerprint.encode()).hexdigest()[:8]]
+    return place.with_name(f"{'-'.join([stem, *told])}.json")
 
 
 def public_record(record: RunRecord) -> PublishedRun:
@@ -79,3 +82,7 @@ def public_record(record: RunRecord) -> PublishedRun:
 
 def _origin(record: RunRecord) -> tuple[str, str]:
     return record.hardware.slug, record.data.fingerprint
+
+
+def _which(record: RunRecord) -> tuple[tuple[str, str], Budget]:
+    return _origin(record), Budget.of(record)

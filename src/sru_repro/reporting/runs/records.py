@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...records.beside import beside
 from ...records.run import RunRecord, read_record
+from .budget import Budget
 
 if TYPE_CHECKING:
     import pandas
@@ -74,17 +75,27 @@ def metric_head(headline: str) -> str:
 def load_records(*places: Path) -> list[RunRecord]:
     """All records below the folders, in a fixed order; a folder that is not there holds none.
 
-    Below a folder with `run.json` files only these are read; of two records of one run, the later one counts.
+    Below a folder with `run.json` files only these are read; of two records of one run, the later one counts. Exported
+    models are passed over: they are no runs.
     """
     newest: dict[tuple[object, ...], RunRecord] = {}
     for place in places:
-        below = sorted(place.rglob("run.json")) or sorted(place.rglob("*.json"))
-        for run in map(read_record, [place] if place.is_file() else below):
+        for run in _runs_in(place):
             which = (run.table, run.task, run.row, run.profile, run.seed, run.fold)
-            key = (*which, run.hardware.slug, run.data.fingerprint)
+            key = (*which, run.hardware.slug, run.data.fingerprint, Budget.of(run))
             if key not in newest or newest[key].started <= run.started:
                 newest[key] = run
     return [newest[key] for key in sorted(newest, key=repr)]
+
+
+def _runs_in(place: Path) -> list[RunRecord]:
+    """Of a file its record; of a folder all runs below it, or else all records."""
+    if place.is_file():
+        return [read_record(place)]
+    paths = sorted(place.rglob(RunRecord.FILE))
+    kept = {path.parent for path in paths}
+    runs = [run for run in map(read_record, paths) if run.exported is None]
+    return runs or [read_record(path) for path in sorted(place.rglob("*.json")) if path.parent not in kept]
 
 
 def frame(records: Iterable[RunRecord], *, every_setting: bool = False) -> "pandas.DataFrame":

@@ -1,4 +1,8 @@
-"""The table of a task, `results/<task>.md`: a section per profile, data and hardware; a terminal shows the first."""
+"""The page of a table, `results/<task>.md`: its answer, the picture, one table; everything else is folded away.
+
+The page is the first section of the table (`sections.py`); each other one, of another budget, data or hardware, is a
+folded part with its answer in a line. A terminal shows the answer and the one table.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -6,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import facts
+from ..answer import Answer
 from ..document import (
     Block,
     Bullets,
     Heading,
+    Paragraph,
     Picture,
     Text,
     generated,
@@ -17,23 +23,37 @@ from ..document import (
     terminal,
     write_document,
 )
+from ..findings import answer, section_answer
+from ..findings.kinds import NAMES
+from ..layout import folded, lead, why
 from . import columns, costs
 from .figure import write_figure
 from .line import Row
+from .ranked import on_a_terminal, ranked_table
 from .records import FOLDS, RunRecord
 from .sections import TASKS, TableSection, not_run, sections, unfinished
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+TITLES = NAMES | {
+    "sentences": "CR, SUBJ, MR, TREC and MPQA",
+    "text": "A text of one's own",
+    "ablation": "Ablation of SRU",
+}
+"""Of pages; any other table is called by its name."""
+
 LEGEND = """\
 A number is the mean over seeds ± the sample deviation over all n runs (in a cross-validation each fold is \
-one); speed is a ratio of means, against the LSTM of the same section."""
+one); speed is a ratio of means, against the LSTM of the same section. Rows are compared by Welch's test over seeds, \
+folds pair by pair, with Holm's correction over the best row against each other and SRU against LSTM; reversed pairs \
+are a family of their own. Order is Kendall's tau, its interval that of a parametric bootstrap."""
 
 VERDICTS = """\
-The verdict compares our mean with the paper's by Welch's t-test at 95 %: *off* when they differ, *matches* \
-when the difference is known to lie within two of the paper's deviations, *within noise* when there are too \
-few runs to say so. A single run is judged by the paper's deviation."""
+*As in the paper?* compares our mean with the paper's by Welch's t-test at 95 %: *no* when they differ, *yes* when the \
+difference is known to lie within two of the paper's deviations, *cannot say* when there are too few runs, or other \
+data, training or settings. A single run is judged by the paper's deviation. Of an order: *yes* where the whole \
+interval of tau is above 0 and no reversed pair is significant, *no* where one is."""
 
 ENCODER_ALONE = """\
 Encoder alone: its passes forwards and backwards over a sample of the training batches after the run, \
@@ -43,69 +63,84 @@ IN_TURNS = """\
 Rows trained in turns of a second: speed is that of the median turn, against LSTM the median over turns one after the \
 other, with its 95 % interval"""
 
-_NOT_ON_A_TERMINAL = {
-    *("peak memory", "seeds", "paper's size", "paper's exact match, %"),
-    *(costs.GPU_HOURS, costs.EPOCH_MINUTES, costs.ENCODER_SECONDS, *costs.PAPER_SPEEDS),
-}
-
 
 def write_table(table: str, records: Sequence[RunRecord], rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Writes `<table>.md` and, when a run has finished, `<table>.png`; the files written.
+    """Writes `<table>.md` and, when a run has finished, `<table>.svg` and `.png`; the files written.
 
     The same records give the same bytes.
     """
-    picture = folder / f"{table}.png"
-    drawn = [picture] if sections(table, records, rows) else []
+    found, drawn = answer(table, records, rows), []
+    if sections(table, records, rows):
+        drawn = write_figure(table, records, rows, folder / f"{table}.svg", found)
     place = folder / f"{table}.md"
-    write_document(place, _blocks(table, records, rows, picture.name if drawn else ""))
-    if drawn:
-        write_figure(table, records, rows, picture)
+    links = list(why(folder, table)) if folder.is_dir() else []
+    write_document(place, _blocks(table, records, rows, found, drawn[0].name if drawn else "", links))
     return [place, *drawn]
 
 
 def render_table(table: str, records: Sequence[RunRecord], rows: Sequence[Row], figure: str = "") -> str:
-    """The Markdown text: rows in the order of `rows`, also those without a run; rows only in records last. `figure` is
-    the file name of the table's picture."""
-    return markdown(_blocks(table, records, rows, figure))
+    """The Markdown text. `figure` is the file name of the table's picture."""
+    return markdown(_blocks(table, records, rows, answer(table, records, rows), figure))
 
 
 def console_table(table: str, records: Sequence[RunRecord], rows: Sequence[Row]) -> list["RenderableType"]:
-    """What `rich` prints: the first section, without memory, seeds and lesser figures; beneath it what failed."""
+    """What `rich` prints: the answer and the one table of the first section; beneath it what failed."""
     found, failures = sections(table, records, rows), unfinished(table, records)
     if not found:
         return terminal([Bullets([f"{table}: no run has finished", *failures])])
-    shown = columns.table_of(table, found[0])
-    left_out = {head for head in shown.heads if head in _NOT_ON_A_TERMINAL or head.startswith(costs.TRAINING)}
-    shown = replace(shown.without(left_out), title=f"{table}: {found[0].title}")
-    return terminal([replace(shown, notes=[*shown.notes, *failures])])
+    first = section_answer(table, found[0])
+    shown = replace(on_a_terminal(ranked_table(table, found[0])), title=f"{table}: {found[0].title}")
+    told = [Paragraph(f"{first.question} {first.short}")] if first else []
+    return terminal([*told, replace(shown, notes=[*shown.notes, *failures])])
 
 
-def _blocks(table: str, records: Sequence[RunRecord], rows: Sequence[Row], figure: str) -> Iterator[Block]:
+def _blocks(
+    table: str,
+    records: Sequence[RunRecord],
+    rows: Sequence[Row],
+    told: Answer | None,
+    figure: str,
+    links: Sequence[Block] = (),
+) -> Iterator[Block]:
     found, failures = sections(table, records, rows), unfinished(table, records)
-    yield Heading(table, 1)
+    yield Heading(TITLES.get(table, table), 1)
     yield generated("the run records")
+    yield from lead(told)
+    yield from links
     if not found:
         yield Text("No run has finished yet.")
     elif figure:
-        yield Picture(figure, f"{table}: results and learning curves")
-    for section in found:
-        data = f"{FOLDS}-fold cross-validation" if table in TASKS else section.descriptions[0]
-        what = "; ".join([data, *section.vectors])
-        yield Heading(f"Profile {section.profile_told}: {what}; {section.hardware}")
-        yield columns.table_of(table, section)
-        yield Bullets(list(_facts(section)))
+        yield Picture(figure, f"{table}: {told.short if told else 'results and learning curves'}")
+    for place, section in enumerate(found):
+        shown, told_of = ranked_table(table, section), Bullets(list(_facts(section)))
+        if not place:
+            yield shown
+            yield from folded(
+                f"The whole table, and its conditions: {_conditions(table, section)}",
+                [columns.table_of(table, section), told_of],
+            )
+            continue
+        its = section_answer(table, section)
+        what = _conditions(table, section)
+        yield from folded(
+            what[:1].upper() + what[1:], [*([Paragraph(its.short)] if its else []), shown, told_of]
+        )
     if rest := not_run(table, records, rows):
         headline = next((run.headline for run in records if run.table == table and run.headline), "")
-        yield Heading("Profile paper: not run yet")
-        yield columns.waiting(table, rest, headline)
-        yield Bullets(_sources([row.paper.source for row in rest if row.paper]))
-    if failures:
-        yield Heading("Runs without a result")
-        yield Bullets(failures)
+        sources = Bullets(_sources([row.paper.source for row in rest if row.paper]))
+        yield from folded(
+            f"Profile paper: {len(rest)} rows not run yet", [columns.waiting(table, rest, headline), sources]
+        )
+    yield from folded("Runs without a result", [Bullets(failures)] if failures else [])
     if found:
-        yield Text(LEGEND)
-    if any(map(columns.has_paper, found)):
-        yield Text(VERDICTS)
+        papers = any(map(columns.has_paper, found))
+        yield from folded("How to read this", [Text(LEGEND), *([Text(VERDICTS)] if papers else [])])
+
+
+def _conditions(table: str, section: TableSection) -> str:
+    """A section in a line: profile, budget, seeds, hardware, data."""
+    data = f"{FOLDS}-fold cross-validation" if table in TASKS else section.descriptions[0]
+    return "; ".join([section.title, data, *section.vectors])
 
 
 def _facts(section: TableSection) -> Iterator[str]:
@@ -125,6 +160,7 @@ def _facts(section: TableSection) -> Iterator[str]:
     yield from facts.unique(
         f"Deviation of {line.label}: {line.paper.deviation}" for line in lines if line.paper.deviation
     )
+    yield from _not_comparable(section)
     for line in lines:
         if line.changed_settings:
             yield f"Runs of {line.label} ({line.task}) differ in {', '.join(line.changed_settings)}"
@@ -134,6 +170,19 @@ def _facts(section: TableSection) -> Iterator[str]:
     minutes = sum(run.wall_s for run in runs) / 60
     yield f"Run: {facts.days(stamps)}, {minutes:,.0f} minutes in all; number of runs: {len(runs)}"
     yield from _sources([line.paper.source for line in lines])
+
+
+def _not_comparable(section: TableSection) -> list[str]:
+    """What forbids a comparison with the paper, with the rows that it holds for where it is not all."""
+    lines = [line for line in section.lines() if line.runs and line.paper_number]
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        for reason in line.why_not:
+            found.setdefault(reason, []).append(line.label)
+    return [
+        f"Not as in the paper: {reason}" + f" ({'; '.join(facts.unique(whose))})" * (len(whose) < len(lines))
+        for reason, whose in found.items()
+    ]
 
 
 def _sources(found: Sequence[str | None]) -> list[str]:

@@ -1,5 +1,5 @@
 """After a sweep: its ranking and what else it tells, on a terminal, and in its folder as `report.md`, `report.csv` and
-`report.png`."""
+`report.svg` and `.png`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...core.errors import DataError, SuiteError
 from ...core.files import whole
 from ...core.home import shown, without_home
+from ..canvas import SUFFIXES
 from ..document import Bullets, terminal, write_document
 from ..runs.records import frame
 from . import words
@@ -19,7 +20,7 @@ from .tables import Told, blocks
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-DOCUMENT, PICTURE, LINES = "report.md", "report.png", "report.csv"
+DOCUMENT, PICTURE, LINES = "report.md", "report.svg", "report.csv"
 
 
 def after_sweep(folder: Path) -> "list[RenderableType]":
@@ -73,9 +74,10 @@ def _told(sweep: Sweep, place: int) -> Told:
     part = sweep.parts[place]
     ranking = ranked(part)
     found = importance(part, ranking.settings)
-    name = PICTURE if not place else f"report-{part.task}.png"
+    name = PICTURE if not place else f"report-{part.task}.svg"
     if len(part.ranked) < 2:
-        (sweep.folder / name).unlink(missing_ok=True)
+        for suffix in SUFFIXES:
+            (sweep.folder / name).with_suffix(suffix).unlink(missing_ok=True)
         return Told(ranking, found)
     write_picture(sweep, ranking, found, sweep.folder / name)
     return Told(ranking, found, name)

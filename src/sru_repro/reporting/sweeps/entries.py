@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -130,8 +130,8 @@ class Sweep:
         return ", ".join(f"{count} {state}" for state, count in found.items() if count)
 
 
-def read_folder(folder: Path) -> Sweep:
-    """A sweep, or all runs below a folder that is none.
+def read_folder(folder: Path, only: Collection[Path] = ()) -> Sweep:
+    """A sweep, or all runs below a folder that is none; where records are named, `only` what has one of them.
 
     Raises:
         DataError: no such folder, no run below it, or a file in it is broken.
@@ -143,22 +143,26 @@ def read_folder(folder: Path) -> Sweep:
     if record is not None:
         entries = [_of_member(folder, member) for member in record.members]
     else:
-        runs = [(place, _name(place, folder), read_record(place)) for place in _places(folder)]
+        runs = [(place, _name(place, folder), run) for place, run in _runs(folder)]
         runs.sort(key=lambda run: run[2].started)
         entries = [_of_run(number, *run) for number, run in enumerate(runs)]
+    if only:
+        entries = [one for one in entries if {one.folder, one.folder / RunRecord.FILE} & {*only}]
     if not entries:
         what = "a member" if record is not None else "a run (run.json)"
         raise DataError(f"{shown(folder)}: expected {what} in this folder, found none; has a training begun?")
     return Sweep(folder, entries, record, _parts(entries, record))
 
 
-def _places(folder: Path) -> Iterator[Path]:
-    """The records below a folder; what lies within a run's folder, such as the run that it replaces, is none of it."""
-    found = sorted(folder.rglob(RunRecord.FILE))
-    holders = {path.parent for path in found}
-    for path in found or sorted(folder.rglob("seed*.json")):  # as they are committed
-        if holders.isdisjoint(path.parent.parents):
-            yield path
+def _runs(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
+    """The records below a folder; what lies within a run's folder, such as the run that it replaces, is none of it,
+    nor is an exported model a run."""
+    holders = {path.parent for path in folder.rglob(RunRecord.FILE)}
+    own = [place / RunRecord.FILE for place in sorted(holders) if holders.isdisjoint(place.parents)]
+    found = [(place, run) for place in own if (run := read_record(place)).exported is None]
+    yield from found or (
+        (place, read_record(place)) for place in sorted(folder.rglob("seed*.json"))
+    )  # committed
 
 
 def _name(place: Path, folder: Path) -> str:

@@ -1,7 +1,8 @@
-"""The picture of a sweep, `report.png`: parallel coordinates over the settings that differ, the figure against each of
-them, their importance, and how far a search had come after each trial. Where only the seed differs, a line of seeds."""
+"""The picture of a sweep, `report.svg` and `.png`: parallel coordinates over the settings that differ, the figure
+against each of them, their importance, and how far a search had come after each trial. Where only the seed differs, a
+line of seeds.
+"""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -27,11 +28,9 @@ _Panel = tuple[int, Callable[["Axes"], None]]
 """Columns of six, and what draws it."""
 
 
-def write_picture(sweep: Sweep, ranking: Ranking, found: Importance, out: Path) -> None:
-    """Draws the finished runs of a part, two at least, to a PNG of 1600 pixels in width."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # of names in letters that the font lacks
-        save(draw_picture(sweep, ranking, found), out)
+def write_picture(sweep: Sweep, ranking: Ranking, found: Importance, out: Path) -> list[Path]:
+    """Draws the finished runs of a part, two at least, as SVG and PNG of 1600 pixels in width; the files."""
+    return save(draw_picture(sweep, ranking, found), out)
 
 
 def draw_picture(sweep: Sweep, ranking: Ranking, found: Importance) -> "Figure":
@@ -49,7 +48,7 @@ def draw_picture(sweep: Sweep, ranking: Ranking, found: Importance) -> "Figure":
     if ranking.settings and found.parts:
         notes.append(f"{found.basis}.")
     height = 130 + sum(heights) + 25 * len(notes)
-    with canvas(_WIDTH, height, panels.unread(title), [*map(panels.unread, notes)]) as figure:
+    with canvas(_WIDTH, height, title=title, notes=notes, letters=12) as figure:
         grid = figure.add_gridspec(len(rows), 6, height_ratios=heights)
         for place, (_, abreast) in enumerate(rows):
             at = 0

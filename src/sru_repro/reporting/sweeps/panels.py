@@ -99,20 +99,20 @@ def against(axes: "Axes", ranking: Ranking, at: int, told: bool = True) -> None:
     _upright(axes, part, low, high)
     if not told:
         axes.set_ylabel("")
-    axes.set_title(unread(setting.key) + (" (logarithmic)" if scale.log else ""))
+    axes.set_title(literal(setting.key) + (" (logarithmic)" if scale.log else ""))
     if at == 0 and 1 < len(named) <= _LEGEND and setting.key != "model":
         for model, own in named.items():
-            axes.scatter([], [], s=38, color=own, label=unread(model))
+            axes.scatter([], [], s=38, color=own, label=literal(model))
         axes.legend(fontsize=10, frameon=True, framealpha=0.8, edgecolor="none", loc="best")
 
 
 def importance_bars(axes: "Axes", found: Importance) -> None:
     """The part of each setting, the largest on top."""
     names, parts = list(found.parts), list(found.parts.values())
-    axes.barh(range(len(names)), parts, color="#4C72B0", height=0.6)
+    axes.barh(range(len(names)), parts, color=GREY, height=0.6)
     for place, value in enumerate(parts):
         axes.text(value + 0.01, place, f"{100 * value:.0f} %", va="center", fontsize=11)
-    axes.set_yticks(range(len(names)), [*map(unread, names)])
+    axes.set_yticks(range(len(names)), [*map(literal, names)])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(0, max(parts) * 1.15)
@@ -135,7 +135,7 @@ def course(axes: "Axes", part: Part) -> None:
     axes.scatter(
         at, [_inside(figure, worst, part) for _, figure in trials], s=34, color=GREY, lw=0, label="trial"
     )
-    axes.step([*at, at[-1]], [*best, best[-1]], where="post", color="#D55E00", lw=2.4, label="best so far")
+    axes.step([*at, at[-1]], [*best, best[-1]], where="post", color="black", lw=2.4, label="best so far")
     for state, marker in (("pruned", "x"), ("failed", "|")):
         others = [entry for entry in part.entries if entry.state == state]
         edge = low if not part.lower else high
@@ -267,7 +267,7 @@ def _shade(share: float, part: Part) -> tuple[float, ...]:
 
 def _head(key: str) -> str:
     """A key over two lines at its point."""
-    group, point, name = unread(key).rpartition(".")
+    group, point, name = literal(key).rpartition(".")
     return f"{group}.\n{name}" if point else key
 
 
@@ -277,9 +277,4 @@ def _some(scale: Scale, most: int) -> list[tuple[float, str]]:
 
 
 def _cut(text: str) -> str:
-    return unread(text if len(text) <= _LONG else f"{text[: _LONG - 1]}…")
-
-
-def unread(text: str) -> str:
-    """The text as it is: nothing of it is taken for a formula."""
-    return literal(text).replace("$", r"\$")
+    return literal(text if len(text) <= _LONG else f"{text[: _LONG - 1]}…")

@@ -56,7 +56,8 @@ def blocks(
 
 def _part(sweep: Sweep, told: Told, terminal: bool) -> list[Block]:
     ranking = told.ranking
-    found: list[Block] = [Bullets([line for line in (words.finding(ranking), words.alike(ranking)) if line])]
+    said = words.finding(ranking), words.alike(ranking), words.budgets(ranking)
+    found: list[Block] = [Bullets([line for line in said if line])]
     if told.picture and not terminal:
         found.append(Picture(told.picture, words.finding(ranking)))
     top = TOP if len(ranking.settings) <= _MANY else TOP // 2

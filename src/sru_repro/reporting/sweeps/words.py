@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from ...records.sweep import SweepRecord
 from .. import facts
 from ..numbers import listed, significant
+from ..runs.budget import Budget, not_comparable
 from ..runs.cells import number
 from ..runs.costs import clock
 from ..statistics import LEVEL
@@ -48,6 +49,19 @@ def alike(ranking: Ranking) -> str:
     if len(chances) < 2 or not close:
         return ""
     return f"The seeds tell {len(chances) - close or 'none'} of the other {len(others)} configurations from the first."
+
+
+def budgets(ranking: Ranking) -> str:
+    """Which of the ranked runs were trained for longer, where not all for the same; each by its row, or by its number
+    where a row has several budgets."""
+    told = [
+        (entry, entry.run) for group in ranking.groups for entry in group.entries if entry.run is not None
+    ]
+    of_rows: dict[str, set[Budget]] = {}
+    for _, run in told:
+        of_rows.setdefault(run.row, set()).add(Budget.of(run))
+    several = any(len(found) > 1 for found in of_rows.values())
+    return not_comparable((f"run {entry.number}" if several else run.row, run) for entry, run in told)
 
 
 def _named(group: Group) -> str:

@@ -40,8 +40,8 @@ def draw(media: GridsMedia, out: Path, title: str, model: str) -> None:
     ):
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # of scripts that the font lacks: a box
         figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, layout="constrained")
-        figure.suptitle(_plain(title), x=0.012, ha="left", fontsize=14, fontweight="bold")
-        figure.supxlabel(_plain(media.caption), x=0.012, ha="left", fontsize=11, color=GREY)
+        figure.suptitle(title, x=0.012, ha="left", fontsize=14, fontweight="bold")
+        figure.supxlabel(media.caption, x=0.012, ha="left", fontsize=11, color=GREY)
         axes = figure.subplots(down, across, squeeze=False).flat
         for place, grid in zip(axes, grids, strict=False):
             shown = _drawn(place, grid, shades)
@@ -58,7 +58,7 @@ def _drawn(place: Any, grid: Grid, shades: Any) -> Any:
     shown = place.imshow(
         grid.values, cmap=shades, vmin=grid.least, vmax=grid.most, aspect="auto", interpolation="nearest"
     )
-    place.set_title(_plain(grid.title))
+    place.set_title(grid.title)
     slanted = any(len(name) > 2 for name in grid.columns)
     _named(place.xaxis, grid.columns, rotation=90 if slanted else 0)
     _named(place.yaxis, grid.rows)
@@ -67,9 +67,4 @@ def _drawn(place: Any, grid: Grid, shades: Any) -> Any:
 
 
 def _named(axis: Any, names: Sequence[str], **options: Any) -> None:
-    axis.set_ticks(range(len(names)), [_plain(name) for name in names], **options)
-
-
-def _plain(text: str) -> str:
-    """So that a dollar begins no formula."""
-    return text.replace("$", r"\$")
+    axis.set_ticks(range(len(names)), names, **options)

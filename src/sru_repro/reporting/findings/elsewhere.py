@@ -1,0 +1,46 @@
+"""The same rows in other sections: after another budget, or on data that are further from the paper's."""
+
+from collections.abc import Sequence
+
+from ..runs.sections import TableSection
+from . import verdicts, words
+from .standing import Standing, standing
+
+
+def told(first: TableSection, others: Sequence[TableSection], found: Standing) -> list[str]:
+    """A sentence for each other section that differs in one thing, budget or data, with the rows that both have."""
+    said = []
+    for other in others:
+        what = _difference(first, other)
+        its = standing(other, found.ranked[0].task) if what else None
+        if its is None or its.metric != found.metric:
+            continue
+        both = [(line, there) for line in found.ranked if (there := its.called(line.name))]
+        if both:
+            rows = [
+                f"{words.name(line)} {words.of(there)} ({words.signed(there.mean - line.mean, line.metric)})"
+                for line, there in both
+            ]
+            said.append(f"{what}: {words.names_of(rows)}.")
+    return said
+
+
+def _difference(first: TableSection, other: TableSection) -> str:
+    """In which one thing they differ; "" where it is none or several, as then nothing follows."""
+    if (first.profile, first.hardware) != (other.profile, other.hardware):
+        return ""
+    mine, its = ({run.data.fingerprint for run in section.runs} for section in (first, other))
+    if mine == its:
+        return f"After {other.budget}" if other.budget and other.budget != first.budget else ""
+    if first.budget != other.budget:
+        return ""
+    reasons = [_reasons(section) for section in (first, other)]
+    more, fewer = reasons[1] - reasons[0], reasons[0] - reasons[1]
+    if fewer or not more:
+        return ""
+    return f"With {verdicts.shortened(sorted(more))}"
+
+
+def _reasons(section: TableSection) -> set[str]:
+    lines = [line for line in section.lines() if line.runs]
+    return {part for line in lines for reason in line.why_not for part in reason.split("; ")}
