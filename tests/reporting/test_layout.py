@@ -56,3 +56,12 @@ def test_committed_notes_begin_with_a_finding_and_its_date_and_are_linked(log: P
     for page in pages:
         assert (RESULTS / f"{page}.md").is_file(), page
         assert f"({log.name})" in markdown(why(RESULTS, page))
+
+
+def test_of_several_machines_the_first_answers_and_each_other_adds_a_sentence() -> None:
+    one = Answer.of("How fast?", "Twice.", ["a.", "b."], ["c."])
+    other = Answer.of("How fast?", "Thrice.", ["d.", "e."])
+    found = Answer.together([None, one, None, other])
+    assert found is not None and (found.short, found.sentences) == ("Twice.", ("a.", "b.", "c.", "d."))
+    assert found.paragraphs == ["a. b.", "c. d."] and Answer.together([one]) == one
+    assert Answer.together([None]) is Answer.together([]) is None

@@ -4,7 +4,7 @@ The same text heads the page, the title of its figure and README, so it is made 
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Self
@@ -34,6 +34,16 @@ class Answer:
         parts = [tuple(part) for part in subjects if part]
         starts = tuple(accumulate(map(len, parts)))[:-1]
         return cls(question, short, tuple(text for part in parts for text in part), starts)
+
+    @classmethod
+    def together(cls, answers: Iterable[Self | None]) -> Self | None:
+        """Of several machines the first answer, and the first sentence of each other; None where none answers."""
+        found = [answer for answer in answers if answer]
+        if not found:
+            return None
+        first, *others = found
+        more = tuple(other.sentences[0] for other in others)
+        return cls(first.question, first.short, first.sentences + more, first.starts)
 
     @property
     def paragraphs(self) -> list[str]:

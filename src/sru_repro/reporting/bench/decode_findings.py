@@ -45,13 +45,7 @@ def decode_answer(results: Path) -> Answer | None:
     """The answer of `decode.md`, from all `decode-*.json` there: the first machine's, and a sentence of each other;
     None where no SRU generated beside an LSTM."""
     records = [read(DecodeRecord, path) for path in sorted(results.glob("decode-*.json"))]
-    found = [answer for record in records if (answer := generation_answer(record, record.hardware.name))]
-    if not found:
-        return None
-    first, *others = found
-    return Answer(
-        first.question, first.short, first.sentences + tuple(other.sentences[0] for other in others)
-    )
+    return Answer.together(generation_answer(record, record.hardware.name) for record in records)
 
 
 def decode_beside(results: Path) -> str:

@@ -41,13 +41,7 @@ def speed_answer(results: Path) -> Answer | None:
     """The answer of `speed.md`, from all `speed-*.json` there: the first machine's, and a sentence of each other;
     None where no SRU was timed beside an LSTM."""
     records = [read(SpeedRecord, path) for path in sorted(results.glob("speed-*.json"))]
-    found = [answer for record in records if (answer := answer_of(record))]
-    if not found:
-        return None
-    first, *others = found
-    return Answer(
-        first.question, first.short, first.sentences + tuple(other.sentences[0] for other in others)
-    )
+    return Answer.together(map(answer_of, records))
 
 
 def speed_beside(results: Path) -> str:

@@ -50,13 +50,7 @@ def cuda_beside(results: Path) -> str:
 def answer_of_all(checks: Sequence[GPUCheck]) -> Answer | None:
     """That of the latest check, and the first sentence of each other."""
     latest = sorted(checks, key=lambda check: check.date, reverse=True)
-    found = [answer for check in latest if (answer := answer_of(check))]
-    if not found:
-        return None
-    first, *others = found
-    return Answer(
-        first.question, first.short, first.sentences + tuple(other.sentences[0] for other in others)
-    )
+    return Answer.together(map(answer_of, latest))
 
 
 def answer_of(check: GPUCheck) -> Answer | None:
