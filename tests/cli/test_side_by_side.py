@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,6 +87,16 @@ def test_without_a_socket_each_trains_at_a_stretch(
     with Bar("one", {jobs[0].folder: None}) as bar:
         assert list(campaign._in_turns(jobs, bar, Signals())) == [(jobs[0], 0)]
     assert "no socket could be made (AF_UNIX path too long)" in capsys.readouterr().err
+
+
+def test_a_member_in_this_process_does_not_take_the_lines_of_its_sweep(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """While it trains, its log has its stream; what the sweep's thread says meanwhile stays on the screen."""
+    with Bar("one", {tmp_path: None}) as bar, (tmp_path / "log.txt").open("w") as log, redirect_stderr(log):
+        bar.done(tmp_path, 1.0, "seed=1 failed after 1 s")
+    assert capsys.readouterr().err == "1/1 seed=1 failed after 1 s\n"
+    assert (tmp_path / "log.txt").read_text() == ""
 
 
 def test_hardware_names_the_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:

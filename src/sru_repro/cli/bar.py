@@ -31,9 +31,10 @@ class Bar:
         self._spent: dict[Path, float] = {}
         self._running: dict[Path, tuple[float, float | None]] = {}
         self._bar: Any = None
+        self._stream = sys.stderr  # as it is now: a member that trains in this process turns it to its own log
 
     def __enter__(self) -> "Bar":
-        if sys.stderr.isatty() and self.expected:
+        if self._stream.isatty() and self.expected:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -43,7 +44,7 @@ class Bar:
                 TimeElapsedColumn(),
                 TextColumn("{task.fields[left]}"),
             )
-            self._bar = Progress(*columns, console=Console(stderr=True))
+            self._bar = Progress(*columns, console=Console(file=self._stream))
             self._task = self._bar.add_task(self.title, total=1.0, left="")
             self._bar.start()
         return self
@@ -57,7 +58,7 @@ class Bar:
         if self._bar is not None:
             self._bar.console.print(text, highlight=False)
         else:
-            print(text, file=sys.stderr, flush=True)
+            print(text, file=self._stream, flush=True)
 
     def _left(self) -> float | None:
         """Seconds left for the whole campaign, rows never run before taken as the mean of the others."""
