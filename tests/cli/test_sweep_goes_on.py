@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sru_repro.cli.flags import flags_of
+from sru_repro.cli.sweep import member
 from sru_repro.cli.sweep.folder import opened
 from sru_repro.cli.sweep.run import _by_now
 from sru_repro.core.errors import ConfigError
@@ -38,7 +39,7 @@ def told(folder: Path, **changed: Any) -> Member:
 
 @pytest.mark.slow
 def test_the_run_counts_not_what_was_said_of_it(
-    sru_repro: Command, members_here: list[list[str]], tmp_path: Path
+    sru_repro: Command, members_here: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = sru_repro(*GRID, cwd=tmp_path)
     assert first.status == 0 and len(members_here) == 2, first.err
@@ -52,9 +53,17 @@ def test_the_run_counts_not_what_was_said_of_it(
         )
     assert not members_here
 
-    # A smaller budget is refused, and nothing else is changed.
+    # A smaller budget is refused, and nothing else is changed; no look in between finds it finished by this call.
+    said: list[tuple[str, bool]] = []
+
+    def noted(folder: Path, member: Member) -> None:
+        said.append((member.state, member.refused is not None))
+        keep(folder, member)
+
+    monkeypatch.setattr(member, "keep", noted)
     called = sru_repro(*SWEEP, "seed=1,2", "trainer.max_steps=2", cwd=tmp_path)
     assert called.status == 1 and "2 of 2 runs failed" in called.err
+    assert said == [("running", False), ("finished", True)] * 2
     assert called.err.count("2 asked for); ask for more") >= 2 and "1/2 seed=1 failed after" in called.err
     sweep = read_sweep(tmp_path / "a")
     assert [m.state for m in sweep.members] == ["finished"] * 2 and sweep.members[0].value == before.value

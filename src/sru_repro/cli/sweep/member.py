@@ -127,11 +127,12 @@ def _leave(sweep: Path, member: Member, before: Member | None, record: RunRecord
     run that lies there is what it was."""
     why = _error(sweep / (member.folder or member.name), member, _REFUSED)
     if before is not None and not (record.finished or record.pruned):
-        member = before.model_copy(update={"number": member.number, "started": member.started})
+        member = before.model_copy(
+            update={"number": member.number, "started": member.started, "refused": why}
+        )
+        keep(sweep, member)
     else:
-        close(sweep, member, None)
-    member.refused = why
-    keep(sweep, member)
+        close(sweep, member, None, refused=why)
 
 
 def _kept(sweep: Path, name: str) -> Member | None:
@@ -142,16 +143,17 @@ def _kept(sweep: Path, name: str) -> Member | None:
     return None
 
 
-def close(sweep: Path, member: Member, status: int | None) -> None:
-    """Writes down what came of a member whose training has ended, so far as its run and its log tell.
+def close(sweep: Path, member: Member, status: int | None, *, refused: str | None = None) -> None:
+    """Writes down, in one piece, what came of a member whose training has ended, so far as its run and its log tell.
 
-    `status` is its exit status; None where nobody knows, as its job ended before.
+    `status` is its exit status; None where nobody knows, as its job ended before. `refused` is why the last call could
+    not go on with its run.
     """
     folder = sweep / (member.folder or member.name)
     record = record_of(folder)
     member.state = state_of(record, status)
     member.ended = (record.ended if record is not None and status is None else None) or now()
-    member.status, member.refused = status or None, None
+    member.status, member.refused = status or None, refused
     if record is not None and member.state in ("finished", "pruned"):
         member.value, member.error = record.value, None
     if member.state == "failed" or (member.state == "interrupted" and status is not None):
