@@ -185,6 +185,25 @@ def test_old_records_lack_keys_that_say_nothing(record: Factory) -> None:
     assert [group.name for group in section.groups] == ["sru2 devices=—", "sru2 devices=2"]
 
 
+def test_settings_that_came_after_some_rows_are_told_in_one_line(record: Factory) -> None:
+    """Where the rows that have them agree; a key in which they differ, too, is told by itself."""
+    later = {"lr": 0.1, "schedule": "cosine", "warmup_steps": 300}
+    optims: dict[str, dict[str, object]] = {
+        "lstm": {},
+        "sru2": {"eps": 1, **later},
+        "sru4": {"eps": 2, **later},
+    }
+    runs = [
+        record(row, seed, config={"optim": {"name": "adam", **optim}})
+        for row, optim in optims.items()
+        for seed in (1, 2)
+    ]
+    text = " ".join(shown(runs).split())
+    place = text.split(" lstm 8", 1)[0].split()[-1]
+    assert f"3 keys not in {place}: optim.lr, optim.schedule, optim.warmup_steps" in text, text
+    assert "optim.eps" in text and text.count("optim.lr") == 1
+
+
 def test_what_changes_a_run_makes_a_row_of_its_own_and_what_is_beside_it_does_not(record: Factory) -> None:
     stopping = {"monitor": "auto", "mode": "auto", "min_delta": 0.0}
     configs: list[dict[str, object]] = [

@@ -25,6 +25,8 @@ _VALUES = 10
 """Values of a key that are told one by one."""
 _LONGEST = 60
 """Signs of a value."""
+_TOGETHER = 3
+"""Keys that the same rows lack, from which on they are told in one line."""
 
 
 def overview(
@@ -209,16 +211,34 @@ def _differences(section: Section, first: int) -> "RenderableType":
     )  # the rows' names, or the runs', tell as much
     for part in PARTS:
         own = [line for line in found if line.part == part and not line.implied and line.key not in said]
-        rows += [
-            [part if not place else "", line.key, by_value(line, names)] for place, line in enumerate(own)
-        ][:_KEYS]
+        own, lacking = _apart(own)
+        told = [[line.key, by_value(line, names)] for line in own][:_KEYS]
         if len(own) > _KEYS:
-            rows.append(["", f"and {len(own) - _KEYS} more", "html=FILE shows all"])
+            told.append([f"and {len(own) - _KEYS} more", "html=FILE shows all"])
+        told += [[f"{len(keys)} keys", _lacked(keys, names)] for keys in lacking]
+        rows += [[part if not place else "", *line] for place, line in enumerate(told)]
     same = [part for part in PARTS if part not in {row[0] for row in rows}]
     what = "rows" if len(section.groups) > 1 else "runs"
     shown = [grid("", ["differs", "key", f"value: {what}"], rows)] if rows else []
     shown += [words(f"{', '.join(same)}: the same")] if same else []
     return Group(*shown)
+
+
+def _apart(found: Sequence[Difference]) -> tuple[list[Difference], list[list[Difference]]]:
+    """What is told key by key, and sets of keys that the same rows lack while all others agree: of settings that came
+    after those rows there are many, and they say the same."""
+    sets: dict[tuple[bool, ...], list[Difference]] = {}
+    for line in found:
+        if NONE in line.values and len(set(line.values)) == 2:
+            sets.setdefault(tuple(value == NONE for value in line.values), []).append(line)
+    together = [keys for keys in sets.values() if len(keys) >= _TOGETHER]
+    return [line for line in found if not any(line in keys for keys in together)], together
+
+
+def _lacked(keys: Sequence[Difference], names: Sequence[str]) -> str:
+    """ "not in 1, 6–8: optim.betas, optim.decay_steps"."""
+    lacking = ranges([name for name, value in zip(names, keys[0].values, strict=True) if value == NONE])
+    return f"not in {lacking}: {', '.join(line.key for line in keys)}"
 
 
 def apart_of(section: Section, first: int = 1) -> tuple[list[list[RunRecord]], list[str]]:
