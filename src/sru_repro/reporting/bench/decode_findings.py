@@ -80,8 +80,8 @@ def generation_answer(record: Generation, machine: str) -> Answer | None:
     others = [text for (name, _), told in depths.items() for text in told if name != group.name]
     context = told_by_length(group, batch)
     own += [f"{context[:1].upper()}{context[1:]}."] if context else []
-    own += [_paper(pair, batch) for pair in _pairs(group, batch).values()]
-    return Answer(QUESTION, _short(record, machine), (*own, *others))
+    papers = [_paper(pair, batch) for pair in _pairs(group, batch).values()]
+    return Answer.of(QUESTION, _short(record, machine), own, papers, others)
 
 
 def _depths(group: Comparison, batch: int, where: str) -> list[str]:

@@ -15,7 +15,9 @@ NAMES = {
     "squad": "SQuAD",
     "wikitext2": "WikiText-2",
     "wikitext103": "WikiText-103",
+    "ablation": "the ablation of SRU",
 }
+"""What data sets and tables are called in a sentence."""
 
 
 def data_name(section: TableSection) -> str:

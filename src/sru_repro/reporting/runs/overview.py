@@ -8,7 +8,7 @@ from .. import facts
 from ..answer import Answer
 from ..document import Block, Bullets, Paragraph, Table
 from ..findings import answer, as_in_the_paper
-from ..findings.kinds import data_name
+from ..findings.kinds import NAMES, data_name
 from ..findings.verdicts import HEAD, KINDS
 from ..numbers import listed
 from .line import Row
@@ -54,7 +54,8 @@ def findings(
         section = sections(table, own, rows)[0]
         beside = as_in_the_paper(table, section)
         kinds = [compared.kind for compared in beside.values()]
-        name = table if table in TASKS or table not in section.tasks else data_name(section)
+        of_data = table not in TASKS and table in section.tasks
+        name = data_name(section) if of_data else NAMES.get(table, table)
         cells = {task: compared.told for task, compared in beside.items()}
         alike, each = (
             len(set(cells.values())) == 1,
