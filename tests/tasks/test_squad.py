@@ -59,7 +59,6 @@ def test_parameters_are_those_of_the_paper(sru_repro: Command, tmp_path: Path) -
         "sru3": 2_020_710,
         "sru4": 2_415_974,
         "sru6": 3_206_502,
-        "sru3-no-tags": 2_020_710,
     }
 
 
