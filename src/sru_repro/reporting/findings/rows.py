@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from ...core.processor import ENOUGH
 from ..runs.line import Line
-from . import order, validation, verdicts, words
+from . import order, setbacks, validation, verdicts, words
 from .standing import Pair, Standing, has_diverged
 
 
@@ -92,9 +92,9 @@ def papers(standing: Standing) -> list[str]:
 
 
 def caveats(standing: Standing) -> list[str]:
-    """Tests that validation contradicts, rows without a mean, folds that are missing, and equal times in which not all
-    had the same of the processor."""
-    said = validation.told(standing)
+    """Tests that validation contradicts, rows that were thrown back, rows without a mean, folds that are missing, and
+    equal times in which not all had the same of the processor."""
+    said = [*validation.told(standing), *setbacks.told(standing)]
     shares = [line.processor for line in standing.ranked if line.processor is not None]
     if any(line.by_clock for line in standing.ranked) and shares and min(shares) < ENOUGH:
         low, high = (f"{100 * share:.0f}" for share in (min(shares), max(shares)))
