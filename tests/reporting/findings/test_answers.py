@@ -254,19 +254,6 @@ def test_clocks_of_a_busy_machine_compare_nothing(record: Factory, rows: list[Ro
     assert "At equal" not in text
 
 
-def test_another_budget_is_told_beside_and_not_mixed(record: Factory, rows: list[Row]) -> None:
-    long, short = {"trainer": {"max_epochs": 12}}, {"trainer": {"max_epochs": 4}}
-    runs = [record(name, 1, 0.84 - 0.01 * at, config=long) for at, name in enumerate(("sru2", "lstm"))]
-    runs += [record(name, 1, 0.80, config=short) for name in ("sru2", "lstm", "cnn")]
-    found = said("sst", runs, rows)
-    assert any("After 12 epochs of training each" in text for text in found.sentences)
-    assert (
-        "After 4 epochs: SRU (2 layers) 80.0 % (−4.0) and LSTM (2 layers) 80.0 % (−3.0)." in found.sentences
-    )
-    page = render_table("sst", runs, rows)
-    assert "n=2" not in page and page.index("12 epochs") < page.index("Profile short, 4 epochs")
-
-
 def test_models_after_equal_time(language_model: Factory) -> None:
     budget = {"trainer": {"max_seconds": 240}}
 

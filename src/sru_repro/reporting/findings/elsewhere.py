@@ -2,31 +2,45 @@
 
 from collections.abc import Sequence
 
+from ..runs.line import Line
 from ..runs.sections import TableSection
 from . import verdicts, words
 from .standing import Standing, standing
+
+_ALIKE = 1.1
+"""Epochs in equal time that are no further apart need no word."""
 
 
 def told(first: TableSection, others: Sequence[TableSection], found: Standing) -> list[str]:
     """A sentence for each other section that differs in one thing, budget or data, with the rows that both have."""
     said = []
     for other in others:
-        what = _difference(first, other)
+        what = difference(first, other)
         its = standing(other, found.ranked[0].task) if what else None
         if its is None or its.metric != found.metric:
             continue
         both = [(line, there) for line in found.ranked if (there := its.called(line.name))]
         if both:
             rows = [
-                f"{words.name(line)} {words.of(there)} ({words.signed(there.mean - line.mean, line.metric)})"
+                f"{words.name(line)} {words.of(there)} ({words.signed(there.mean - line.mean, line.metric)}"
+                f"{_unequal(line, there)})"
                 for line, there in both
             ]
             said.append(f"{what}: {words.names_of(rows)}.")
     return said
 
 
-def _difference(first: TableSection, other: TableSection) -> str:
-    """In which one thing they differ; "" where it is none or several, as then nothing follows."""
+def _unequal(line: Line, there: Line) -> str:
+    """How much less or more a row trained in its other section, where the time was equal and the code was not."""
+    if not (line.by_clock and line.epochs and there.epochs):
+        return ""
+    less, more = sorted((line.epochs, there.epochs))
+    return f", {there.epochs:.2f} epochs instead of {line.epochs:.2f}" if more > _ALIKE * less else ""
+
+
+def difference(first: TableSection, other: TableSection) -> str:
+    """In which one thing they differ, "After 4 epochs" or "With fewer features"; "" where it is none or several, as
+    then nothing follows."""
     if (first.profile, first.hardware) != (other.profile, other.hardware):
         return ""
     mine, its = ({run.data.fingerprint for run in section.runs} for section in (first, other))
