@@ -9,6 +9,7 @@ import pytest
 
 from sru_repro.core import machine
 from sru_repro.core.errors import ConfigError
+from sru_repro.records.origin import Hardware
 
 
 def resident() -> int:
@@ -95,3 +96,28 @@ def test_git_tells_of_its_own_checkout_and_of_none_below_it(
     assert machine.code_revision.__wrapped__() == expected
     monkeypatch.setenv(machine.REVISION, "abc123def456 dirty")  # what a pack tells counts in any case
     assert machine.code_revision.__wrapped__() == {"revision": "abc123def456", "dirty": True}
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "slug"),
+    [
+        ("fpu avx avx2 avx512f", "2-core Chip 7 (AVX-512), 24 GB", "cpu-chip-7-avx-512-2c"),
+        ("fpu avx avx2", "2-core Chip 7 (AVX2), 24 GB", "cpu-chip-7-avx2-2c"),
+        ("fpu", "2-core Chip 7, 24 GB", "cpu-chip-7-2c"),
+    ],
+)
+def test_processors_of_one_name_are_told_apart_by_their_vectors(
+    flags: str, name: str, slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_processor", lambda: ("Chip 7", flags))
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    monkeypatch.setattr(machine.torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(machine.os, "sysconf", {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": 24 * 2**18}.get)
+    monkeypatch.delenv(machine.SIDE_BY_SIDE, raising=False)
+    facts = machine.hardware("cpu")
+    assert (facts["name"], facts["slug"]) == (name, slug)
+    earlier = facts | {"slug": "cpu-chip-7-2c"}
+    assert Hardware.model_validate(facts).slug == Hardware.model_validate(earlier).slug == slug
+    assert Hardware(name=f"GPU; {name}", slug="gpu-2c").slug == "gpu-2c", "the host of a GPU"
+    one = Hardware(name=f"{name}, 1 thread, 2 runs side by side", slug="cpu-chip-7-2c-1t-2-runs")
+    assert one.slug == f"{slug}-1t-2-runs"

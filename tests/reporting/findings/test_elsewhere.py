@@ -61,3 +61,20 @@ def test_two_differences_at_once_say_nothing(record: Factory, rows: list[Row]) -
     found = answer("sst", runs, rows)
     assert found is not None and not any("features" in text for text in found.sentences)
     assert "with fewer features" not in render_table("sst", runs, rows)
+
+
+def test_fewer_features_on_another_machine_are_said_to_be_both(record: Factory, rows: list[Row]) -> None:
+    runs = [reader(record, "sru2", 0.84, WHOLE, 1.7), reader(record, "lstm", 0.83, WHOLE, 0.7)]
+    runs += [reader(record, "sru2", 0.80, FEWER, 2.0), reader(record, "lstm", 0.80, FEWER, 0.7)]
+    for run in runs[2:]:
+        run.hardware.name, run.hardware.slug = "8-core Chip, 24 GB", "cpu-chip-8c"
+    found = answer("sst", runs, rows)
+    assert found is not None and (
+        "With fewer features, on another machine: SRU (2 layers) 80.0 % (−4.0, 2.00 epochs instead of 1.70) and LSTM "
+        "(2 layers) 80.0 % (−3.0)." in found.sentences
+    )
+    for run in runs[2:]:
+        run.data.fingerprint, run.data.why_not = WHOLE, WHOLE
+        run.config["trainer"]["max_seconds"] = 300
+    found = answer("sst", runs, rows)
+    assert found is not None and not any("After 5 minutes: " in text for text in found.sentences)

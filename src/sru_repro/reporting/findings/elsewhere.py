@@ -40,19 +40,21 @@ def _unequal(line: Line, there: Line) -> str:
 
 def difference(first: TableSection, other: TableSection) -> str:
     """In which one thing they differ, "After 4 epochs" or "With fewer features"; "" where it is none or several, as
-    then nothing follows."""
-    if (first.profile, first.hardware) != (other.profile, other.hardware):
+    then nothing follows. Other data may be read on another machine, if that is said: `told` says what its pace did."""
+    if first.profile != other.profile:
         return ""
+    moved = first.hardware != other.hardware
     mine, its = ({run.data.fingerprint for run in section.runs} for section in (first, other))
     if mine == its:
-        return f"After {other.budget}" if other.budget and other.budget != first.budget else ""
+        longer = other.budget and other.budget != first.budget and not moved
+        return f"After {other.budget}" if longer else ""
     if first.budget != other.budget:
         return ""
     reasons = [_reasons(section) for section in (first, other)]
     more, fewer = reasons[1] - reasons[0], reasons[0] - reasons[1]
     if fewer or not more:
         return ""
-    return f"With {verdicts.shortened(sorted(more))}"
+    return f"With {verdicts.shortened(sorted(more))}{', on another machine' * moved}"
 
 
 def _reasons(section: TableSection) -> set[str]:
