@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from ..pace import importing_torch
+
 Command = Callable[..., Any]
 Process = Callable[..., subprocess.Popen[str]]
 
@@ -284,7 +286,7 @@ def test_weights_of_another_size_are_named(sru_repro: Command, sst_run: Path, tm
 
 
 @pytest.mark.slow
-def test_each_answer_comes_in_four_seconds(process: Process, data: Path, tmp_path: Path) -> None:
+def test_each_answer_comes_in_seconds(process: Process, data: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path / "cut")
     trees = tmp_path / "cut/sst/trees/test.txt"
     trees.write_text(trees.read_text()[:-1000])
@@ -301,4 +303,4 @@ def test_each_answer_comes_in_four_seconds(process: Process, data: Path, tmp_pat
         assert started.returncode == 2 and out == "", err
         assert len(err.splitlines()) == 1 and err.startswith("sru-repro: "), err
         assert not list((tmp_path / "work").iterdir())
-        assert spent < 4, f"{' '.join(words)} took {spent:.1f} s"
+        assert spent < 3 * importing_torch(), f"{' '.join(words)} took {spent:.1f} s"

@@ -18,6 +18,8 @@ from sru_repro.cli.compose import composed, tasks
 from sru_repro.cli.tables import load_table, table_names
 from sru_repro.core import layout
 
+from ..pace import importing_torch
+
 Command = Callable[..., Any]
 
 CONF = layout.conf_folder()
@@ -239,4 +241,5 @@ def test_wrong_rows_of_a_table_are_named(
 @pytest.mark.slow
 def test_list_needs_neither_data_nor_network_nor_patience(listed: list[tuple[str, float]]) -> None:
     (said, seconds), _ = listed
-    assert "204,034" in said and seconds < 10  # the processor's: others may be busy, too
+    # Of the processor, as others may be busy, too: some four seconds for sixty rows.
+    assert "204,034" in said and seconds < 10 * importing_torch()

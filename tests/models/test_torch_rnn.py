@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sru_repro import ops
-from sru_repro.models import GRU, LSTM
+from sru_repro.models import GRU, LSTM, _torch_rnn
 from sru_repro.models._torch_rnn import TorchRNN
 
 
@@ -34,6 +34,31 @@ def test_all_is_done_in_the_type_and_weights_keep_theirs(kind: type[TorchRNN]) -
         )
     assert model.rnn._flat_weights[0] is model.rnn.weight_ih_l0
     assert torch.equal(model(x)[0], expected)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("beyond", [True, False])
+def test_autocast_on_a_processor_of_any_kind(
+    kind: torch.dtype, beyond: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """oneDNN has no LSTM in these types without AVX-512, and autocast asks it all the same: RuntimeError."""
+    if not beyond and kind in _torch_rnn.BEYOND_ONEDNN:
+        pytest.skip("this processor is one without")
+    monkeypatch.setattr(_torch_rnn, "BEYOND_ONEDNN", {kind} if beyond else ())
+    torch.manual_seed(0)
+    model, x = LSTM(8, 12, 2), torch.randn(9, 3, 8)
+    expected, _ = model(x)
+    padding = torch.arange(9).unsqueeze(1) >= torch.tensor([9, 5, 7])
+    with torch.autocast("cpu", dtype=kind):
+        h, last = model(x)
+        again, _ = model(x, last)
+        padded, _ = model(x, None, padding)
+    assert not beyond or {h.dtype, again.dtype, padded.dtype} == {kind}
+    for found in (h, padded.where(~padding.unsqueeze(-1), expected)):
+        assert float((found.float() - expected).detach().norm() / expected.detach().norm()) < 0.02
+    if kind == torch.bfloat16:
+        again.float().sum().backward()
+        assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
@@ -108,7 +133,7 @@ class Casts(TorchDispatchMode):
 def test_autocast_on_a_gpu_asks_for_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
     model, asked = LSTM(4, 4, 1), []
     monkeypatch.setattr(model, "_in_type", lambda x, state, kind: asked.append(kind))
-    on_gpu: Any = SimpleNamespace(is_cuda=True)
+    on_gpu: Any = SimpleNamespace(is_cuda=True, is_cpu=False)
     monkeypatch.setattr(type(model.rnn), "forward", lambda self, x, state: (x, state))
     model._call(on_gpu, None)
     assert not asked

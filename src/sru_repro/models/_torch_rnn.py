@@ -19,6 +19,17 @@ from ._padding import check_padding
 from ._recurrent import RecurrentStack, StackOptions
 
 
+def _beyond_onednn() -> frozenset[torch.dtype]:
+    """The types that oneDNN cannot compute on this processor, where autocast asks it all the same: it has them with
+    AVX-512 only."""
+    asked = {torch.bfloat16: "_is_mkldnn_bf16_supported", torch.float16: "_is_mkldnn_fp16_supported"}
+    answers = {kind: getattr(torch.ops.mkldnn, name, None) for kind, name in asked.items()}
+    return frozenset(kind for kind, answer in answers.items() if answer is not None and not answer())
+
+
+BEYOND_ONEDNN = _beyond_onednn()
+
+
 class TorchRNNConfig(ModelSettings):
     """Settings of the LSTM and GRU baselines, as torch.nn names them."""
 
@@ -127,13 +138,17 @@ class TorchRNN(RecurrentStack):
         values = x.data if isinstance(x, PackedSequence) else x
         if values.is_cuda and torch.is_autocast_enabled("cuda"):
             return self._in_type(x, state, torch.get_autocast_dtype("cuda"))
+        kind = torch.get_autocast_dtype("cpu")
+        if values.is_cpu and torch.is_autocast_enabled("cpu") and kind in BEYOND_ONEDNN:
+            return self._in_type(x, state, kind)
         found: tuple[Any, State] = self.rnn(x, state)
         return found
 
     def _in_type(self, x: Any, state: State, kind: torch.dtype) -> tuple[Any, State]:
         """The same with input, state and weights in a type, the weights in the one piece of memory that cuDNN wants.
         Autocast alone would take float16 for cuDNN's recurrent modules, whatever its own type is, and their small
-        gradients would vanish there; and it would lay the weights out anew at every call."""
+        gradients would vanish there; and it would lay the weights out anew at every call. On a CPU it calls oneDNN's
+        LSTM, which refuses a type that the processor lacks; torch's own code knows them all."""
         device = x.data.device.type if isinstance(x, PackedSequence) else x.device.type
         with torch.autocast(device, enabled=False):
             x, state = x.to(kind), tree_map_only(Tensor, lambda value: value.to(kind), state)

@@ -14,6 +14,8 @@ from sru_repro.data.squad.dataset import Example, Split, Squad, load_squad, sing
 from sru_repro.data.squad.tokens import Tokenizer
 from sru_repro.data.squad.words import word_numbers
 
+from ...pace import adding
+
 WORDS = ("<pad>", "<unk>", "Red", "red", "wine", "meat", "?")
 
 
@@ -152,4 +154,4 @@ def test_a_batch_takes_milliseconds(squad_dir: Callable[..., Path]) -> None:
         start = time.perf_counter()
         assert batches[i % 2].tokens == 32 * (151 + 5)
         times.append(time.perf_counter() - start)
-    assert min(times) < 0.005
+    assert min(times) < 2.5 * adding(), "5 ms where an addition takes 20 ns"
