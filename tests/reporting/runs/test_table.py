@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from sru_repro.records.origin import Hardware
 from sru_repro.records.run import RunRecord
 from sru_repro.reporting.runs.line import Row
 from sru_repro.reporting.runs.table import render_table, write_table
@@ -244,6 +245,20 @@ def test_a_profile_shows_its_own_rows_and_what_nobody_ran_stands_apart(
     assert row_of(waiting, "SRU++, 42M")["paper, test bits per byte"] == "1.022"
     assert row_of(waiting, "SRU++, 42M")["paper's GPU hours"] == "1,037"
     assert "- Paper's numbers: SRU++" in waiting
+
+
+def test_the_machine_with_more_seeds_comes_first(
+    small_models: list[RunRecord], enwik8_rows: list[Row]
+) -> None:
+    def on(machine: str, seed: int) -> list[RunRecord]:
+        hardware = Hardware(name=machine, slug=f"cpu-{machine}", device="cpu")
+        return [run.model_copy(update={"hardware": hardware, "seed": seed}) for run in small_models]
+
+    runs = [*on("a", 1), *on("b", 1), *on("b", 2)]
+    text = render_table("enwik8", runs, enwik8_rows)
+    assert "(n=2)" in text.partition("<details>")[0]
+    text = render_table("enwik8", [*runs, *on("a", 2), *on("a", 3)], enwik8_rows)
+    assert "(n=3)" in text.partition("<details>")[0]
 
 
 def test_without_any_run_the_papers_rows_are_listed_all_the_same(enwik8_rows: list[Row]) -> None:

@@ -86,7 +86,7 @@ class TableSection:
     @property
     def rank(self) -> tuple[object, ...]:
         """What may be quoted first; then sections in which rows can be compared; then the paper's profile; then the
-        longest training; then what is closest to the paper, and the fullest."""
+        longest training; then what is closest to the paper, and the fullest: first of rows, then of seeds."""
         order = PROFILES.index(self.profile) if self.profile in PROFILES else len(PROFILES)
         rows_run = len({(run.row, run.task) for run in self.runs})
         reasons = {
@@ -94,7 +94,7 @@ class TableSection:
         }
         what = self.hardware, self.descriptions, self.vectors, self.runs[0].data.fingerprint
         alone = len({run.row for run in self.runs}) < 2
-        likeness = self.budgets[0].order, len(reasons), -rows_run
+        likeness = self.budgets[0].order, len(reasons), -rows_run, -len(self.runs)
         return self.profile not in PUBLISHED, alone, order, *likeness, *what
 
 
