@@ -327,5 +327,5 @@ def test_arguments_are_packed_as_the_kernel_reads_them() -> None:
 @pytest.mark.parametrize("rows", [1, stack.ROWS])
 @pytest.mark.parametrize("kind", KINDS)
 def test_nvrtc_compiles_without_spills(kind: torch.dtype, rows: int, wide: bool, architecture: str) -> None:
-    for tanh in (False, True):
+    for tanh in (False, True) if architecture == "sm_90" else (True,):  # which needs more registers
         check_report(StackVariant(kind, rows, wide, tanh), architecture, 255)
