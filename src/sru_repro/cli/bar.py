@@ -31,9 +31,8 @@ class Bar:
         self._spent: dict[Path, float] = {}
         self._running: dict[Path, tuple[float, float | None]] = {}
         self._bar: Any = None
-        self._stream = (
-            sys.stderr
-        )  # as it is now: a member that trains in this process turns it to its own log
+        # As it is now: a member that trains in this process turns it to its own log.
+        self._stream = sys.stderr
 
     def __enter__(self) -> "Bar":
         if self._stream.isatty() and self.expected:

@@ -63,7 +63,7 @@ def hardware(device: str, processes: int = 1) -> HardwareFacts:
     wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
     threads = torch.get_num_threads()
     name = f"{cores()}-core {chip}" + (f" ({wide})" if wide else "") + f", {memory / 2**30:.0f} GB"
-    # By its vectors, too: a cloud calls generations of a processor alike, of which one does twice as much in a second.
+    # By its vectors, too: clouds call generations of a processor alike, and one may do several times another's work.
     slug = "-".join(filter(None, ("cpu", chip, wide, f"{cores()}c")))
     if threads != cores() and device == "cpu":  # then seconds compare with nobody else's
         plural = "s" if threads > 1 else ""

@@ -57,13 +57,19 @@ def state_on_state(model: nn.Module, x_1D: Tensor) -> Tensor:
     """
     if isinstance(model, SRU):
         size = model.output_size
-        step = lambda c_H: model(x_1D.unsqueeze(1), c_H.view(1, 1, -1))[1].flatten()  # noqa: E731
+
+        def step(c_H: Tensor) -> Tensor:
+            return model(x_1D.unsqueeze(1), c_H.view(1, 1, -1))[1].flatten()
+
         return jacobian(step, torch.full((size,), 0.5)).abs()
     if not isinstance(model, nn.LSTM):
         raise ValueError(f"model: expected SRU or nn.LSTM, found {type(model).__name__}")
-    # The state that a step hands on is both; h follows from c by an output gate, here half open.
-    step = lambda c_H: model(x_1D, ((0.5 * c_H.tanh()).unsqueeze(0), c_H.unsqueeze(0)))[1][1].flatten()  # noqa: E731
-    return jacobian(step, torch.full((model.hidden_size,), 0.5)).abs()
+
+    def both(c_H: Tensor) -> Tensor:
+        """The state that a step hands on is both; h follows from c by an output gate, here half open."""
+        return model(x_1D, ((0.5 * c_H.tanh()).unsqueeze(0), c_H.unsqueeze(0)))[1][1].flatten()
+
+    return jacobian(both, torch.full((model.hidden_size,), 0.5)).abs()
 
 
 def draw_dependence(steps: int = 12, size: int = 8) -> "Figure":

@@ -20,14 +20,14 @@ from ._recurrent import RecurrentStack, StackOptions
 
 
 def _beyond_onednn() -> frozenset[torch.dtype]:
-    """The types that oneDNN cannot compute on this processor, where autocast asks it all the same: it has them with
-    AVX-512 only."""
     asked = {torch.bfloat16: "_is_mkldnn_bf16_supported", torch.float16: "_is_mkldnn_fp16_supported"}
     answers = {kind: getattr(torch.ops.mkldnn, name, None) for kind, name in asked.items()}
     return frozenset(kind for kind, answer in answers.items() if answer is not None and not answer())
 
 
 BEYOND_ONEDNN = _beyond_onednn()
+"""The types that oneDNN cannot compute on this processor, where autocast asks it all the same: it has them with AVX-512
+only."""
 
 
 class TorchRNNConfig(ModelSettings):
@@ -136,11 +136,11 @@ class TorchRNN(RecurrentStack):
     def _call(self, x: Any, state: State) -> tuple[Any, State]:
         """The module on a padded batch or a packed one."""
         values = x.data if isinstance(x, PackedSequence) else x
-        if values.is_cuda and torch.is_autocast_enabled("cuda"):
-            return self._in_type(x, state, torch.get_autocast_dtype("cuda"))
-        kind = torch.get_autocast_dtype("cpu")
-        if values.is_cpu and torch.is_autocast_enabled("cpu") and kind in BEYOND_ONEDNN:
-            return self._in_type(x, state, kind)
+        device = "cuda" if values.is_cuda else "cpu"
+        if (values.is_cuda or values.is_cpu) and torch.is_autocast_enabled(device):
+            kind = torch.get_autocast_dtype(device)
+            if values.is_cuda or kind in BEYOND_ONEDNN:
+                return self._in_type(x, state, kind)
         found: tuple[Any, State] = self.rnn(x, state)
         return found
 

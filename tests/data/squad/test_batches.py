@@ -154,4 +154,4 @@ def test_a_batch_takes_milliseconds(squad_dir: Callable[..., Path]) -> None:
         start = time.perf_counter()
         assert batches[i % 2].tokens == 32 * (151 + 5)
         times.append(time.perf_counter() - start)
-    assert min(times) < 2.5 * adding(), "5 ms where an addition takes 20 ns"
+    assert min(times) < 2.5 * adding()  # 1.1 times as much was measured

@@ -12,10 +12,10 @@ _ALIKE = 1.1
 
 
 def told(first: TableSection, others: Sequence[TableSection], found: Standing) -> list[str]:
-    """A sentence for each other section that differs in one thing, budget or data, with the rows that both have."""
+    """A sentence for each other section that differs in budget or in data, with the rows that both have."""
     said = []
     for other in others:
-        what = difference(first, other)
+        what = _difference(first, other)
         its = standing(other, found.ranked[0].task) if what else None
         if its is None or its.metric != found.metric:
             continue
@@ -31,30 +31,37 @@ def told(first: TableSection, others: Sequence[TableSection], found: Standing) -
 
 
 def _unequal(line: Line, there: Line) -> str:
-    """How much less or more a row trained in its other section, where the time was equal and the code was not."""
+    """How much less or more a row trained in its other section, where the time was equal and the pace was not."""
     if not (line.by_clock and line.epochs and there.epochs):
         return ""
     less, more = sorted((line.epochs, there.epochs))
     return f", {there.epochs:.2f} epochs instead of {line.epochs:.2f}" if more > _ALIKE * less else ""
 
 
-def difference(first: TableSection, other: TableSection) -> str:
-    """In which one thing they differ, "After 4 epochs" or "With fewer features"; "" where it is none or several, as
-    then nothing follows. Other data may be read on another machine, if that is said: `told` says what its pace did."""
-    if first.profile != other.profile:
-        return ""
-    moved = first.hardware != other.hardware
-    mine, its = ({run.data.fingerprint for run in section.runs} for section in (first, other))
-    if mine == its:
-        longer = other.budget and other.budget != first.budget and not moved
-        return f"After {other.budget}" if longer else ""
-    if first.budget != other.budget:
+def _difference(first: TableSection, other: TableSection) -> str:
+    """In what they differ, "After 4 epochs" or `with_other_data`; "" where nothing follows."""
+    if _data(first) != _data(other):
+        what = with_other_data(first, other)
+        return what[:1].upper() + what[1:]
+    alike = (first.profile, first.hardware) == (other.profile, other.hardware)
+    return f"After {other.budget}" if alike and other.budget and other.budget != first.budget else ""
+
+
+def with_other_data(first: TableSection, other: TableSection) -> str:
+    """ "with fewer features", where a section has nothing but data that are further from the paper's, or data and
+    machine, of whose pace `told` says what it did; "" where nothing or more differs, as then nothing follows."""
+    if (first.profile, first.budget) != (other.profile, other.budget) or _data(first) == _data(other):
         return ""
     reasons = [_reasons(section) for section in (first, other)]
     more, fewer = reasons[1] - reasons[0], reasons[0] - reasons[1]
     if fewer or not more:
         return ""
-    return f"With {verdicts.shortened(sorted(more))}{', on another machine' * moved}"
+    moved = first.hardware != other.hardware
+    return f"with {verdicts.shortened(sorted(more))}{', on another machine' * moved}"
+
+
+def _data(section: TableSection) -> set[str]:
+    return {run.data.fingerprint for run in section.runs}
 
 
 def _reasons(section: TableSection) -> set[str]:

@@ -24,7 +24,7 @@ from ..document import (
     write_document,
 )
 from ..findings import answer, section_answer
-from ..findings.elsewhere import difference
+from ..findings.elsewhere import with_other_data
 from ..findings.kinds import NAMES
 from ..layout import folded, lead, why
 from . import columns, costs
@@ -122,8 +122,7 @@ def _blocks(
             )
             continue
         its = section_answer(table, section)
-        apart = difference(found[0], section)  # another budget is in the conditions
-        what = _conditions(table, section) + f"; {apart.lower()}" * apart.startswith("With ")
+        what = "; ".join(filter(None, (_conditions(table, section), with_other_data(found[0], section))))
         yield from folded(
             what[:1].upper() + what[1:], [*([Paragraph(its.short)] if its else []), shown, told_of]
         )
