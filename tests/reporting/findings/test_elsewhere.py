@@ -78,3 +78,23 @@ def test_fewer_features_on_another_machine_are_said_to_be_both(record: Factory, 
         run.config["trainer"]["max_seconds"] = 300
     found = answer("sst", runs, rows)
     assert found is not None and not any("After 5 minutes: " in text for text in found.sentences)
+
+
+def test_minutes_of_another_machine_are_told_beside_the_features(record: Factory, rows: list[Row]) -> None:
+    runs = [reader(record, "sru2", 0.84, WHOLE, 1.3), reader(record, "sru2", 0.80, FEWER, 1.7)]
+    runs[0].config["trainer"]["max_seconds"] = 2100
+    runs[0].changed = ["task.tagger=en", "trainer.max_seconds=2100"]
+    runs[0].data.why_not = f"{WHOLE}; changed by hand: {', '.join(runs[0].changed)}"
+    runs[0].throughput.seconds_per_epoch = 600 / 1.3
+    runs[1].hardware.name, runs[1].hardware.slug = "8-core Chip, 24 GB", "cpu-chip-8c"
+    found = answer("sst", runs, rows)
+    said = "With fewer features, after 10 minutes on another machine: "
+    assert found is not None and (
+        f"{said}SRU (2 layers) 80.0 % (−4.0, 1.70 epochs instead of 1.30)." in found.sentences
+    )
+    assert not any("task.tagger" in text for text in found.sentences)
+    page = render_table("sst", runs, rows)
+    assert "changed by hand: task.tagger=en, trainer.max_seconds=2100" in page
+    runs[0].changed.append("optim.lr=1")
+    found = answer("sst", runs, rows)
+    assert found is not None and not any("features" in text for text in found.sentences)

@@ -1,7 +1,9 @@
 """The same rows in other sections: after another budget, or on data that are further from the paper's."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
+from ..runs.budget import Budget
 from ..runs.line import Line
 from ..runs.sections import TableSection
 from . import verdicts, words
@@ -9,6 +11,8 @@ from .standing import Standing, standing
 
 _ALIKE = 1.1
 """Epochs in equal time that are no further apart need no word."""
+_TOLD = (*(f"trainer.max_{field.name}=" for field in fields(Budget)), "task.tagger=")
+"""Changes by hand that budget and data of a section tell already."""
 
 
 def told(first: TableSection, others: Sequence[TableSection], found: Standing) -> list[str]:
@@ -49,21 +53,36 @@ def _difference(first: TableSection, other: TableSection) -> str:
 
 def with_other_data(first: TableSection, other: TableSection) -> str:
     """ "with fewer features", where a section has nothing but data that are further from the paper's, or data and
-    machine, of whose pace `told` says what it did; "" where nothing or more differs, as then nothing follows."""
-    if (first.profile, first.budget) != (other.profile, other.budget) or _data(first) == _data(other):
+    machine: minutes of two machines are not equal training, so that there another budget may be told beside it, and
+    `told` says what it did to each row; "" where nothing or more differs, as then nothing follows."""
+    moved, timed = first.hardware != other.hardware, first.budget != other.budget
+    if (
+        first.profile != other.profile
+        or _data(first) == _data(other)
+        or (timed and not (moved and other.budget))
+    ):
+        return ""
+    if _settings(first) != _settings(other):
         return ""
     reasons = [_reasons(section) for section in (first, other)]
     more, fewer = reasons[1] - reasons[0], reasons[0] - reasons[1]
     if fewer or not more:
         return ""
-    moved = first.hardware != other.hardware
-    return f"with {verdicts.shortened(sorted(more))}{', on another machine' * moved}"
+    place = ", " + f"after {other.budget} " * timed + "on another machine" if moved else ""
+    return f"with {verdicts.shortened(sorted(more))}{place}"
 
 
 def _data(section: TableSection) -> set[str]:
     return {run.data.fingerprint for run in section.runs}
 
 
+def _settings(section: TableSection) -> set[str]:
+    """What was changed by hand, but for what budget and data tell."""
+    return {change for run in section.runs for change in run.changed if not change.startswith(_TOLD)}
+
+
 def _reasons(section: TableSection) -> set[str]:
+    """What sets its data and rows apart from the paper's; what was changed by hand is compared by `_settings`."""
     lines = [line for line in section.lines() if line.runs]
-    return {part for line in lines for reason in line.why_not for part in reason.split("; ")}
+    parts = {part for line in lines for reason in line.why_not for part in reason.split("; ")}
+    return {part for part in parts if not part.startswith(verdicts.BY_HAND)}

@@ -12,6 +12,8 @@ HEAD = "as in the paper?"
 CANNOT = "cannot say"
 MOST = 2
 """Reasons that a cell tells; the folded part of the page has all of them in full."""
+BY_HAND = "changed by hand"
+"""So begins the reason of a run whose settings are not those of its row."""
 _SHORT = (
     ("word vectors", "other word vectors"),
     ("without lemmas", "fewer features"),
@@ -20,6 +22,7 @@ _SHORT = (
     ("not a data set of the papers", "other data"),
     ("folds", "folds missing"),
     (" % of ", "part of the data"),
+    (BY_HAND, "settings changed by hand"),
 )
 """A part of a reason, and what a cell says of it."""
 
