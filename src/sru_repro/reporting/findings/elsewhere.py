@@ -1,4 +1,4 @@
-"""The same rows in other sections: after another budget, or on data that are further from the paper's."""
+"""The same rows in other sections: after another budget, on another machine, or on data further from the paper's."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,20 +11,32 @@ from .standing import Standing, standing
 
 _ALIKE = 1.1
 """Epochs in equal time that are no further apart need no word."""
+_MOST = 4
+"""Of more rows only those are told that stand first or second in either section."""
 _TOLD = (*(f"trainer.max_{field.name}=" for field in fields(Budget)), "task.tagger=")
 """Changes by hand that budget and data of a section tell already."""
 
 
 def told(first: TableSection, others: Sequence[TableSection], found: Standing) -> list[str]:
-    """A sentence for each other section that differs in budget or in data, with the rows that both have."""
+    """A sentence for each other section that differs in budget, machine or data, with the rows that both have in the
+    same configuration of model and optimizer."""
     said = []
     for other in others:
         what = _difference(first, other)
         its = standing(other, found.ranked[0].task) if what else None
         if its is None or its.metric != found.metric:
             continue
-        both = [(line, there) for line in found.ranked if (there := its.called(line.name))]
+        both = [
+            (line, there)
+            for line in found.ranked
+            if (there := its.called(line.name)) and _configured(line) == _configured(there)
+        ]
+        if len(both) > _MOST:
+            leaders = {line.name for line in (*found.ranked[:2], *its.ranked[:2])}
+            both = [(line, there) for line, there in both if line.name in leaders]
         if both:
+            if found.runs > 1 and all(len(there.runs) == 1 for _, there in both):
+                what += ", one seed a row"
             rows = [
                 f"{words.name(line)} {words.of(there)} ({words.signed(there.mean - line.mean, line.metric)}"
                 f"{_unequal(line, there)})"
@@ -42,13 +54,23 @@ def _unequal(line: Line, there: Line) -> str:
     return f", {there.epochs:.2f} epochs instead of {line.epochs:.2f}" if more > _ALIKE * less else ""
 
 
+def _configured(line: Line) -> list[tuple[object, object]]:
+    """Model and optimizer of its runs, each once."""
+    found = [(run.config.get("model"), run.config.get("optim")) for run in line.runs]
+    return [what for at, what in enumerate(found) if what not in found[:at]]
+
+
 def _difference(first: TableSection, other: TableSection) -> str:
-    """In what they differ, "After 4 epochs" or `with_other_data`; "" where nothing follows."""
+    """In what they differ: "After 4 epochs", "On another machine, ...", or `with_other_data`; "" where more than one
+    thing does, as then nothing follows."""
     if _data(first) != _data(other):
         what = with_other_data(first, other)
         return what[:1].upper() + what[1:]
-    alike = (first.profile, first.hardware) == (other.profile, other.hardware)
-    return f"After {other.budget}" if alike and other.budget and other.budget != first.budget else ""
+    if first.profile != other.profile or _settings(first) != _settings(other):
+        return ""
+    if first.hardware != other.hardware:
+        return f"On another machine, {other.hardware}" if first.budget == other.budget else ""
+    return f"After {other.budget}" if other.budget and other.budget != first.budget else ""
 
 
 def with_other_data(first: TableSection, other: TableSection) -> str:
