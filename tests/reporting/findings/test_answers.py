@@ -266,6 +266,11 @@ def test_models_after_equal_time(language_model: Factory) -> None:
     found = said("enwik8", runs(gru=2.2, sru=1.95, lstm=1.99, qrnn=1.951), [])
     assert found.question == "Which model gets furthest on enwik8 in 4 minutes?"
     assert found.short == "sru: 1.950 bits per byte; told apart from 2 of 3 rows, not from qrnn."
+    close = {f"qrnn-of-a-name-that-leaves-no-room-{at}": 1.951 for at in range(3)}
+    assert (
+        said("enwik8", runs(gru=2.2, sru=1.95, lstm=1.99, **close), []).short
+        == "sru: 1.950 bits per byte; told apart from lstm and gru, 2 of 5 rows."
+    )
     text = " ".join(found.sentences)
     assert (
         "After 4 minutes of training each, sru reaches 1.950 bits per byte (n = 3), the best of 4 rows"

@@ -144,8 +144,10 @@ def furthest(standing: Standing) -> str:
             f"{lead}, told apart from all {len(told)} others.",
         )
     rest = [pair.behind for pair in (*alike, *untested)]
+    from_whom = [words.names([pair.behind for pair in told])] if told else []
     return words.fitting(
         f"{lead}; told apart from {len(told)} of {len(others)} rows, not from {words.names(rest)}.",
+        *(f"{lead}; told apart from {names}, {len(told)} of {len(others)} rows." for names in from_whom),
         f"{lead}; told apart from {len(told)} of {len(others)} rows.",
     )
 
