@@ -45,6 +45,20 @@ def test_quick_calls_are_repeated_inside_a_sample() -> None:
     assert calls > 100 and timing.plain()["median_s"] < 1e-4
 
 
+@pytest.mark.parametrize("interrupted", [1, 2])
+def test_one_interrupted_call_does_not_make_samples_short(interrupted: int) -> None:
+    calls = 0
+
+    def count() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == interrupted:
+            time.sleep(0.01)
+
+    interleaved({"": count}, CPU, 1, 60.0)
+    assert calls > 100
+
+
 def test_when_the_time_is_over_the_fewest_rounds_are_still_made() -> None:
     (timing,) = interleaved({"": lambda: time.sleep(0.003)}, CPU, 50, 0.0).values()
     assert timing.repeats == FEWEST_ROUNDS

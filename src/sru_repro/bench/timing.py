@@ -50,8 +50,10 @@ def interleaved(
     started = time.perf_counter()
     for key, call in calls.items():
         try:
-            _seconds(call, 1, device, host)
+            first = _seconds(call, 1, device, host)
             once = _seconds(call, 1, device, host or queued)
+            if not queued:
+                once = min(first, once)  # one call that the system interrupts would make every sample short
             count = inner or max(1, math.ceil(_SAMPLE_S / max(once, 1e-7)))
             times[key] = (count, [])
             ahead_s[key] = _AHEAD * once * count if queued else 0.0
