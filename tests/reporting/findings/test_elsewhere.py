@@ -100,7 +100,7 @@ def test_minutes_of_another_machine_are_told_beside_the_features(record: Factory
     assert found is not None and not any("features" in text for text in found.sentences)
 
 
-def test_another_machine_is_told_with_the_rows_that_lead_there(record: Factory, rows: list[Row]) -> None:
+def test_other_hardware_is_told_with_the_rows_that_lead_there(record: Factory, rows: list[Row]) -> None:
     names = ("sru2", "cnn", "lstm", "qrnn", "sru4")
     runs = [reader(record, name, 0.84 - 0.01 * at, WHOLE, 0.25) for at, name in enumerate(names)]
     runs += [run.model_copy(update={"seed": 2}, deep=True) for run in runs]
@@ -109,13 +109,11 @@ def test_another_machine_is_told_with_the_rows_that_lead_there(record: Factory, 
     for run in runs[10:]:
         run.hardware.name, run.hardware.slug = "8-core Chip, 24 GB", "cpu-chip-8c"
     found = answer("sst", runs, rows)
-    said = [text for text in found.sentences if "On another machine" in text] if found else []
+    said = [text for text in found.sentences if "On 8-core Chip" in text] if found else []
     (told,) = said
-    assert told.startswith(
-        "On another machine, 8-core Chip, 24 GB, one seed a row: SRU (2 layers) 89.0 % (+5.0, 1.25"
-    )
+    assert told.startswith("On 8-core Chip, 24 GB, one seed a row: SRU (2 layers) 89.0 % (+5.0, 1.25")
     assert "LSTM (2 layers) 90.0 %" in told and "QRNN" not in told and "SRU (4 layers)" not in told
     for run in runs[10:]:
         run.config["optim"] = {"clip_norm": 1.0}  # another training is no answer about the machine
     found = answer("sst", runs, rows)
-    assert found is not None and not any("another machine" in text for text in found.sentences)
+    assert found is not None and not any("8-core Chip" in text for text in found.sentences)

@@ -1,4 +1,4 @@
-"""The same rows in other sections: after another budget, on another machine, or on data further from the paper's."""
+"""The same rows in other sections: after another budget, on other hardware, or on data further from the paper's."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -18,7 +18,7 @@ _TOLD = (*(f"trainer.max_{field.name}=" for field in fields(Budget)), "task.tagg
 
 
 def told(first: TableSection, others: Sequence[TableSection], found: Standing) -> list[str]:
-    """A sentence for each other section that differs in budget, machine or data, with the rows that both have in the
+    """A sentence for each other section that differs in budget, hardware or data, with the rows that both have in the
     same configuration of model and optimizer."""
     said = []
     for other in others:
@@ -61,15 +61,16 @@ def _configured(line: Line) -> list[tuple[object, object]]:
 
 
 def _difference(first: TableSection, other: TableSection) -> str:
-    """In what they differ: "After 4 epochs", "On another machine, ...", or `with_other_data`; "" where more than one
-    thing does, as then nothing follows."""
+    """In what they differ: "After 4 epochs", "On 2-core AMD EPYC", or `with_other_data`; "" where more than one
+    thing does, as then nothing follows. Hardware holds threads and runs side by side, so it need not be another
+    machine."""
     if _data(first) != _data(other):
         what = with_other_data(first, other)
         return what[:1].upper() + what[1:]
     if first.profile != other.profile or _settings(first) != _settings(other):
         return ""
     if first.hardware != other.hardware:
-        return f"On another machine, {other.hardware}" if first.budget == other.budget else ""
+        return f"On {other.hardware}" if first.budget == other.budget else ""
     return f"After {other.budget}" if other.budget and other.budget != first.budget else ""
 
 

@@ -144,11 +144,12 @@ def furthest(standing: Standing) -> str:
             f"{lead}, told apart from all {len(told)} others.",
         )
     rest = [pair.behind for pair in (*alike, *untested)]
-    from_whom = [words.names([pair.behind for pair in told])] if told else []
+    some = f"{len(told)} of {len(others)} rows"
+    named = f"{words.names([pair.behind for pair in told])}, {some}" if told else some
     return words.fitting(
-        f"{lead}; told apart from {len(told)} of {len(others)} rows, not from {words.names(rest)}.",
-        *(f"{lead}; told apart from {names}, {len(told)} of {len(others)} rows." for names in from_whom),
-        f"{lead}; told apart from {len(told)} of {len(others)} rows.",
+        f"{lead}; told apart from {some}, not from {words.names(rest)}.",
+        f"{lead}; told apart from {named}.",
+        f"{lead}; told apart from {some}.",
     )
 
 
